@@ -1,0 +1,1 @@
+"""Storage that behaves like lvm2 and librbd, and reference drivers over it."""

@@ -1,0 +1,197 @@
+"""Block devices of real size and sparse cost.
+
+A device is a row of 4 MiB *chunks*: the size of an LVM physical extent and of an RBD object. A chunk
+holds only its non-zero 4 KiB *pages*, as an immutable mapping from page number to bytes, so time and memory
+follow the bytes written, never the size, and a copy or a snapshot shares chunks instead of copying them.
+
+A device has three primitives (`load`, `store`, `occupied`); reading, writing and copying are built on them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from harness.errors import InvalidArgument, NoSpace
+
+PAGE = 4096
+CHUNK = 4 << 20
+PAGES_PER_CHUNK = CHUNK // PAGE
+DD_BLOCK = 1 << 20
+"""dd's block size in a volume copy (`volume_dd_blocksize`): what ``conv=sparse`` skips as a whole."""
+
+Chunk: TypeAlias = Mapping[int, bytes]
+EMPTY: Chunk = MappingProxyType({})
+_ZERO_PAGE = bytes(PAGE)
+
+
+class BlockDevice(ABC):
+    """`size` bytes, addressed from 0. Reads end at the end of the device, as on a real one."""
+
+    size: int
+
+    @abstractmethod
+    def load(self, number: int) -> Chunk:
+        """The non-zero pages of a chunk. The caller must not change the mapping."""
+
+    @abstractmethod
+    def store(self, number: int, chunk: Chunk) -> None:
+        """Write a whole chunk: pages that are absent become zero, and space is allocated for all.
+
+        The device may keep the mapping itself. NoSpace if there is none left.
+        """
+
+    @abstractmethod
+    def occupied(self, first: int, last: int) -> Iterable[int]:
+        """Numbers n of chunks with first <= n < last that may hold non-zero pages, ascending."""
+
+    def allocate(self, first: int, last: int) -> None:
+        """Account for chunks first <= n < last as written with zeros where they hold nothing."""
+
+    @property
+    def chunk_count(self) -> int:
+        """Chunks in the device; the last one may be partial."""
+        return -(-self.size // CHUNK)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes: fewer at the end of the device, none behind it."""
+        end = min(offset + length, self.size)
+        if offset < 0 or length < 0:
+            raise InvalidArgument(f"read of {length} bytes at {offset}")
+        if offset >= end:
+            return b""
+        first, last = offset // PAGE, -(-end // PAGE)
+        pieces: list[bytes] = []
+        page = first
+        while page < last:
+            number, index = divmod(page, PAGES_PER_CHUNK)
+            chunk = self.load(number)
+            count = min(PAGES_PER_CHUNK - index, last - page)
+            pieces.extend(chunk.get(index + step, _ZERO_PAGE) for step in range(count))
+            page += count
+        data = b"".join(pieces)
+        skip = offset - first * PAGE
+        return data if skip == 0 and len(data) == end - offset else data[skip : skip + end - offset]
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write all of `data`. What does not fit raises NoSpace, after the part that fits was written."""
+        if offset < 0:
+            raise InvalidArgument(f"write at {offset}")
+        fitting = max(0, min(len(data), self.size - offset))
+        position = 0
+        while position < fitting:
+            number, start = divmod(offset + position, CHUNK)
+            count = min(CHUNK - start, fitting - position)
+            self.store(number, patched(self.load(number), start, data[position : position + count]))
+            position += count
+        if fitting < len(data):
+            raise NoSpace(written=fitting)
+
+
+def patched(chunk: Chunk, start: int, data: bytes) -> Chunk:
+    """A chunk with `data` written at byte `start`; pages that become zero are dropped."""
+    pages = dict(chunk)
+    position = 0
+    while position < len(data):
+        index, inside = divmod(start + position, PAGE)
+        count = min(PAGE - inside, len(data) - position)
+        if count == PAGE:
+            page = bytes(data[position : position + PAGE])
+        else:
+            old = pages.get(index, _ZERO_PAGE)
+            page = old[:inside] + data[position : position + count] + old[inside + count :]
+        if page == _ZERO_PAGE:
+            pages.pop(index, None)
+        else:
+            pages[index] = page
+        position += count
+    return pages
+
+
+class MemoryDevice(BlockDevice):
+    """A plain device in memory: unwritten pages read zero."""
+
+    def __init__(self, size: int, chunks: Mapping[int, Chunk] | None = None) -> None:
+        self.size = size
+        self.chunks: dict[int, Chunk] = dict(chunks or {})
+
+    def load(self, number: int) -> Chunk:
+        return self.chunks.get(number, EMPTY)
+
+    def store(self, number: int, chunk: Chunk) -> None:
+        if number * CHUNK >= self.size:
+            raise NoSpace
+        if chunk:
+            self.chunks[number] = chunk
+        else:
+            self.chunks.pop(number, None)
+
+    def occupied(self, first: int, last: int) -> Iterable[int]:
+        return chunks_between(self.chunks, first, last)
+
+
+def chunks_between(numbers: Iterable[int], first: int, last: int) -> list[int]:
+    """The members of first <= n < last, ascending."""
+    return sorted(number for number in numbers if first <= number < last)
+
+
+def copy_range(
+    source: BlockDevice, destination: BlockDevice, first: int, last: int, *, sparse: bool = False
+) -> None:
+    """Copy chunks first <= n < last; what lies behind the source's end is not touched.
+
+    `sparse` skips blocks of 1 MiB that are all zero in the source, as dd's ``conv=sparse`` does: on a
+    destination whose unwritten blocks are not zero, that leaves the old bytes in place. Otherwise every
+    byte is written, and all of the range is allocated. NoSpace where the destination ends first;
+    `written` then counts the bytes of the range that were written.
+    """
+    last = min(last, source.chunk_count)
+    fitting = min(last, destination.size // CHUNK)
+    numbers = set(source.occupied(first, last))
+    if not sparse:
+        numbers.update(destination.occupied(first, fitting))
+    for number in sorted(numbers):
+        if number >= fitting:
+            break
+        chunk = source.load(number)
+        if source.size < (number + 1) * CHUNK:
+            chunk = _over(destination.load(number), chunk, source.size - number * CHUNK)
+        if sparse:
+            chunk = _sparse_over(destination.load(number), chunk)
+        destination.store(number, chunk)
+    if not sparse:
+        destination.allocate(first, fitting)
+    if fitting < last:
+        _copy_last_part(source, destination, fitting, first, sparse)
+
+
+def _over(old: Chunk, new: Chunk, length: int) -> Chunk:
+    """The first `length` bytes of `new`, the rest of `old`."""
+    pages = {index: page for index, page in new.items() if index * PAGE < length}
+    pages.update((index, page) for index, page in old.items() if index * PAGE >= length)
+    return pages
+
+
+def _sparse_over(old: Chunk, new: Chunk) -> Chunk:
+    """`new` over `old`, but only the blocks of 1 MiB that hold something."""
+    per_block = DD_BLOCK // PAGE
+    blocks = {index // per_block for index in new}
+    pages = {index: page for index, page in old.items() if index // per_block not in blocks}
+    pages.update(new)
+    return pages
+
+
+def _copy_last_part(
+    source: BlockDevice, destination: BlockDevice, number: int, first: int, sparse: bool
+) -> None:
+    """The destination ends inside (or before) chunk `number`: write what fits, then say there is no space."""
+    room = destination.size - number * CHUNK
+    needed = min(source.size - number * CHUNK, CHUNK)
+    if room > 0:
+        fitting = min(room, needed)
+        chunk = _over(destination.load(number), source.load(number), fitting)
+        destination.store(number, chunk if not sparse else _sparse_over(destination.load(number), chunk))
+    if needed > room:
+        raise NoSpace(written=destination.size - first * CHUNK)

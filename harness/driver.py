@@ -1,0 +1,194 @@
+"""The volume-driver interface: Cinder's method names, positions and return shapes, contracts in words.
+
+A back-end driver subclasses `VolumeDriver`. The control plane calls nothing but these methods, and treats
+whatever they return or raise as foreign. Sources: `cinder.interface.volume_driver`, `cinder.volume.driver`
+and what `cinder.volume.manager` really does with the results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from harness.errors import InvalidConnectorException
+from harness.model import ConnectionInfo, Connector, Context, ModelUpdate, Snapshot, TypesDiff, Volume, VolumeType
+
+
+class Configuration(Mapping[str, Any]):
+    """The options of one back-end section of cinder.conf, by Cinder's option names.
+
+    ``configuration.volume_group`` raises AttributeError for an option that nobody registered;
+    `safe_get` returns None instead (`cinder.volume.configuration:Configuration`).
+    """
+
+    def __init__(self, section: str, options: Mapping[str, Any]) -> None:
+        self.section = section
+        self._options = dict(options)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_options"][name]
+        except KeyError:
+            raise AttributeError(f"back-end section has no option {name!r}") from None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._options[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._options)
+
+    def __len__(self) -> int:
+        return len(self._options)
+
+    def safe_get(self, name: str) -> Any:
+        """The option's value, or None where there is no such option."""
+        return self._options.get(name)
+
+
+class VolumeDriver:
+    """Base class of back-end drivers; the defaults are those of `cinder.volume.driver:BaseVD`.
+
+    `configuration` holds the back-end's section, `world` the storage that the driver's commands reach
+    (a `fake_backends.world.World`), `host` is ``hostname@backend``.
+    """
+
+    VERSION: ClassVar[str] = "0"
+    VENDOR: ClassVar[str] = "Crucible"
+    REQUIRED_CONNECTOR_KEYS: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, *, configuration: Configuration, world: Any, host: str) -> None:
+        self.configuration = configuration
+        self.world = world
+        self.host = host
+
+    # ------------------------------------------------------------------------------------------ start-up
+
+    def do_setup(self, context: Context) -> None:
+        """Prepare. An exception leaves the driver uninitialised; every operation then refuses."""
+
+    def check_for_setup_error(self) -> None:
+        """Raise if the back-end cannot be used as configured."""
+
+    def get_volume_stats(self, refresh: bool = False) -> dict[str, Any]:
+        """Capabilities and capacity, in GiB.
+
+        Back-end level: volume_backend_name, vendor_name, driver_version, storage_protocol,
+        sparse_copy_volume, ...; pool level, in `pools` or at the top when there is but one pool:
+        pool_name, total_capacity_gb, free_capacity_gb, provisioned_capacity_gb, reserved_percentage,
+        max_over_subscription_ratio, thin_provisioning_support, thick_provisioning_support, location_info.
+        """
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------------------------------- volumes
+
+    def create_volume(self, volume: Volume) -> ModelUpdate | None:
+        """Allocate `volume.size` GiB under `volume.name`; no export. May return fields to store."""
+        raise NotImplementedError
+
+    def delete_volume(self, volume: Volume) -> None:
+        """Remove the object; an absent one is success. VolumeIsBusy if something depends on it."""
+        raise NotImplementedError
+
+    def extend_volume(self, volume: Volume, new_size: int) -> None:
+        """Grow to `new_size` GiB in total; data stays."""
+        raise NotImplementedError
+
+    def create_volume_from_snapshot(self, volume: Volume, snapshot: Snapshot) -> ModelUpdate | None:
+        """An independent copy of the snapshot; `volume.size` may be larger and must be reached."""
+        raise NotImplementedError
+
+    def create_cloned_volume(self, volume: Volume, src_vref: Volume) -> ModelUpdate | None:
+        """An independent copy of another volume; `volume.size` may be larger and must be reached."""
+        raise NotImplementedError
+
+    # ----------------------------------------------------------------------------------------- snapshots
+
+    def create_snapshot(self, snapshot: Snapshot) -> ModelUpdate | None:
+        """Freeze `snapshot.volume_name` as it is now, under `snapshot.name`."""
+        raise NotImplementedError
+
+    def delete_snapshot(self, snapshot: Snapshot) -> None:
+        """Remove it; an absent one is success. SnapshotIsBusy if something depends on it."""
+        raise NotImplementedError
+
+    def revert_to_snapshot(self, context: Context, volume: Volume, snapshot: Snapshot) -> None:
+        """Put the volume back; NotImplementedError makes the manager copy instead."""
+        raise NotImplementedError
+
+    # --------------------------------------------------------------------------- exports and connections
+
+    def ensure_export(self, context: Context, volume: Volume) -> ModelUpdate | None:
+        """Called at service start for each in-use volume."""
+        return None
+
+    def create_export(self, context: Context, volume: Volume, connector: Connector) -> ModelUpdate | None:
+        """Make the volume reachable; idempotent, because it is called before every connection."""
+        return None
+
+    def remove_export(self, context: Context, volume: Volume) -> None:
+        """Undo `create_export`; idempotent."""
+
+    def validate_connector(self, connector: Connector) -> None:
+        """Raise InvalidConnectorException if a key of `REQUIRED_CONNECTOR_KEYS` is missing."""
+        for key in self.REQUIRED_CONNECTOR_KEYS:
+            if not connector.get(key):
+                raise InvalidConnectorException(missing=key)
+
+    def initialize_connection(self, volume: Volume, connector: Connector) -> ConnectionInfo:
+        """``{"driver_volume_type": str, "data": {...}}``, JSON-safe; repeatable."""
+        raise NotImplementedError
+
+    def terminate_connection(self, volume: Volume, connector: Connector | None, **kwargs: Any) -> bool | None:
+        """Withdraw access; `connector` None means everybody's. True: the export is still shared."""
+        return None
+
+    # ----------------------------------------------------------------------------- migration and retype
+
+    def migrate_volume(
+        self, context: Context, volume: Volume, host: Mapping[str, Any]
+    ) -> tuple[bool, ModelUpdate | None]:
+        """Move the object to `host` (keys host, cluster_name, capabilities) by the back-end's own means.
+
+        (False, None) means "cannot": the generic path follows. On (True, fields) the object must be on
+        the destination and gone from the source. An exception fails the migration.
+        """
+        return False, None
+
+    def update_migrated_volume(
+        self, ctxt: Context, volume: Volume, new_volume: Volume, original_volume_status: str
+    ) -> ModelUpdate | None:
+        """On the destination's driver, after a generic copy: give the object its final name.
+
+        Returns `_name_id` and `provider_location` as they should be from now on: both None where the object
+        now bears the name of `volume.id`, else those of `new_volume`. NotImplementedError means the latter.
+        """
+        raise NotImplementedError
+
+    def before_volume_copy(
+        self, context: Context, src_vol: Volume, dest_vol: Volume, remote: str | None = None
+    ) -> None:
+        """On the source's driver, before an offline generic copy attaches anything."""
+
+    def after_volume_copy(
+        self, context: Context, src_vol: Volume, dest_vol: Volume, remote: str | None = None
+    ) -> None:
+        """On the source's driver, after an offline generic copy succeeded."""
+
+    def retype(
+        self, context: Context, volume: Volume, new_type: VolumeType, diff: TypesDiff, host: Mapping[str, Any]
+    ) -> bool | tuple[bool, ModelUpdate | None]:
+        """Change the type in place. False means "cannot"; an exception counts as False."""
+        return False, None
+
+    # -------------------------------------------------------------------------------- manage, unmanage
+
+    def manage_existing(self, volume: Volume, existing_ref: Mapping[str, str]) -> ModelUpdate | None:
+        """Take over an object that Cinder did not make; `existing_ref` has source-name or source-id."""
+        raise NotImplementedError
+
+    def manage_existing_get_size(self, volume: Volume, existing_ref: Mapping[str, str]) -> int:
+        """Size of that object, rounded up to GiB."""
+        raise NotImplementedError
+
+    def unmanage(self, volume: Volume) -> None:
+        """Forget the object without touching it."""

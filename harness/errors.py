@@ -1,0 +1,294 @@
+"""Every exception that Crucible raises on purpose.
+
+    Exception
+    └── CrucibleError
+        ├── InputError                  the user's input is wrong: one line, exit status 2
+        ├── KernelError                 the simulation itself is stuck or misused: exit status 3
+        │   └── Stuck
+        ├── StorageError                a fake back-end refuses, as the real one does
+        │   ├── NoSpace (ENOSPC)
+        │   ├── NotFound (ENOENT)
+        │   ├── AlreadyExists (EEXIST)
+        │   ├── Busy (EBUSY)
+        │   └── InvalidArgument (EINVAL)
+        └── ServiceError                what Cinder's and Nova's services raise; `code` is the HTTP code
+            ├── NotFoundError 404:      VolumeNotFound, SnapshotNotFound, VolumeTypeNotFound, ...
+            ├── Invalid 400:            InvalidVolume, InvalidInput, InvalidHost, ...
+            ├── PolicyNotAuthorized 403
+            ├── Conflict 409:           ResourceConflict
+            ├── OverQuota 413:          VolumeLimitExceeded, VolumeSizeExceedsAvailableQuota
+            └── 500:                    NoValidBackend, VolumeBackendAPIException, VolumeMigrationFailed, ...
+
+Names, texts and codes of service errors are those of `cinder.exception` and of Nova's API, because a
+driver under test may raise or catch them.
+"""
+
+from __future__ import annotations
+
+import errno
+
+
+class CrucibleError(Exception):
+    """The root of the tree above."""
+
+
+class InputError(CrucibleError):
+    """The user's input is wrong. The text is one line: what is wrong, where, and what would be right."""
+
+
+class KernelError(CrucibleError):
+    """The simulation was misused, or cannot go on."""
+
+
+class Stuck(KernelError):
+    """Nothing can run any more, but somebody is still waiting. The text says who waits for what."""
+
+
+class TaskKilled(BaseException):
+    """Thrown into the tasks of a service that crashes.
+
+    Not an `Exception`: simulated code must not be able to survive the death of its own process.
+    """
+
+
+# ---------------------------------------------------------------------------------------------- storage
+
+
+class StorageError(CrucibleError):
+    """A fake back-end refuses. `errno` is the number that the real one returns."""
+
+    errno = errno.EIO
+
+    def __init__(self, message: str, *, errno: int | None = None) -> None:
+        super().__init__(message)
+        if errno is not None:
+            self.errno = errno
+
+
+class NoSpace(StorageError):
+    """No space left on the device, in the pool or in the volume group.
+
+    `written` counts the bytes that went through before the space ran out.
+    """
+
+    errno = errno.ENOSPC
+
+    def __init__(self, message: str = "No space left on device", *, written: int = 0) -> None:
+        super().__init__(message)
+        self.written = written
+
+
+class NotFound(StorageError):
+    """The named object does not exist."""
+
+    errno = errno.ENOENT
+
+
+class AlreadyExists(StorageError):
+    """An object of that name exists."""
+
+    errno = errno.EEXIST
+
+
+class Busy(StorageError):
+    """Somebody holds the object open, or something depends on it."""
+
+    errno = errno.EBUSY
+
+
+class InvalidArgument(StorageError):
+    """The request makes no sense to the back-end."""
+
+    errno = errno.EINVAL
+
+
+# --------------------------------------------------------------------------------------------- services
+
+
+class ServiceError(CrucibleError):
+    """Raised by an API or a service. `code` is the HTTP status that a REST client would see."""
+
+    code = 500
+    template = "An unknown exception occurred."
+
+    def __init__(self, message: str | None = None, **values: object) -> None:
+        super().__init__(message if message is not None else self.template.format(**values))
+
+
+class NotFoundError(ServiceError):
+    code = 404
+    template = "Resource could not be found."
+
+
+class VolumeNotFound(NotFoundError):
+    template = "Volume {volume_id} could not be found."
+
+
+class SnapshotNotFound(NotFoundError):
+    template = "Snapshot {snapshot_id} could not be found."
+
+
+class VolumeTypeNotFound(NotFoundError):
+    template = "Volume type {volume_type_id} could not be found."
+
+
+class AttachmentNotFound(NotFoundError):
+    template = "Volume attachment could not be found with filter: attachment_id = {attachment_id}."
+
+
+class ServerNotFound(NotFoundError):
+    template = "Instance {server_id} could not be found."
+
+
+class Invalid(ServiceError):
+    code = 400
+    template = "Unacceptable parameters."
+
+
+class InvalidVolume(Invalid):
+    template = "Invalid volume: {reason}"
+
+
+class InvalidSnapshot(Invalid):
+    template = "Invalid snapshot: {reason}"
+
+
+class InvalidInput(Invalid):
+    template = "Invalid input received: {reason}"
+
+
+class InvalidVolumeType(Invalid):
+    template = "Invalid volume type: {reason}"
+
+
+class InvalidHost(Invalid):
+    template = "Invalid host: {reason}"
+
+
+class InvalidConnectorException(Invalid):
+    template = "Connector doesn't have required information: {missing}"
+
+
+class VolumeAttached(Invalid):
+    template = "Volume {volume_id} is still attached, detach volume first."
+
+
+class PolicyNotAuthorized(ServiceError):
+    code = 403
+    template = "Policy doesn't allow {action} to be performed."
+
+
+class Conflict(ServiceError):
+    code = 409
+    template = "There is a conflict with the resource."
+
+
+class ResourceConflict(Conflict):
+    template = "Resource conflict: {reason}"
+
+
+class OverQuota(ServiceError):
+    code = 413
+    template = "Quota exceeded for resources: {overs}"
+
+
+class VolumeLimitExceeded(OverQuota):
+    template = "Maximum number of volumes allowed ({allowed}) exceeded for quota '{name}'."
+
+
+class VolumeSizeExceedsAvailableQuota(OverQuota):
+    template = (
+        "Requested volume or snapshot exceeds allowed {name} quota. "
+        "Requested {requested}G, quota is {quota}G and {consumed}G has been consumed."
+    )
+
+
+class NoValidBackend(ServiceError):
+    template = "No valid backend was found. {reason}"
+
+
+class ServiceUnavailable(ServiceError):
+    code = 503
+    template = "Service is unavailable at this time."
+
+
+class MessagingTimeout(ServiceError):
+    template = "Timed out waiting for a reply from {service}."
+
+
+class DriverNotInitialized(ServiceError):
+    template = "Volume driver not ready."
+
+
+class VolumeDriverException(ServiceError):
+    template = "Volume driver reported an error: {message}"
+
+
+class VolumeBackendAPIException(ServiceError):
+    template = "Bad or unexpected response from the storage volume backend API: {data}"
+
+
+class VolumeIsBusy(ServiceError):
+    template = "deleting volume {volume_name} that has snapshot"
+
+
+class SnapshotIsBusy(ServiceError):
+    template = "deleting snapshot {snapshot_name} that has dependent volumes"
+
+
+class VolumeMigrationFailed(ServiceError):
+    template = "Volume migration failed: {reason}"
+
+
+class TargetUpdateFailed(ServiceError):
+    template = "Failed to update target for volume {volume_id}."
+
+
+class ManageExistingInvalidReference(ServiceError):
+    template = "Manage existing volume failed due to invalid backend reference {existing_ref}: {reason}"
+
+
+class ManageExistingAlreadyManaged(ServiceError):
+    template = "Unable to manage existing volume. Volume {volume_ref} already managed."
+
+
+class UnsupportedEncryption(ServiceError):
+    """os-brick cannot put an encryptor on what it was given."""
+
+    template = "Volume encryption is not supported for {provider} volume {volume_id}."
+
+
+class VolumeEncryptionNotSupported(ServiceError):
+    template = "Volume encryption is not supported for {volume_type} volume {volume_id}."
+
+
+# ------------------------------------------------------------------------------------------------- Nova
+
+
+class NovaError(ServiceError):
+    """The compute API or the compute service refuses."""
+
+
+class NovaBadRequest(NovaError):
+    code = 400
+    template = "{reason}"
+
+
+class NovaForbidden(NovaError):
+    code = 403
+    template = "{reason}"
+
+
+class NovaConflict(NovaError):
+    code = 409
+    template = "{reason}"
+
+
+class VolumeRebaseFailed(NovaError):
+    template = "Volume rebase failed: {reason}"
+
+
+class SwapNotSupported(NovaError):
+    """libvirt's driver cannot swap this pair (Nova raises NotImplementedError)."""
+
+    template = "{reason}"

@@ -1,0 +1,62 @@
+"""Cells: records of axis values with stable, readable ids, and the facts about the back-ends they name."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from harness.matrix.axes import AXES, BY_NAME
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """One combination of axis values (see `harness.matrix.axes`)."""
+
+    operation: str = "migrate"
+    source: str
+    destination: str
+    status: str = "available"
+    policy: str = "on-demand"
+    lock: str = "no"
+    force: str = "no"
+    type: str = "none"
+    encryption: str = "none"
+    fill: str = "sparse"
+    nova: str = "32"
+    meanwhile: str = "nothing"
+    precondition: str = "none"
+
+    @property
+    def id(self) -> str:
+        """``operation/source/destination/status``, then ``axis=value`` for what is not the default."""
+        head = [self.operation, self.source, self.destination, self.status]
+        tail = [
+            f"{axis.name}={getattr(self, axis.name)}"
+            for axis in AXES[4:]
+            if getattr(self, axis.name) != axis.default
+        ]
+        return "/".join(head + tail)
+
+    @property
+    def axes(self) -> dict[str, str]:
+        """All values by axis name, in the order of the axes."""
+        return {name: getattr(self, name) for name in BY_NAME}
+
+
+class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the expectations may know of a back-end: its configuration, nothing that a run would tell.
+
+    `container` is where its objects live: ``<node>/<volume group>`` or ``<cluster>/<pool>``. Two back-ends
+    with the same container share one name space. `cluster` is the Ceph cluster (rbd only), `node` the host
+    name of the volume service.
+    """
+
+    name: str
+    address: str
+    kind: Literal["lvm", "rbd", "other"]
+    thin: bool
+    node: str
+    container: str
+    cluster: str | None = None
+    availability_zone: str = "nova"
+    volume_backend_name: str = ""

@@ -1,0 +1,324 @@
+"""The records of the control plane, with Cinder's field names.
+
+A record that a service holds is a *copy* of a database row, as Cinder's versioned objects are: it goes
+stale when somebody else writes, and `save` writes only the fields that were assigned since it was loaded
+(`cinder.objects.base:CinderPersistentObject`). Much of what goes wrong in a migration goes wrong because
+of exactly this, so it is modelled and not smoothed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeAlias
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+Connector: TypeAlias = dict[str, Any]
+ConnectionInfo: TypeAlias = dict[str, Any]
+ModelUpdate: TypeAlias = dict[str, Any]
+TypesDiff: TypeAlias = dict[Literal["extra_specs", "qos_specs", "encryption"], dict[str, tuple[Any, Any]]]
+
+AVAILABLE_MIGRATION_STATUSES = (None, "deleting", "error", "success")
+"""What counts as "not migrating" (`cinder.volume.api:AVAILABLE_MIGRATION_STATUS`)."""
+
+
+def is_migrating(migration_status: str | None) -> bool:
+    """True for starting, migrating, completing and every ``target:<id>``."""
+    return migration_status not in AVAILABLE_MIGRATION_STATUSES
+
+
+class HostParts(NamedTuple):
+    """The three parts of ``host@backend#pool``; the last two may be empty."""
+
+    host: str
+    backend: str
+    pool: str
+
+
+def split_host(address: str) -> HostParts:
+    """Take ``host@backend#pool`` apart (`cinder.volume.volume_utils:extract_host`)."""
+    service, _, pool = address.partition("#")
+    host, _, backend = service.partition("@")
+    return HostParts(host, backend, pool)
+
+
+def service_host(address: str) -> str:
+    """``host@backend`` of ``host@backend#pool``: the volume service that a message goes to."""
+    return address.partition("#")[0]
+
+
+class Store(Protocol):
+    """What a record needs of the database that it was loaded from."""
+
+    def save(self, record: Record) -> None: ...
+    def refresh(self, record: Record) -> None: ...
+    def get_volume(self, volume_id: str) -> Volume: ...
+    def get_volume_type(self, type_id: str) -> VolumeType: ...
+    def attachments_of(self, volume_id: str) -> list[Attachment]: ...
+    def snapshots_of(self, volume_id: str) -> list[Snapshot]: ...
+
+
+class Record:
+    """A copy of one database row. Assigning a field marks it as changed; `save` writes the changed ones."""
+
+    TABLE: ClassVar[str]
+    DEFAULTS: ClassVar[Mapping[str, Any]]
+
+    id: str
+    _store: Store
+    _changed: set[str]
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any], store: Store) -> Self:
+        """A fresh copy of a row, with nothing changed. Nested dicts are copied by whoever changes them."""
+        record = cls.__new__(cls)
+        record.__dict__.update(row)
+        record.__dict__["_store"] = store
+        record.__dict__["_changed"] = set()
+        return record
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self.__dict__[name] = value
+        self._changed.add(name)
+
+    def changes(self) -> dict[str, Any]:
+        """The fields assigned since the record was loaded or saved."""
+        return {name: self.__dict__[name] for name in self._changed}
+
+    def update(self, values: Mapping[str, Any]) -> None:
+        """Assign several fields; keys that are no fields are ignored, as Cinder ignores them."""
+        for name, value in values.items():
+            if name in self.DEFAULTS:
+                setattr(self, name, value)
+
+    def save(self) -> None:
+        """Write the changed fields to the row; other fields of the row stay as others left them."""
+        self._store.save(self)
+
+    def refresh(self) -> None:
+        """Load the row again; unsaved changes are dropped. Raises the record's not-found error."""
+        self._store.refresh(self)
+
+    def copy(self) -> Self:
+        """What the other side of a message sees: the same fields, the unsaved changes included."""
+        record = self.from_row({name: self.__dict__[name] for name in self.DEFAULTS}, self._store)
+        record.__dict__["_changed"] = set(self._changed)
+        return record
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"
+
+
+class Volume(Record):
+    """A volume record. `name` follows `name_id`, never `id`: a driver addresses back-end objects by `name`.
+
+    Sizes are GiB. Source: `cinder.objects.volume:Volume`.
+    """
+
+    TABLE = "volumes"
+
+    user_id: str
+    project_id: str
+    size: int
+    display_name: str | None
+    display_description: str | None
+    host: str | None
+    cluster_name: str | None
+    availability_zone: str
+    status: str
+    attach_status: str
+    migration_status: str | None
+    previous_status: str | None
+    _name_id: str | None
+    provider_id: str | None
+    provider_location: str | None
+    provider_auth: str | None
+    provider_geometry: str | None
+    replication_status: str | None
+    volume_type_id: str | None
+    encryption_key_id: str | None
+    snapshot_id: str | None
+    source_volid: str | None
+    group_id: str | None
+    consistencygroup_id: str | None
+    multiattach: bool
+    bootable: bool
+    service_uuid: str | None
+    use_quota: bool
+    metadata: dict[str, str]
+    admin_metadata: dict[str, str]
+    glance_metadata: dict[str, str]
+    created_at: int | None
+    launched_at: int | None
+
+    DEFAULTS = {
+        "id": "", "user_id": "user", "project_id": "project", "size": 1, "display_name": None,
+        "display_description": None, "host": None, "cluster_name": None, "availability_zone": "nova",
+        "status": "creating", "attach_status": "detached", "migration_status": None,
+        "previous_status": None, "_name_id": None, "provider_id": None, "provider_location": None,
+        "provider_auth": None, "provider_geometry": None, "replication_status": None,
+        "volume_type_id": None, "encryption_key_id": None, "snapshot_id": None, "source_volid": None,
+        "group_id": None, "consistencygroup_id": None, "multiattach": False, "bootable": False,
+        "service_uuid": None, "use_quota": True, "metadata": {}, "admin_metadata": {},
+        "glance_metadata": {}, "created_at": None, "launched_at": None,
+    }  # fmt: skip
+
+    @property
+    def name_id(self) -> str:
+        """The id that the back-end object is named after: `_name_id` where set, else `id`."""
+        return self._name_id or self.id
+
+    @property
+    def name(self) -> str:
+        """The back-end object's name (`volume_name_template`, ``volume-%s``)."""
+        return f"volume-{self.name_id}"
+
+    @property
+    def volume_type(self) -> VolumeType | None:
+        """The record's type as it is now, or None."""
+        return self._store.get_volume_type(self.volume_type_id) if self.volume_type_id else None
+
+    @property
+    def volume_attachment(self) -> list[Attachment]:
+        """The live attachment rows, oldest first, read afresh at each use."""
+        return self._store.attachments_of(self.id)
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """The volume's snapshots, oldest first, read afresh at each use."""
+        return self._store.snapshots_of(self.id)
+
+
+class Snapshot(Record):
+    """A snapshot record. Back-end objects are addressed by `name` and `volume_name`."""
+
+    TABLE = "snapshots"
+
+    volume_id: str
+    user_id: str
+    project_id: str
+    volume_size: int
+    display_name: str | None
+    status: str
+    volume_type_id: str | None
+    encryption_key_id: str | None
+    provider_location: str | None
+    provider_id: str | None
+    metadata: dict[str, str]
+    use_quota: bool
+
+    DEFAULTS = {
+        "id": "", "volume_id": "", "user_id": "user", "project_id": "project", "volume_size": 1,
+        "display_name": None, "status": "creating", "volume_type_id": None, "encryption_key_id": None,
+        "provider_location": None, "provider_id": None, "metadata": {}, "use_quota": True,
+    }  # fmt: skip
+
+    @property
+    def name(self) -> str:
+        """``snapshot-%s`` of the id (`snapshot_name_template`)."""
+        return f"snapshot-{self.id}"
+
+    @property
+    def volume(self) -> Volume:
+        """The volume that was snapshotted, as it is now."""
+        return self._store.get_volume(self.volume_id)
+
+    @property
+    def volume_name(self) -> str:
+        """The back-end name of the volume: it follows `name_id` (`cinder.objects.snapshot:Snapshot`)."""
+        return self.volume.name
+
+
+class Attachment(Record):
+    """One connection of a volume to a server or host.
+
+    `attach_status`: reserved, attaching, attached, detached, error_attaching, error_detaching.
+    """
+
+    TABLE = "attachments"
+
+    volume_id: str
+    instance_uuid: str | None
+    attached_host: str | None
+    mountpoint: str | None
+    attach_status: str
+    attach_mode: str | None
+    connector: Connector | None
+    connection_info: ConnectionInfo | None
+
+    DEFAULTS = {
+        "id": "", "volume_id": "", "instance_uuid": None, "attached_host": None, "mountpoint": None,
+        "attach_status": "reserved", "attach_mode": None, "connector": None, "connection_info": None,
+    }  # fmt: skip
+
+
+class Encryption(NamedTuple):
+    """The encryption of a volume type. `provider` is luks or luks2; `key_size` is in bits."""
+
+    provider: str
+    cipher: str = "aes-xts-plain64"
+    key_size: int = 256
+    control_location: str = "front-end"
+
+
+class QosSpecs(NamedTuple):
+    """A QoS specs object. `consumer` is back-end, front-end or both."""
+
+    id: str
+    name: str
+    consumer: str
+    specs: tuple[tuple[str, str], ...]
+
+
+class VolumeType(Record):
+    """A volume type: extra specs for the scheduler and the driver, QoS, encryption."""
+
+    TABLE = "volume_types"
+
+    name: str
+    extra_specs: dict[str, str]
+    qos_specs: QosSpecs | None
+    encryption: Encryption | None
+    is_public: bool
+
+    DEFAULTS = {
+        "id": "", "name": "", "extra_specs": {}, "qos_specs": None, "encryption": None, "is_public": True,
+    }  # fmt: skip
+
+    @property
+    def multiattach(self) -> bool:
+        """True if the extra specs say so (`cinder.volume.volume_utils:is_multiattach_volume_type`)."""
+        return self.extra_specs.get("multiattach") == "<is> True"
+
+
+class Service(Record):
+    """A service row. The heartbeat is virtual microseconds; up means: heard within `service_down_time`."""
+
+    TABLE = "services"
+
+    host: str
+    binary: str
+    topic: str
+    availability_zone: str
+    cluster_name: str | None
+    disabled: bool
+    disabled_reason: str | None
+    frozen: bool
+    heartbeat_us: int
+    uuid: str
+
+    DEFAULTS = {
+        "id": "", "host": "", "binary": "cinder-volume", "topic": "cinder-volume",
+        "availability_zone": "nova", "cluster_name": None, "disabled": False, "disabled_reason": None,
+        "frozen": False, "heartbeat_us": 0, "uuid": "",
+    }  # fmt: skip
+
+
+class Context(NamedTuple):
+    """Who asks. Admins see and do everything; members only what is their project's."""
+
+    user_id: str
+    project_id: str
+    is_admin: bool
+

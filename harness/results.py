@@ -1,0 +1,156 @@
+"""The result of a run: versioned records, one JSON document. Every report is a view of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from harness.errors import InputError
+
+SCHEMA = 1
+
+Outcome = Literal["succeeded", "refused", "failed-clean", "failed-dirty", "data-loss", "crashed"]
+Verdict = Literal["pass", "fail", "known", "error"]
+
+OUTCOMES: dict[Outcome, str] = {
+    "succeeded": "done: the volume is where it should be, as it should be",
+    "refused": "the API said no at once, and nothing changed",
+    "failed-clean": "rolled back: the source is intact, nothing was left behind",
+    "failed-dirty": "something was left behind, or is stuck",
+    "data-loss": "acknowledged bytes are gone, or somebody else's can be read",
+    "crashed": "an exception came through that no service handles",
+}
+VERDICTS: dict[Verdict, str] = {
+    "pass": "as expected",
+    "known": "as expected, and the expectation is a known fault of Cinder or Nova",
+    "fail": "not as expected",
+    "error": "Crucible itself failed on this cell",
+}
+
+
+class Expectation(msgspec.Struct, frozen=True, kw_only=True):
+    """What should happen: outcome, why, by which rule, and which invariants a known fault breaks.
+
+    `rule` is the name of the declared rule, `source` where Cinder or Nova does it. `violations` maps the
+    name of an invariant to the id of the known fault that breaks it. `code` is the HTTP code of a refusal.
+    """
+
+    outcome: Outcome
+    reason: str
+    rule: str
+    source: str = ""
+    code: int | None = None
+    violations: dict[str, str] = {}
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """What did happen. `reason` is the service's own message where there is one."""
+
+    outcome: Outcome
+    reason: str
+    code: int | None = None
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """One invariant: `holds` is None when its checker could not tell, which is not a pass."""
+
+    name: str
+    holds: bool | None
+    details: list[str] = []
+    fault: str | None = None
+
+
+class TimelineEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a run, with (status, migration_status) of the two records after it."""
+
+    time_us: int
+    actor: str
+    step: str
+    detail: str = ""
+    source: tuple[str, str | None] | None = None
+    temporary: tuple[str, str | None] | None = None
+
+
+class CellResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One cell: expected, observed, verdict, and the evidence."""
+
+    id: str
+    axes: dict[str, str]
+    expected: Expectation
+    observed: Observation
+    verdict: Verdict
+    invariants: list[Judgement] = []
+    timeline: list[TimelineEvent] = []
+    difference: str = ""
+
+
+class MatrixResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole run. `started` is ISO 8601 in UTC; `selection` and `shard` say which part of the matrix it is."""
+
+    schema: int = SCHEMA
+    crucible: str
+    python: str
+    engine: str
+    storage: str
+    seed: int
+    started: str
+    duration_s: float
+    config: list[str] = []
+    selection: str | None = None
+    shard: str | None = None
+    cells: list[CellResult] = []
+
+
+def encode(result: MatrixResult) -> bytes:
+    """The result as JSON, indented by two, with a line feed at the end."""
+    return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
+
+
+def load(path: Path) -> MatrixResult:
+    """Read a result file. InputError if it cannot be read, is not a result, or is of another schema."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        header = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        schema = msgspec.json.decode(header.get("schema", b"null"))
+        if schema != SCHEMA:
+            raise InputError(f"{path}: result schema {schema!r}, but this version reads schema {SCHEMA}")
+        return msgspec.json.decode(data, type=MatrixResult)
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path}: not a result of crucible: {error}") from None
+
+
+def check_writable(path: Path) -> None:
+    """InputError if a report could not be written to `path`, before hours of work go into it."""
+    parent = path.parent
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory; name a file")
+    if not parent.is_dir():
+        raise InputError(f"{path}: there is no directory {parent}")
+    if not os.access(parent, os.W_OK):
+        raise InputError(f"{path}: the directory {parent} cannot be written to")
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write under a temporary name beside `path` and rename: the old file or the new, never a part."""
+    check_writable(path)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None

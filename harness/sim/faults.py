@@ -1,0 +1,65 @@
+"""Fault plans: data that says what goes wrong, where and when.
+
+A fault strikes at the n-th visit of a named point. Names may end in ``*``. Storage and services must
+survive every one of them in the sense of the invariants: an error is reported to whoever asked, a crash
+loses the memory of one service and nothing else. The true bytes stay pristine: a fault is an overlay and
+can be lifted (`FaultPlan.heal`), after which the system has to become usable again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import msgspec
+
+from harness.errors import Busy, MessagingTimeout, NoSpace, StorageError
+
+Kind = Literal["enospc", "eio", "ebusy", "timeout", "crash", "delay"]
+
+ERRORS: dict[str, Callable[[str], Exception]] = {
+    "enospc": lambda point: NoSpace(f"No space left on device (planned fault at {point})"),
+    "eio": lambda point: StorageError(f"Input/output error (planned fault at {point})"),
+    "ebusy": lambda point: Busy(f"Device or resource busy (planned fault at {point})"),
+    "timeout": lambda point: MessagingTimeout(service=f"{point} (planned fault)"),
+}
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One planned fault. `actor` narrows it to tasks whose actor matches; `delay_us` is for delays."""
+
+    point: str
+    kind: Kind
+    nth: int = 1
+    actor: str = "*"
+    delay_us: int = 0
+
+
+class FaultPlan:
+    """The faults of one run, and how often each has been passed."""
+
+    def __init__(self, faults: Sequence[Fault] = ()) -> None:
+        self._faults = tuple(faults)
+        self._visits: Counter[int] = Counter()
+        self.struck: list[Fault] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._faults)
+
+    def heal(self) -> None:
+        """Lift every fault that has not struck yet."""
+        self._faults = ()
+
+    def due(self, point: str, actor: str) -> Fault | None:
+        """The fault that strikes at this visit, if any."""
+        due: Fault | None = None
+        for number, fault in enumerate(self._faults):
+            if fnmatchcase(point, fault.point) and fnmatchcase(actor, fault.actor):
+                self._visits[number] += 1
+                if self._visits[number] == fault.nth and due is None:
+                    due = fault
+        if due is not None:
+            self.struck.append(due)
+        return due

@@ -1,0 +1,16 @@
+"""What happened, in order: the timeline that a report shows and the checkers may read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Event(NamedTuple):
+    """One step. `states` are those of the watched records after it, as (status, migration_status)."""
+
+    time_us: int
+    actor: str
+    step: str
+    detail: str
+    source: tuple[str, str | None] | None
+    temporary: tuple[str, str | None] | None

@@ -1,0 +1,54 @@
+"""One simulated run: kernel, faults and history behind the single `visit` that everybody calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from harness.sim.faults import ERRORS, Fault, FaultPlan
+from harness.sim.history import Event
+from harness.sim.kernel import Kernel
+from harness.sim.schedules import Schedule
+
+States = tuple[tuple[str, str | None] | None, tuple[str, str | None] | None]
+
+
+class Simulation:
+    """The world's clock and memory. `watch` tells how the records of interest stand, for the timeline."""
+
+    def __init__(self, schedule: Schedule | None = None, faults: Sequence[Fault] = ()) -> None:
+        self.kernel = Kernel(schedule)
+        self.faults = FaultPlan(faults)
+        self.history: list[Event] = []
+        self.watch: Callable[[], States] = lambda: (None, None)
+        self.crash: Callable[[str], None] = lambda actor: None
+
+    def visit(self, name: str, detail: str = "", *, cost_us: int = 0) -> None:
+        """Pass a named point: let others run, take `cost_us`, suffer a planned fault, be recorded."""
+        kernel = self.kernel
+        kernel.pause()
+        if cost_us:
+            kernel.sleep(cost_us)
+        if self.faults:
+            self._suffer(name, detail)
+        self.record(name, detail)
+
+    def record(self, step: str, detail: str = "") -> None:
+        """Add an event to the history without a choice point."""
+        task = self.kernel.current
+        source, temporary = self.watch()
+        actor = task.actor if task is not None else "operator"
+        self.history.append(Event(self.kernel.now_us, actor, step, detail, source, temporary))
+
+    def _suffer(self, name: str, detail: str) -> None:
+        task = self.kernel.current
+        actor = task.actor if task is not None else "operator"
+        fault = self.faults.due(name, actor)
+        if fault is None:
+            return
+        self.record(name, f"{detail} [fault: {fault.kind}]".strip())
+        if fault.kind == "delay":
+            self.kernel.sleep(fault.delay_us)
+        elif fault.kind == "crash":
+            self.crash(actor)
+        else:
+            raise ERRORS[fault.kind](name)
