@@ -21,6 +21,7 @@ CHUNK = 4 << 20
 PAGES_PER_CHUNK = CHUNK // PAGE
 DD_BLOCK = 1 << 20
 """dd's block size in a volume copy (`volume_dd_blocksize`): what ``conv=sparse`` skips as a whole."""
+PAGES_PER_BLOCK = DD_BLOCK // PAGE
 
 Chunk: TypeAlias = Mapping[int, bytes]
 EMPTY: Chunk = MappingProxyType({})
@@ -47,8 +48,11 @@ class BlockDevice(ABC):
     def occupied(self, first: int, last: int) -> Iterable[int]:
         """Numbers n of chunks with first <= n < last that may hold non-zero pages, ascending."""
 
-    def allocate(self, first: int, last: int) -> None:
-        """Account for chunks first <= n < last as written with zeros where they hold nothing."""
+    def allocate(self, first: int, last: int) -> None:  # noqa: B027 - a plain device has no accounts
+        """Account for chunks first <= n < last as written with zeros where they hold nothing.
+
+        NoSpace if there is not enough for all; `written` then counts the bytes of those that were allocated.
+        """
 
     @property
     def chunk_count(self) -> int:
@@ -57,9 +61,9 @@ class BlockDevice(ABC):
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes: fewer at the end of the device, none behind it."""
-        end = min(offset + length, self.size)
         if offset < 0 or length < 0:
             raise InvalidArgument(f"read of {length} bytes at {offset}")
+        end = min(offset + length, self.size)
         if offset >= end:
             return b""
         first, last = offset // PAGE, -(-end // PAGE)
@@ -84,10 +88,18 @@ class BlockDevice(ABC):
         while position < fitting:
             number, start = divmod(offset + position, CHUNK)
             count = min(CHUNK - start, fitting - position)
-            self.store(number, patched(self.load(number), start, data[position : position + count]))
+            try:
+                self.patch(number, start, data[position : position + count])
+            except NoSpace as error:
+                error.written += position
+                raise
             position += count
         if fitting < len(data):
             raise NoSpace(written=fitting)
+
+    def patch(self, number: int, start: int, data: bytes) -> None:
+        """Write inside one chunk. Devices that account for space in less than a chunk override this."""
+        self.store(number, patched(self.load(number), start, data))
 
 
 def patched(chunk: Chunk, start: int, data: bytes) -> Chunk:
@@ -148,50 +160,50 @@ def copy_range(
     `written` then counts the bytes of the range that were written.
     """
     last = min(last, source.chunk_count)
-    fitting = min(last, destination.size // CHUNK)
-    numbers = set(source.occupied(first, last))
+    if first >= last:
+        return
+    whole = min(last, destination.size // CHUNK)
+    numbers = set(source.occupied(first, whole))
     if not sparse:
-        numbers.update(destination.occupied(first, fitting))
-    for number in sorted(numbers):
-        if number >= fitting:
-            break
-        chunk = source.load(number)
-        if source.size < (number + 1) * CHUNK:
-            chunk = _over(destination.load(number), chunk, source.size - number * CHUNK)
-        if sparse:
-            chunk = _sparse_over(destination.load(number), chunk)
-        destination.store(number, chunk)
-    if not sparse:
-        destination.allocate(first, fitting)
-    if fitting < last:
-        _copy_last_part(source, destination, fitting, first, sparse)
+        numbers.update(destination.occupied(first, whole))
+    done = first
+    try:
+        for number in sorted(numbers):
+            if not sparse and done < number:
+                destination.allocate(done, number)
+            done = number
+            _copy_chunk(source, destination, number, sparse)
+            done = number + 1
+        if not sparse and done < whole:
+            destination.allocate(done, whole)
+    except NoSpace as error:
+        error.written += (done - first) * CHUNK
+        raise
+    if first <= whole < last and destination.size > whole * CHUNK:
+        _copy_chunk(source, destination, whole, sparse)
+    if destination.size < min(source.size, last * CHUNK):
+        raise NoSpace(written=max(0, destination.size - first * CHUNK))
 
 
-def _over(old: Chunk, new: Chunk, length: int) -> Chunk:
-    """The first `length` bytes of `new`, the rest of `old`."""
-    pages = {index: page for index, page in new.items() if index * PAGE < length}
-    pages.update((index, page) for index, page in old.items() if index * PAGE >= length)
-    return pages
-
-
-def _sparse_over(old: Chunk, new: Chunk) -> Chunk:
-    """`new` over `old`, but only the blocks of 1 MiB that hold something."""
-    per_block = DD_BLOCK // PAGE
-    blocks = {index // per_block for index in new}
-    pages = {index: page for index, page in old.items() if index // per_block not in blocks}
-    pages.update(new)
-    return pages
-
-
-def _copy_last_part(
-    source: BlockDevice, destination: BlockDevice, number: int, first: int, sparse: bool
-) -> None:
-    """The destination ends inside (or before) chunk `number`: write what fits, then say there is no space."""
-    room = destination.size - number * CHUNK
+def _copy_chunk(source: BlockDevice, destination: BlockDevice, number: int, sparse: bool) -> None:
+    """Copy what the source has of a chunk and the destination has room for; keep what lies behind that."""
     needed = min(source.size - number * CHUNK, CHUNK)
-    if room > 0:
-        fitting = min(room, needed)
-        chunk = _over(destination.load(number), source.load(number), fitting)
-        destination.store(number, chunk if not sparse else _sparse_over(destination.load(number), chunk))
-    if needed > room:
-        raise NoSpace(written=destination.size - first * CHUNK)
+    room = min(destination.size - number * CHUNK, CHUNK)
+    length = min(needed, room)
+    new = source.load(number)
+    written = set(range(CHUNK // DD_BLOCK))
+    if sparse:
+        written = {index // PAGES_PER_BLOCK for index in new}
+        if needed > room and room % DD_BLOCK:
+            # dd cannot seek over a block that crosses the end of the device, and falls back to writing.
+            written.add(room // DD_BLOCK)
+        if not written:
+            return
+    kept = {
+        index: page
+        for index, page in destination.load(number).items()
+        if index * PAGE >= length or index // PAGES_PER_BLOCK not in written
+    }
+    if kept or length < needed:
+        new = kept | {index: page for index, page in new.items() if index * PAGE < length}
+    destination.store(number, new)

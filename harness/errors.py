@@ -140,6 +140,10 @@ class ServerNotFound(NotFoundError):
     template = "Instance {server_id} could not be found."
 
 
+class QuotaResourceUnknown(NotFoundError):
+    template = "Unknown quota resources {unknown}."
+
+
 class Invalid(ServiceError):
     code = 400
     template = "Unacceptable parameters."
@@ -201,6 +205,18 @@ class VolumeSizeExceedsAvailableQuota(OverQuota):
         "Requested volume or snapshot exceeds allowed {name} quota. "
         "Requested {requested}G, quota is {quota}G and {consumed}G has been consumed."
     )
+
+
+class VolumeSizeExceedsLimit(OverQuota):
+    template = "Requested volume size {size}G is larger than maximum allowed limit {limit}G."
+
+
+class SnapshotLimitExceeded(OverQuota):
+    template = "Maximum number of snapshots allowed ({allowed}) exceeded"
+
+
+class UnexpectedOverQuota(OverQuota):
+    template = "Unexpected over quota on {name}."
 
 
 class NoValidBackend(ServiceError):

@@ -48,6 +48,15 @@ def service_host(address: str) -> str:
     return address.partition("#")[0]
 
 
+def _own(value: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a dict and of the dicts in it; what is in those is never changed in place."""
+    copy = value.copy()
+    for key, item in value.items():
+        if isinstance(item, dict):
+            copy[key] = _own(item)
+    return copy
+
+
 class Store(Protocol):
     """What a record needs of the database that it was loaded from."""
 
@@ -64,27 +73,57 @@ class Record:
 
     TABLE: ClassVar[str]
     DEFAULTS: ClassVar[Mapping[str, Any]]
+    NESTED: ClassVar[tuple[str, ...]] = ()
+    """The fields that hold dicts."""
 
     id: str
     _store: Store
     _changed: set[str]
+    _loaded: dict[str, Any]
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], store: Store) -> Self:
-        """A fresh copy of a row, with nothing changed. Nested dicts are copied by whoever changes them."""
+        """A fresh copy of a row, with nothing changed. It shares nothing with the row that can change."""
         record = cls.__new__(cls)
-        record.__dict__.update(row)
-        record.__dict__["_store"] = store
-        record.__dict__["_changed"] = set()
+        fields = record.__dict__
+        fields.update(row)
+        fields["_store"] = store
+        fields["_changed"] = set()
+        record._part_from_row()
         return record
 
+    def _part_from_row(self) -> None:
+        """Own copies of nested values; the row's own stay at hand, to see what was changed in place."""
+        fields = self.__dict__
+        loaded = {}
+        for name in self.NESTED:
+            value = loaded[name] = fields[name]
+            if value is not None:
+                fields[name] = _own(value)
+        fields["_loaded"] = loaded
+
     def __setattr__(self, name: str, value: object) -> None:
-        self.__dict__[name] = value
-        self._changed.add(name)
+        if name in self.DEFAULTS:
+            self.__dict__[name] = value
+            self._changed.add(name)
+        else:
+            object.__setattr__(self, name, value)
 
     def changes(self) -> dict[str, Any]:
-        """The fields assigned since the record was loaded or saved."""
-        return {name: self.__dict__[name] for name in self._changed}
+        """The fields assigned since the record was loaded or saved, sorted by name.
+
+        As in Cinder, a change inside of `metadata` and its kin counts (`cinder.objects.volume:Volume.
+        obj_what_changed`), one inside of `connector` or `connection_info` does not.
+        """
+        fields, changed = self.__dict__, self._changed
+        for name, value in self._loaded.items():
+            if fields[name] != value and self.DEFAULTS[name] is not None:
+                changed.add(name)
+        changes = {name: fields[name] for name in sorted(changed)}
+        for name in self.NESTED:
+            if changes.get(name) is not None:
+                changes[name] = _own(changes[name])
+        return changes
 
     def update(self, values: Mapping[str, Any]) -> None:
         """Assign several fields; keys that are no fields are ignored, as Cinder ignores them."""
@@ -95,15 +134,20 @@ class Record:
     def save(self) -> None:
         """Write the changed fields to the row; other fields of the row stay as others left them."""
         self._store.save(self)
+        self._changed.clear()
+        self._part_from_row()
 
     def refresh(self) -> None:
         """Load the row again; unsaved changes are dropped. Raises the record's not-found error."""
         self._store.refresh(self)
+        self._changed.clear()
+        self._part_from_row()
 
     def copy(self) -> Self:
         """What the other side of a message sees: the same fields, the unsaved changes included."""
         record = self.from_row({name: self.__dict__[name] for name in self.DEFAULTS}, self._store)
-        record.__dict__["_changed"] = set(self._changed)
+        record._changed.update(self._changed)
+        record.__dict__["_loaded"] = self._loaded
         return record
 
     def __repr__(self) -> str:
@@ -117,6 +161,7 @@ class Volume(Record):
     """
 
     TABLE = "volumes"
+    NESTED = ("metadata", "admin_metadata", "glance_metadata")
 
     user_id: str
     project_id: str
@@ -194,6 +239,7 @@ class Snapshot(Record):
     """A snapshot record. Back-end objects are addressed by `name` and `volume_name`."""
 
     TABLE = "snapshots"
+    NESTED = ("metadata",)
 
     volume_id: str
     user_id: str
@@ -237,6 +283,7 @@ class Attachment(Record):
     """
 
     TABLE = "attachments"
+    NESTED = ("connector", "connection_info")
 
     volume_id: str
     instance_uuid: str | None
@@ -275,6 +322,7 @@ class VolumeType(Record):
     """A volume type: extra specs for the scheduler and the driver, QoS, encryption."""
 
     TABLE = "volume_types"
+    NESTED = ("extra_specs",)
 
     name: str
     extra_specs: dict[str, str]
@@ -321,4 +369,3 @@ class Context(NamedTuple):
     user_id: str
     project_id: str
     is_admin: bool
-

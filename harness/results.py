@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -89,7 +89,10 @@ class CellResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MatrixResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole run. `started` is ISO 8601 in UTC; `selection` and `shard` say which part of the matrix it is."""
+    """A whole run. `started` is ISO 8601 in UTC; `selection` and `shard` say which part of the matrix it is.
+
+    `backends` maps the name of each back-end of the deployment to what it is: lvm thick, lvm thin, rbd, other.
+    """
 
     schema: int = SCHEMA
     crucible: str
@@ -100,14 +103,30 @@ class MatrixResult(msgspec.Struct, frozen=True, kw_only=True):
     started: str
     duration_s: float
     config: list[str] = []
+    backends: dict[str, str] = {}
     selection: str | None = None
     shard: str | None = None
     cells: list[CellResult] = []
 
 
 def encode(result: MatrixResult) -> bytes:
-    """The result as JSON, indented by two, with a line feed at the end."""
-    return msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n"
+    """The result as JSON, indented by two, with a line feed at the end.
+
+    Text from a driver that is no Unicode (undecodable bytes of a file name, say) is written with escapes.
+    """
+    try:
+        data = msgspec.json.encode(result)
+    except UnicodeEncodeError:
+        data = msgspec.json.encode(_printable(msgspec.to_builtins(result)))
+    return msgspec.json.format(data, indent=2) + b"\n"
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    return [_printable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def load(path: Path) -> MatrixResult:
@@ -122,7 +141,7 @@ def load(path: Path) -> MatrixResult:
         if schema != SCHEMA:
             raise InputError(f"{path}: result schema {schema!r}, but this version reads schema {SCHEMA}")
         return msgspec.json.decode(data, type=MatrixResult)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a result of crucible: {error}") from None
 
 
@@ -131,16 +150,32 @@ def check_writable(path: Path) -> None:
     parent = path.parent
     if path.is_dir():
         raise InputError(f"{path}: is a directory; name a file")
+    if _is_special(path):
+        if not os.access(path, os.W_OK):
+            raise InputError(f"{path}: cannot be written to")
+        return
     if not parent.is_dir():
         raise InputError(f"{path}: there is no directory {parent}")
     if not os.access(parent, os.W_OK):
         raise InputError(f"{path}: the directory {parent} cannot be written to")
 
 
+def _is_special(path: Path) -> bool:
+    """/dev/null, /dev/stdout, a named pipe: to rename a file over it would destroy it."""
+    return path.exists() and not path.is_file()
+
+
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write under a temporary name beside `path` and rename: the old file or the new, never a part."""
+    """Write under a temporary name beside `path` and rename: the old file or the new, never a part.
+
+    A link stays a link: what it leads to is replaced. A device or a pipe is written to as it is.
+    """
     check_writable(path)
     try:
+        if _is_special(path):
+            path.write_bytes(data)
+            return
+        path = path.resolve()
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as stream:

@@ -1,9 +1,9 @@
 """Fault plans: data that says what goes wrong, where and when.
 
-A fault strikes at the n-th visit of a named point. Names may end in ``*``. Storage and services must
-survive every one of them in the sense of the invariants: an error is reported to whoever asked, a crash
-loses the memory of one service and nothing else. The true bytes stay pristine: a fault is an overlay and
-can be lifted (`FaultPlan.heal`), after which the system has to become usable again.
+A fault strikes at the n-th visit of a named point; names are shell patterns (``lvm.*``). Storage and
+services must survive every one of them in the sense of the invariants: an error is reported to whoever
+asked, a crash loses the memory of one service and nothing else. The true bytes stay pristine: a fault is an
+overlay and can be lifted (`FaultPlan.heal`), after which the system has to become usable again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -28,38 +28,43 @@ ERRORS: dict[str, Callable[[str], Exception]] = {
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """One planned fault. `actor` narrows it to tasks whose actor matches; `delay_us` is for delays."""
+    """One planned fault. `actor` narrows it to tasks whose actor matches; `delay_us` is for delays.
+
+    Of several that are due at a visit, the first of the plan strikes, and the next at the next visit: two
+    equal faults make an operation fail twice in a row. Each strikes once.
+    """
 
     point: str
     kind: Kind
-    nth: int = 1
+    nth: Annotated[int, msgspec.Meta(ge=1)] = 1
     actor: str = "*"
-    delay_us: int = 0
+    delay_us: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class FaultPlan:
-    """The faults of one run, and how often each has been passed."""
+    """The faults of one run, and how often each has been passed. True while any has still to strike."""
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
-        self._faults = tuple(faults)
+        self._pending = dict(enumerate(faults))
         self._visits: Counter[int] = Counter()
         self.struck: list[Fault] = []
 
     def __bool__(self) -> bool:
-        return bool(self._faults)
+        return bool(self._pending)
 
     def heal(self) -> None:
         """Lift every fault that has not struck yet."""
-        self._faults = ()
+        self._pending.clear()
 
     def due(self, point: str, actor: str) -> Fault | None:
         """The fault that strikes at this visit, if any."""
-        due: Fault | None = None
-        for number, fault in enumerate(self._faults):
+        due: int | None = None
+        for number, fault in self._pending.items():
             if fnmatchcase(point, fault.point) and fnmatchcase(actor, fault.actor):
                 self._visits[number] += 1
-                if self._visits[number] == fault.nth and due is None:
-                    due = fault
-        if due is not None:
-            self.struck.append(due)
-        return due
+                if self._visits[number] >= fault.nth and due is None:
+                    due = number
+        if due is None:
+            return None
+        self.struck.append(self._pending.pop(due))
+        return self.struck[-1]

@@ -6,9 +6,12 @@ the tasks and the virtual clock (integer microseconds). A task runs until it pau
 the *schedule* picks the next among the runnable ones. Nothing else decides anything: same inputs, same
 order, on every machine.
 
-    kernel = Kernel()
-    kernel.spawn("c-vol", volume_service.create_volume, volume)
-    kernel.run()
+    with Kernel() as kernel:
+        kernel.spawn("c-vol", volume_service.create_volume, volume)
+        kernel.run()
+
+The heap of (time, tie, task), the deque of what is runnable now and the loop over both are those of SimPy's
+`core.py`; a schedule whose choices can be written down and repeated is TigerBeetle's and Coyote's idea.
 """
 
 from __future__ import annotations
@@ -17,44 +20,28 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from greenlet import getcurrent, greenlet
 
 from harness.errors import KernelError, Stuck, TaskKilled
 from harness.sim.schedules import Fifo, Schedule
+from harness.sim.tasks import Lock, Task, carry, is_stuck
 
-
-class Task:
-    """One thread of simulated control.
-
-    Life: spawned (runnable, or asleep until its start) -> running <-> paused, asleep or waiting -> done,
-    with `result` or `error`; or killed, after which it never runs again.
-    """
-
-    __slots__ = ("actor", "daemon", "dead", "done", "error", "result", "_greenlet", "_waiters", "waiting_for")
-
-    def __init__(self, actor: str, *, daemon: bool = False) -> None:
-        self.actor = actor
-        self.daemon = daemon
-        self.done = False
-        self.dead = False
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self.waiting_for = ""
-        self._greenlet: greenlet | None = None
-        self._waiters: list[Task] = []
-
-    def __repr__(self) -> str:
-        return f"<Task {self.actor}>"
+__all__ = ["Kernel", "Lock", "Task"]
 
 
 class Kernel:
-    """Tasks, virtual time and choices. One kernel is one simulated world; two share nothing."""
+    """Tasks, virtual time and choices. One kernel is one simulated world; two share nothing.
+
+    `choices` are the indices that the schedule chose, `failures` the tasks that ended in an exception which
+    nobody has been given yet by `wait`, both in order. Close a kernel when its world has been judged.
+    """
 
     def __init__(self, schedule: Schedule | None = None) -> None:
         self.now_us = 0
         self.choices: list[int] = []
+        self.failures: list[tuple[Task, BaseException]] = []
         self._schedule = schedule or Fifo()
         self._fifo = type(self._schedule) is Fifo
         self._ready: deque[Task] = deque()
@@ -63,6 +50,12 @@ class Kernel:
         self._current: Task | None = None
         self._hub: greenlet | None = None
         self._horizon_us: int | None = None
+        self._unfinished: dict[Task, None] = {}
+        self._awaited = 0
+        self._killed: list[Task] = []
+        self._idle: list[greenlet] = []
+        self._deadlock = False
+        self._closed = False
 
     # ------------------------------------------------------------------------------- from inside a task
 
@@ -72,7 +65,10 @@ class Kernel:
         return self._current
 
     def pause(self) -> None:
-        """Let the schedule decide who goes on. Outside of a task, or when nobody else can run, no-op."""
+        """Let the schedule decide who goes on. Outside of a task, or when nobody else can run, no-op.
+
+        Virtual time does not pass: whoever polls must `sleep`.
+        """
         task = self._current
         if task is None:
             return
@@ -80,35 +76,44 @@ class Kernel:
             raise TaskKilled(task.actor)
         if self._ready:
             self._ready.append(task)
-            self._switch(task)
+            self._switch()
 
     def sleep(self, duration_us: int) -> None:
-        """Let `duration_us` of virtual time pass. Outside of a task the clock simply advances."""
+        """Let `duration_us` of virtual time pass; none is a pause.
+
+        Outside of a task the clock simply advances, and who should have woken meanwhile wakes late.
+        """
+        if duration_us <= 0:
+            if duration_us < 0:
+                raise KernelError(f"sleep({duration_us}): time does not run backwards")
+            return self.pause()
         task = self._current
-        if task is None:
-            self.now_us += duration_us
-            return
-        if task.dead:
-            raise TaskKilled(task.actor)
         wake_us = self.now_us + duration_us
-        if self._nobody_before(wake_us):
+        if task is None:
             self.now_us = wake_us
-            return
-        task.waiting_for = "the clock"
-        self._push(wake_us, task)
-        self._switch(task)
+        elif task.dead:
+            raise TaskKilled(task.actor)
+        elif self._nobody_before(wake_us):
+            self.now_us = wake_us
+        else:
+            self._push(wake_us, task)
+            self._switch()
 
     def wait(self, other: Task) -> Any:
-        """Wait until a task is done; its result is returned, its exception raised as it is."""
+        """Wait until a task is done; its result is returned, its exception raised as it is.
+
+        KernelError if the task was killed. Outside of a task, this runs the world until then.
+        """
         task = self._current
+        if task is not None and task.dead:
+            raise TaskKilled(task.actor)
         if not other.done:
             if task is None:
                 self.run(until=other)
             else:
-                task.waiting_for = f"the end of {other.actor}"
-                other._waiters.append(task)
-                self._switch(task)
+                self._block(task, other)
         if other.error is not None:
+            self.failures = [failure for failure in self.failures if failure[0] is not other]
             raise other.error
         return other.result
 
@@ -127,59 +132,131 @@ class Kernel:
 
         A daemon (a heartbeat, a guest that writes for ever) does not keep `run` from ending.
         """
+        if self._current is not None and self._current.dead:
+            raise TaskKilled(self._current.actor)
+        if self._closed or delay_us < 0:
+            raise KernelError(f"spawn({actor!r}, delay_us={delay_us}): in the past, or after close()")
         task = Task(actor, daemon=daemon)
 
         def body() -> None:
             try:
                 task.result = function(*args, **kwargs)
+            except KeyboardInterrupt:
+                self._finish(task)
+                raise
             except TaskKilled:
                 task.dead = True
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is for whoever waits
                 task.error = error
+                if not task.done:
+                    self.failures.append((task, error))
             self._finish(task)
 
-        task._greenlet = greenlet(body)
+        task._body = body
+        self._unfinished[task] = None
+        self._awaited += not daemon
         if delay_us:
             self._push(self.now_us + delay_us, task)
         else:
             self._ready.append(task)
         return task
 
-    def kill(self, task: Task) -> None:
-        """The task's process died: it never runs again, and its clean-up code reaches nothing."""
-        if task.done:
-            return
-        task.dead = True
-        if task is self._current:
-            raise TaskKilled(task.actor)
-        if task in self._ready:
-            self._ready.remove(task)
-        self._sleeping = [entry for entry in self._sleeping if entry[2] is not task]
-        heapq.heapify(self._sleeping)
-        task.done = True
-        self._wake_waiters(task)
+    def kill(self, *tasks: Task) -> None:
+        """The process of these tasks died: they never run again, and lose their locks; who waits is told.
+
+        Done tasks stay as they are. When the running task is among them, this does not return. What a killed
+        task would do to clean up, it does not do before `close`, and then it reaches nothing.
+        """
+        current = self._current
+        if current is not None and current.dead:
+            raise TaskKilled(current.actor)
+        for task in tasks:
+            if task.done:
+                continue
+            task.dead = True
+            if task._awaits is not None:
+                task._awaits._waiters.remove(task)
+                task._awaits = None
+            elif task in self._ready:
+                self._ready.remove(task)
+            else:
+                self._sleeping = [entry for entry in self._sleeping if entry[2] is not task]
+                heapq.heapify(self._sleeping)
+            if task._greenlet is not None:
+                self._killed.append(task)
+            self._finish(task)
+        if current is not None and current.dead:
+            self._switch()
 
     def run(self, until: Task | None = None, *, horizon_us: int | None = None) -> None:
         """Run until `until` is done or, without it, until only daemons are left.
 
-        `horizon_us` is a virtual time that is not passed. Raises Stuck when `until` can never be done.
+        `horizon_us` is a virtual time that is not passed. Raises Stuck when what it runs for can never be
+        done, because it waits in a circle; KernelError when called from inside a run.
         """
-        if self._current is not None:
+        if self._closed:
+            raise KernelError("run() was called after close()")
+        if self._hub is not None:
             raise KernelError("run() was called from inside a task; use wait()")
         self._hub = getcurrent()
         self._horizon_us = horizon_us
         try:
-            while not (until.done if until is not None else self._only_daemons()):
+            while self._awaited if until is None else not until.done:
+                if self._deadlock and self._nobody_gets_on(until):
+                    raise Stuck("nothing more can happen: " + "; ".join(self.pending()))
                 task = self._next()
-                if task is None:
-                    break
-                self._resume(task)
-            else:
-                return
+                if task is not None:
+                    self._resume(task)
+                elif self._sleeping:
+                    return
+                else:
+                    raise Stuck(f"{until} does not run here")
         finally:
-            self._hub = None
-        if until is not None and horizon_us is None:
-            raise Stuck(f"{until.actor} can never finish: it waits for {until.waiting_for or 'its turn'}")
+            self._hub = self._horizon_us = None
+
+    def pending(self) -> list[str]:
+        """Who has not finished, and what each of them waits for; daemons only when they wait for a task."""
+        asleep = {task: wake_us for wake_us, _, task in self._sleeping}
+        return [
+            f"{task.actor} waits for "
+            + (task.waiting_for or (f"{asleep[task]} us" if task in asleep else "its turn"))
+            for task in self._unfinished
+            if task._awaits is not None or not task.daemon
+        ]
+
+    def close(self) -> None:
+        """The end of this world: unwind what was killed or never finished, and free its memory.
+
+        Python's collector does not free a suspended greenlet, nor what its frames can reach: all of the
+        world. Clean-up code of the tasks runs here, but the kernel's operations only raise TaskKilled.
+        """
+        if self._hub is not None:
+            raise KernelError("close() was called from inside a task")
+        tasks = [*self._killed, *self._unfinished]
+        self._closed = True
+        self._ready.clear()
+        self._sleeping.clear()
+        self._killed.clear()
+        self._unfinished.clear()
+        self._idle.clear()
+        for task in tasks:
+            task.dead = task.done = True
+            suspended, task._greenlet = task._greenlet, None
+            if suspended is not None:
+                suspended.parent = getcurrent()
+                self._current = task
+                try:
+                    suspended.throw(TaskKilled(task.actor))
+                finally:
+                    self._current = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     # ------------------------------------------------------------------------------------------ insides
 
@@ -192,87 +269,89 @@ class Kernel:
             return False
         return self._horizon_us is None or wake_us <= self._horizon_us
 
-    def _only_daemons(self) -> bool:
-        return all(task.daemon for task in self._ready) and all(entry[2].daemon for entry in self._sleeping)
-
     def _next(self) -> Task | None:
         """Take the next task off the queues, advancing the clock when nobody can run now."""
-        ready = self._ready
+        ready, sleeping = self._ready, self._sleeping
         if not ready:
-            if not self._sleeping:
+            if not sleeping:
                 return None
-            wake_us = self._sleeping[0][0]
+            wake_us = sleeping[0][0]
             if self._horizon_us is not None and wake_us > self._horizon_us:
-                self.now_us = self._horizon_us
+                self.now_us = max(self.now_us, self._horizon_us)
                 return None
-            self.now_us = wake_us
-            while self._sleeping and self._sleeping[0][0] == wake_us:
-                ready.append(heapq.heappop(self._sleeping)[2])
+            self.now_us = max(self.now_us, wake_us)
+            while sleeping and sleeping[0][0] <= self.now_us:
+                ready.append(heapq.heappop(sleeping)[2])
         if len(ready) == 1:
             return ready.popleft()
         if self._fifo:
             self.choices.append(0)
             return ready.popleft()
         choice = self._schedule.choose([task.actor for task in ready])
+        if not 0 <= choice < len(ready):
+            raise KernelError(f"the schedule chose {choice} among {len(ready)} runnable tasks")
         self.choices.append(choice)
         task = ready[choice]
         del ready[choice]
         return task
 
     def _resume(self, task: Task) -> None:
+        """Let a task run until it gives way. A finished one leaves its greenlet to the next."""
+        hub, body, carrier = self._hub, task._body, task._greenlet
+        assert hub is not None
+        if carrier is None:
+            if not self._idle:
+                self._idle.append(greenlet(carry, hub))
+                self._idle[-1].switch()
+            carrier = task._greenlet = self._idle.pop()
+        if carrier.parent is not hub:
+            # Where a greenlet goes when it gives way for good; by default, that is who made it.
+            carrier.parent = hub
         self._current = task
-        task.waiting_for = ""
-        assert task._greenlet is not None
         try:
-            task._greenlet.switch()
+            if body is not None:
+                task._body = None
+                carrier.switch(body)
+            else:
+                carrier.switch()
         finally:
             self._current = None
+        if task._greenlet is None:
+            self._idle.append(carrier)
 
-    def _switch(self, task: Task) -> None:
-        """From inside `task`: go back to the hub, and return when the task's turn comes again."""
+    def _switch(self) -> None:
+        """From inside a task: go back to the hub, and return when the task's turn comes again."""
         assert self._hub is not None
         self._hub.switch()
-        if task.dead:
-            raise TaskKilled(task.actor)
+
+    def _block(self, task: Task, other: Task | Lock) -> None:
+        """Suspend the running task until `other` hands it back to the ready ones."""
+        other._waiters.append(task)
+        task._awaits = other
+        # Who waits, waits for a task. Nobody is stuck but in a circle, and a circle closes only here.
+        self._deadlock = self._deadlock or is_stuck(task)
+        self._switch()
+
+    def _nobody_gets_on(self, until: Task | None) -> bool:
+        """Whether the run has no future: daemons may still tick, but what it waits for cannot happen."""
+        if until is not None:
+            return is_stuck(until)
+        return all(is_stuck(task) for task in self._unfinished if not task.daemon)
 
     def _finish(self, task: Task) -> None:
+        if task.done:
+            return
         task.done = True
-        task._greenlet = None
-        self._wake_waiters(task)
-
-    def _wake_waiters(self, task: Task) -> None:
-        if task.dead and task.error is None:
+        task._body = None
+        if task.dead:
             task.error = KernelError(f"{task.actor} died")
+        else:
+            task._greenlet = None
+        del self._unfinished[task]
+        self._awaited -= not task.daemon
+        for lock in tuple(task._locks):
+            lock._pass_on()
         for waiter in task._waiters:
-            if not waiter.dead:
-                self._ready.append(waiter)
+            waiter._awaits = None
+        self._ready.extend(task._waiters)
         task._waiters.clear()
-
-
-class Lock:
-    """A lock of the simulated world, first come, first served (`cinder.coordination:synchronized`)."""
-
-    def __init__(self, kernel: Kernel, name: str) -> None:
-        self._kernel = kernel
-        self._name = name
-        self._owner: Task | None = None
-
-    def __enter__(self) -> None:
-        task = self._kernel.current
-        while self._owner is not None and not self._owner.done:
-            if task is None or self._owner is task:
-                raise KernelError(f"lock {self._name} is already held here")
-            task.waiting_for = f"lock {self._name}"
-            self._owner._waiters.append(task)
-            # Woken by whoever releases the lock, or by the owner's death.
-            self._kernel._switch(task)
-        self._owner = task
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        owner, self._owner = self._owner, None
-        if owner is not None:
-            waiting = [task for task in owner._waiters if task.waiting_for == f"lock {self._name}"]
-            owner._waiters[:] = [task for task in owner._waiters if task not in waiting]
-            self._kernel._ready.extend(task for task in waiting if not task.dead)

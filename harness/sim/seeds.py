@@ -9,7 +9,7 @@ import uuid
 
 def stream(seed: int, *names: str) -> random.Random:
     """A random stream that depends on the seed and the names alone, on any machine."""
-    text = "/".join((str(seed), *names))
+    text = "\0".join((str(seed), *names))
     return random.Random(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "big"))
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
 
+from harness.errors import TaskKilled
 from harness.sim.faults import ERRORS, Fault, FaultPlan
 from harness.sim.history import Event
 from harness.sim.kernel import Kernel
@@ -13,7 +16,11 @@ States = tuple[tuple[str, str | None] | None, tuple[str, str | None] | None]
 
 
 class Simulation:
-    """The world's clock and memory. `watch` tells how the records of interest stand, for the timeline."""
+    """The world's clock and memory. `watch` tells how the records of interest stand, for the timeline.
+
+    `crash` is what a planned crash does to the actor that it strikes: it kills the tasks of that service.
+    Close a simulation when it has been judged, or use it in a ``with`` (see `Kernel.close`).
+    """
 
     def __init__(self, schedule: Schedule | None = None, faults: Sequence[Fault] = ()) -> None:
         self.kernel = Kernel(schedule)
@@ -35,6 +42,8 @@ class Simulation:
     def record(self, step: str, detail: str = "") -> None:
         """Add an event to the history without a choice point."""
         task = self.kernel.current
+        if task is not None and task.dead:
+            raise TaskKilled(task.actor)
         source, temporary = self.watch()
         actor = task.actor if task is not None else "operator"
         self.history.append(Event(self.kernel.now_us, actor, step, detail, source, temporary))
@@ -52,3 +61,15 @@ class Simulation:
             self.crash(actor)
         else:
             raise ERRORS[fault.kind](name)
+
+    def close(self) -> None:
+        """The end of this world; its memory can be freed."""
+        self.kernel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,61 @@
+"""os-brick's part: from the connection info that a driver returns to a device that can be read and written.
+
+An iSCSI connection becomes a host device with a path. An RBD connection is a handle without a path in the
+volume service; QEMU on a compute host opens the image over the network, also without a path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fake_backends.block_store import BlockDevice
+from fake_backends.world import World
+from harness.errors import StorageError
+from harness.model import ConnectionInfo, Connector
+
+
+class Connection:
+    """An open device. `path` is None where the host has no block device for it."""
+
+    __slots__ = ("_close", "device", "path")
+
+    def __init__(self, device: BlockDevice, path: str | None, close: Callable[[], None]) -> None:
+        self.device = device
+        self.path = path
+        self._close = close
+
+    def disconnect(self) -> None:
+        """Close the device; the driver's `terminate_connection` comes after this."""
+        self._close()
+
+
+def connect(world: World, connection_info: ConnectionInfo, connector: Connector) -> Connection:
+    """Open what `connection_info` describes, from the host of `connector`.
+
+    Raises StorageError if the back-end refuses or the protocol is not known here.
+    """
+    kind = connection_info.get("driver_volume_type")
+    data = connection_info.get("data", connection_info)
+    if kind == "iscsi":
+        return _connect_iscsi(world, data, connector)
+    if kind == "rbd":
+        return _connect_rbd(world, data)
+    raise StorageError(f"no connector for driver_volume_type {kind!r}; there are iscsi and rbd")
+
+
+def _connect_iscsi(world: World, data: dict[str, Any], connector: Connector) -> Connection:
+    address = data["target_portal"].rpartition(":")[0]
+    node = next((node for node in world.nodes.values() if node.address == address), None)
+    if node is None:
+        raise StorageError(f"no portal at {data['target_portal']}")
+    chap = (data["auth_username"], data["auth_password"]) if data.get("auth_method") == "CHAP" else None
+    session = node.targets.login(data["target_iqn"], connector["initiator"], chap)
+    path = f"/dev/disk/by-path/ip-{data['target_portal']}-iscsi-{data['target_iqn']}-lun-{data['target_lun']}"
+    return Connection(session.device, path, lambda: node.targets.logout(session))
+
+
+def _connect_rbd(world: World, data: dict[str, Any]) -> Connection:
+    pool_name, _, image_name = data["name"].partition("/")
+    image = world.cluster(data["cluster_name"]).pool(pool_name).open(image_name)
+    return Connection(image, None, image.close)

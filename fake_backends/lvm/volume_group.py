@@ -1,0 +1,410 @@
+"""A volume group: physical volumes cut into extents of 4 MiB, and what `lvcreate` and its kin do with them.
+
+Refusals carry lvm2's own words (2.03.16), so that a command line put over this class can print them. A
+volume keeps its place on the disks, and removing it leaves its bytes there: the next volume on the same
+extents shows them, but for its first 4,096 bytes, which `lvcreate` zeroes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from fake_backends.block_store import CHUNK, BlockDevice, Chunk
+from fake_backends.lvm.extents import Area, PhysicalVolume, allocate
+from fake_backends.lvm.logical_volume import (
+    LinearVolume,
+    LogicalVolume,
+    OpenVolume,
+    ThickSnapshot,
+    store_extents_max,
+)
+from fake_backends.lvm.thin_pool import ThinPool, ThinVolume, metadata_extents
+from harness.errors import AlreadyExists, Busy, InvalidArgument, NoSpace, NotFound, StorageError
+from harness.sim.points import QUIET, Points
+
+COMMAND_US = 20_000
+_T = TypeVar("_T")
+RESERVED_PREFIXES = ("snapshot", "pvmove")
+
+
+class VolumeGroup:
+    """Sizes are bytes and are rounded up to extents. Every change first passes the point ``lvm.<command>``."""
+
+    def __init__(self, name: str, pv_sizes: Sequence[int], *, points: Points = QUIET) -> None:
+        self.name = name
+        self.disks = [PhysicalVolume(size) for size in pv_sizes]
+        self._points = points
+        self._volumes: dict[str, LogicalVolume] = {}
+        self._pools: dict[str, ThinPool] = {}
+        self._spare = Area()
+
+    # ------------------------------------------------------------------------------------------ questions
+
+    @property
+    def extent_count(self) -> int:
+        """All extents: each physical volume has lost its first MiB to lvm2's metadata."""
+        return sum(disk.extent_count for disk in self.disks)
+
+    @property
+    def free_extents(self) -> int:
+        """Extents that nothing is allocated on."""
+        return sum(disk.free_extents for disk in self.disks)
+
+    @property
+    def size(self) -> int:
+        """Bytes in all extents."""
+        return self.extent_count * CHUNK
+
+    @property
+    def free(self) -> int:
+        """Bytes in free extents."""
+        return self.free_extents * CHUNK
+
+    def names(self) -> list[str]:
+        """Volumes and snapshots (no pools) in the order of their creation; one that merges is hidden."""
+        return [name for name, volume in self._volumes.items() if not volume.merging]
+
+    def pools(self) -> list[str]:
+        """Thin pools in the order of their creation."""
+        return list(self._pools)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._volumes or name in self._pools
+
+    def volume(self, name: str) -> LogicalVolume:
+        """The volume or snapshot of that name. NotFound if there is none."""
+        try:
+            return self._volumes[name]
+        except KeyError:
+            raise NotFound(f'Failed to find logical volume "{self.name}/{name}"') from None
+
+    def pool(self, name: str) -> ThinPool:
+        """The thin pool of that name. NotFound if there is none, InvalidArgument if it is no pool."""
+        if name in self._volumes:
+            raise InvalidArgument(f"Logical volume {self.name}/{name} is not a thin pool.")
+        try:
+            return self._pools[name]
+        except KeyError:
+            raise NotFound(f"Pool {name} not found in Volume group {self.name}.") from None
+
+    # ------------------------------------------------------------------------------------------- lvcreate
+
+    def create(self, name: str, size_bytes: int) -> None:
+        """A thick linear volume. AlreadyExists, NoSpace, InvalidArgument (a reserved name)."""
+        self._visit("lvcreate", f"lvcreate -n {name} {self.name} -L {size_bytes}b")
+        self._check_new(name)
+        volume = LinearVolume(name, self._allocated(_extents(size_bytes)))
+        first_page_zeroed = dict(volume.load(0))
+        first_page_zeroed.pop(0, None)
+        volume.store(0, first_page_zeroed)
+        self._volumes[name] = volume
+
+    def create_thin_pool(self, name: str, size_bytes: int) -> None:
+        """A thin pool: data, metadata, and room to repair the largest metadata of the group.
+
+        AlreadyExists; NoSpace also when the data would fit but the metadata would not.
+        """
+        self._visit("lvcreate", f"lvcreate -T -L {size_bytes}b {self.name}/{name}")
+        if name in self:
+            raise AlreadyExists(f"Logical volume {name} already exists in Volume group {self.name}.")
+        _check_name(name)
+        data = _extents(size_bytes)
+        metadata = metadata_extents(data)
+        spare = max(0, metadata - self._spare.count)
+        free = self.free_extents - spare
+        if data > free:
+            raise self._too_little(free, data)
+        if data + metadata > free:
+            raise NoSpace(
+                f"Insufficient free space: {data + metadata} extents needed, but only {free} available"
+            )
+        allocate(self.disks, self._spare, spare)
+        self._pools[name] = ThinPool(name, self._allocated(data), self._allocated(metadata))
+
+    def create_thin(self, name: str, virtual_size: int, pool: str) -> None:
+        """A volume in a thin pool; nothing is allocated yet. NotFound (the pool), AlreadyExists."""
+        self._visit("lvcreate", f"lvcreate -T -V {virtual_size}b -n {name} {self.name}/{pool}")
+        home = self.pool(pool)
+        self._check_new(name)
+        volume = ThinVolume(name, _extents(virtual_size), home)
+        home.add(volume)
+        self._volumes[name] = volume
+
+    def snapshot(self, origin: str, name: str, size_bytes: int | None) -> None:
+        """A thick snapshot with a store of `size_bytes`, or with None a thin one of a thin volume.
+
+        A thick one may be made of a thin volume too. A store larger than it could ever use is cut down.
+        NotFound (the origin), AlreadyExists, NoSpace, InvalidArgument.
+        """
+        size = "" if size_bytes is None else f" -L {size_bytes}b"
+        self._visit("lvcreate", f"lvcreate --name {name} --snapshot {self.name}/{origin}{size}")
+        source = self._volumes.get(origin)
+        if source is None:
+            raise NotFound(f"Snapshot origin LV {origin} not found in Volume group {self.name}.")
+        self._check_new(name)
+        self._volumes[name] = (
+            self._thin_snapshot(source, name)
+            if size_bytes is None
+            else self._thick_snapshot(source, name, _extents(size_bytes))
+        )
+
+    # --------------------------------------------------------------- lvremove, lvrename, lvextend, lvconvert
+
+    def remove(self, name: str, *, cascade: bool = False) -> None:
+        """Remove a volume, snapshot or pool; its bytes stay on the disks.
+
+        Thick snapshots of a volume, and volumes of a pool, go along if `cascade`, as with ``lvremove -f``;
+        otherwise they make it Busy. Thin snapshots outlive their origin. Busy also while anything that
+        would go is open; then nothing is removed. NotFound.
+        """
+        self._visit("lvremove", f"lvremove -f {self.name}/{name}")
+        if name in self._pools:
+            self._remove_pool(self._pools[name], cascade)
+            return
+        volume = self.volume(name)
+        if isinstance(volume, ThickSnapshot) and volume.merging:
+            raise Busy(f"Can't remove merging snapshot logical volume {self.name}/{name}.")
+        doomed = [volume, *volume.snapshots]
+        self._check_closed(doomed)
+        if volume.snapshots and not cascade:
+            raise Busy(f"Logical volume {self.name}/{name} has {len(volume.snapshots)} snapshot(s).")
+        for victim in reversed(doomed):
+            self._drop(victim)
+
+    def rename(self, old: str, new: str) -> None:
+        """Change a name, in use or not. NotFound, AlreadyExists, InvalidArgument (a reserved name)."""
+        self._visit("lvrename", f"lvrename {self.name} {old} {new}")
+        if old == new:
+            raise InvalidArgument("Old and new logical volume names must differ")
+        _check_name(new)
+        if old not in self:
+            raise NotFound(f'Existing logical volume "{old}" not found in volume group "{self.name}"')
+        self._check_new(new)
+        if old in self._pools:
+            self._pools = _renamed(self._pools, old, new)
+            self._pools[new].name = new
+        else:
+            self._volumes = _renamed(self._volumes, old, new)
+            self._volumes[new].name = new
+
+    def extend(self, name: str, new_size: int) -> None:
+        """Grow a volume, a pool, or the store of a thick snapshot, to `new_size`.
+
+        New extents of a linear volume show what they held before. NotFound, NoSpace; InvalidArgument if
+        the size would not grow, or if the volume has thick snapshots and is not deactivated.
+        """
+        self._visit("lvextend", f"lvextend -L {new_size}b {self.name}/{name}")
+        if name not in self:
+            raise NotFound(f"Logical volume {name} not found in volume group {self.name}.")
+        grown = self._pools.get(name) or self._volumes[name]
+        size = grown.size if isinstance(grown, ThinPool) else grown.listed_size
+        now, wanted = size // CHUNK, _extents(new_size)
+        if wanted == now:
+            raise InvalidArgument(f"New size ({wanted} extents) matches existing size ({now} extents).")
+        if wanted < now:
+            raise InvalidArgument(
+                f"New size given ({wanted} extents) not larger than existing size ({now} extents)"
+            )
+        if isinstance(grown, ThinPool):
+            self._grow(grown.data, wanted - now)
+            return
+        if grown.snapshots and grown.active:
+            raise InvalidArgument(
+                "Snapshot origin volumes can be resized only while inactive: try lvchange -an."
+            )
+        if isinstance(grown, ThickSnapshot):
+            self._grow(grown.area, wanted - now)
+            return
+        if isinstance(grown, LinearVolume):
+            self._grow(grown.area, wanted - now)
+        for volume in (grown, *grown.snapshots):
+            volume.resize(wanted)
+
+    def merge(self, name: str) -> bool:
+        """Put the origin back to what the snapshot shows; the snapshot disappears.
+
+        False if that has to wait for the next activation of the origin, because it or the snapshot is open
+        or inactive. NotFound; InvalidArgument if it is no snapshot; StorageError if it is invalid.
+        """
+        self._visit("lvconvert", f"lvconvert --merge {self.name}/{name}")
+        snapshot = self.volume(name)
+        origin = snapshot.origin
+        if origin is None:
+            reason = (
+                "is not a mergeable logical volume."
+                if isinstance(snapshot, ThinVolume)
+                else "cannot be merged because --trackchanges was not used."
+            )
+            raise InvalidArgument(f"{self.name}/{name} {reason}")
+        if snapshot.merging or any(other.merging for other in self._volumes.values() if other.origin is origin):
+            raise InvalidArgument(f"Command not permitted on LV {self.name}/{name}.")
+        if isinstance(snapshot, ThickSnapshot) and snapshot.invalid:
+            raise StorageError(f"Unable to merge invalidated snapshot LV {self.name}/{name}.")
+        if origin.openers or snapshot.openers or not origin.active:
+            snapshot.merging = True
+            return False
+        self._merge(snapshot, origin)
+        return True
+
+    # ------------------------------------------------------------------------------------------- lvchange
+
+    def activate(self, name: str) -> None:
+        """Make the device appear, with those of its thick snapshots; merges that waited take place."""
+        volume = self.volume(name)
+        origin = volume.origin if isinstance(volume, ThickSnapshot) else volume
+        assert origin is not None
+        if not origin.active:
+            self._visit("lvchange", f"lvchange -a y --yes -K {self.name}/{name}")
+            self._set_active(origin, True)
+        for waiting in [other for other in self._volumes.values() if other.merging and other.origin is origin]:
+            if not origin.openers and not waiting.openers:
+                self._merge(waiting, origin)
+
+    def deactivate(self, name: str) -> None:
+        """Make the device disappear, with those of its thick snapshots. Busy if any of them is open."""
+        volume = self.volume(name)
+        if volume.active:
+            self._visit("lvchange", f"lvchange -a n {self.name}/{name}")
+            self._check_closed([volume, *volume.snapshots], name)
+            self._set_active(volume, False)
+
+    # -------------------------------------------------------------------------------------------- devices
+
+    def open(self, name: str) -> OpenVolume:
+        """A handle that counts as an opener until it is closed. NotFound if absent or inactive."""
+        return self.volume(name).open()
+
+    def close(self, device: BlockDevice) -> None:
+        """Close a handle of `open`; closing it twice is allowed."""
+        if not isinstance(device, OpenVolume):
+            raise InvalidArgument(f"{device!r} is no open logical volume")
+        device.close()
+
+    def clear_store(self, name: str) -> None:
+        """Overwrite the store of a thick snapshot (its ``-cow`` device) with zeros. NotFound."""
+        snapshot = self.volume(name)
+        if not isinstance(snapshot, ThickSnapshot) or not snapshot.active:
+            raise NotFound(f"{name}-cow: No such file or directory")
+        snapshot.clear_store()
+
+    def age(self, pages: Mapping[int, bytes], extents: int) -> None:
+        """Let the first `extents` free extents of every disk hold `pages`, as if left by a former tenant."""
+        stale: Chunk = dict(pages)
+        for disk in self.disks:
+            left = extents
+            for run in disk.free:
+                last = min(run.last, run.first + left)
+                disk.contents.update(dict.fromkeys(range(run.first, last), stale))
+                left -= last - run.first
+
+    # -------------------------------------------------------------------------------------------- insides
+
+    def _visit(self, command: str, detail: str) -> None:
+        self._points.visit(f"lvm.{command}", detail, cost_us=COMMAND_US)
+
+    def _check_new(self, name: str) -> None:
+        if name in self:
+            raise AlreadyExists(f'Logical Volume "{name}" already exists in volume group "{self.name}"')
+        _check_name(name)
+
+    def _check_closed(self, volumes: Sequence[LogicalVolume], name: str | None = None) -> None:
+        for volume in volumes:
+            if volume.openers:
+                raise Busy(f"Logical volume {self.name}/{name or volume.name} in use.")
+
+    def _too_little(self, free: int, wanted: int) -> NoSpace:
+        return NoSpace(
+            f'Volume group "{self.name}" has insufficient free space ({free} extents): {wanted} required.'
+        )
+
+    def _allocated(self, extents: int) -> Area:
+        if extents > self.free_extents:
+            raise self._too_little(self.free_extents, extents)
+        area = Area()
+        allocate(self.disks, area, extents)
+        return area
+
+    def _grow(self, area: Area, extents: int) -> None:
+        free = self.free_extents
+        if extents > free:
+            raise NoSpace(f"Insufficient free space: {extents} extents needed, but only {free} available")
+        allocate(self.disks, area, extents)
+
+    def _thin_snapshot(self, source: LogicalVolume, name: str) -> ThinVolume:
+        if not isinstance(source, ThinVolume):
+            raise InvalidArgument("Please specify either size or extents with snapshots.")
+        volume = ThinVolume(name, source.size // CHUNK, source.pool, source)
+        source.pool.add(volume)
+        return volume
+
+    def _thick_snapshot(self, source: LogicalVolume, name: str, extents: int) -> ThickSnapshot:
+        if isinstance(source, ThickSnapshot):
+            raise InvalidArgument("Snapshots of snapshots are not supported.")
+        if any(snapshot.merging for snapshot in source.snapshots):
+            raise InvalidArgument("Snapshots of an origin that has a merging snapshot are not supported.")
+        store = self._allocated(min(extents, store_extents_max(source.size // CHUNK)))
+        snapshot = ThickSnapshot(name, source, store)
+        snapshot.active = source.active
+        source.snapshots.append(snapshot)
+        return snapshot
+
+    def _remove_pool(self, pool: ThinPool, cascade: bool) -> None:
+        doomed = [victim for volume in pool.volumes for victim in (*volume.snapshots, volume)]
+        self._check_closed(doomed)
+        if doomed and not cascade:
+            raise Busy(f"Thin pool {self.name}/{pool.name} has {len(pool.volumes)} volume(s).")
+        for victim in doomed:
+            self._drop(victim)
+        pool.data.release()
+        pool.metadata.release()
+        del self._pools[pool.name]
+        if not self._pools:
+            self._spare.release()
+
+    def _merge(self, snapshot: LogicalVolume, origin: LogicalVolume) -> None:
+        if isinstance(snapshot, ThickSnapshot):
+            snapshot.merge()
+        elif isinstance(snapshot, ThinVolume) and isinstance(origin, ThinVolume):
+            origin.replace_with(snapshot)
+            for other in self._volumes.values():
+                if other.origin is snapshot:
+                    other.origin = origin
+        self._drop(snapshot)
+
+    def _drop(self, volume: LogicalVolume) -> None:
+        """Forget a closed volume, whatever its kind, and give back what it takes."""
+        del self._volumes[volume.name]
+        if isinstance(volume, LinearVolume):
+            volume.area.release()
+        elif isinstance(volume, ThickSnapshot):
+            volume.release()
+            if volume in volume.origin.snapshots:
+                volume.origin.snapshots.remove(volume)
+        elif isinstance(volume, ThinVolume):
+            volume.pool.remove(volume)
+        for other in self._volumes.values():
+            if other.origin is volume:
+                other.origin = None
+
+    @staticmethod
+    def _set_active(volume: LogicalVolume, active: bool) -> None:
+        for one in (volume, *volume.snapshots):
+            one.active = active
+
+
+def _extents(size_bytes: int) -> int:
+    if size_bytes <= 0:
+        raise InvalidArgument("--size may not be zero." if size_bytes == 0 else "Size may not be negative.")
+    return -(-size_bytes // CHUNK)
+
+
+def _check_name(name: str) -> None:
+    for prefix in RESERVED_PREFIXES:
+        if name.startswith(prefix):
+            raise InvalidArgument(f'Names starting "{prefix}" are reserved. Please choose a different LV name.')
+
+
+def _renamed(volumes: dict[str, _T], old: str, new: str) -> dict[str, _T]:
+    """The same, in the same order, with one key changed."""
+    return {new if name == old else name: volume for name, volume in volumes.items()}

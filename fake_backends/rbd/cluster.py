@@ -1,0 +1,310 @@
+"""A Ceph cluster: pools of RBD images, their trash, and the space that they share.
+
+Every operation passes a point named after it (``rbd.create``, ``rbd.snap_create``, ...) before it changes
+anything, and from then on is atomic. A full pool or cluster makes a write fail at once; the real one makes
+the client wait, for ever by default, which no simulation could show.
+"""
+
+from __future__ import annotations
+
+import errno
+import uuid
+from itertools import pairwise
+from typing import NamedTuple
+
+from fake_backends.block_store import CHUNK, chunks_between
+from fake_backends.rbd import features as feature_bits
+from fake_backends.rbd.handle import ImageHandle
+from fake_backends.rbd.image import OPERATION_US, Image, size_option
+from fake_backends.rbd.layers import ImageHasSnapshots, Layer, Parent
+from harness.errors import AlreadyExists, Busy, InvalidArgument, NoSpace, NotFound, StorageError
+from harness.sim.points import QUIET, Points
+
+TIB = 1 << 40
+_COPY_VISITS = 8
+_COPY_BYTES_PER_SECOND = 200 << 20
+
+
+class Statistics(NamedTuple):
+    """Bytes. A pool with a quota has the quota as its total, otherwise all of the cluster."""
+
+    total: int
+    used: int
+    free: int
+
+
+class Trashed(NamedTuple):
+    """An image in the trash. With a delay it can only be removed by force."""
+
+    image: Image
+    delay_s: int
+
+
+class Cluster:
+    """A cluster of `size` usable bytes; replication is not modelled.
+
+    `clone_format` is what ``rbd_default_clone_format=auto`` comes to: 1 in a cluster as it is installed, 2
+    where the operator demands clients of mimic or later. `monitors` are (host, port).
+    """
+
+    def __init__(
+        self, name: str, *, points: Points = QUIET, size: int = 100 * TIB, clone_format: int = 1
+    ) -> None:
+        self.name = name
+        self.points = points
+        self.size = size
+        self.clone_format = clone_format
+        self.fsid = str(uuid.uuid5(uuid.NAMESPACE_URL, f"ceph://{name}"))
+        self.monitors = [("198.51.100.1", "6789"), ("198.51.100.2", "6789"), ("198.51.100.3", "6789")]
+        self.pools: dict[str, Pool] = {}
+        self.used_objects = 0
+
+    def create_pool(self, name: str, max_bytes: int | None = None) -> Pool:
+        """The pool of that name; it is made, with a quota of `max_bytes`, if there is none."""
+        if name not in self.pools:
+            self.pools[name] = Pool(self, name, max_bytes, len(self.pools) + 1)
+        return self.pools[name]
+
+    def pool(self, name: str) -> Pool:
+        """The pool of that name. Raises NotFound."""
+        try:
+            return self.pools[name]
+        except KeyError:
+            raise NotFound(f"RADOS object not found (error opening pool '{name}')") from None
+
+    def statistics(self) -> Statistics:
+        """What all pools use."""
+        used = self.used_objects * CHUNK
+        return Statistics(self.size, used, max(0, self.size - used))
+
+
+class Pool:
+    """A pool of images. `max_bytes` is its quota, None for none; `trash` is keyed by image id."""
+
+    def __init__(self, cluster: Cluster, name: str, max_bytes: int | None, number: int) -> None:
+        self.cluster = cluster
+        self.name = name
+        self.max_bytes = max_bytes
+        self.images: dict[str, Image] = {}
+        self.trash: dict[str, Trashed] = {}
+        self.used_objects = 0
+        self._number = number
+        self._images_made = 0
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.images
+
+    def names(self) -> list[str]:
+        """The images, sorted; those in the trash are left out."""
+        return sorted(self.images)
+
+    def image(self, name: str) -> Image:
+        """The image of that name, for operations on it. Raises NotFound."""
+        try:
+            return self.images[name]
+        except KeyError:
+            raise NotFound(f"RBD image not found (error opening image {name})") from None
+
+    def open(self, name: str, *, read_only: bool = False, snapshot: str | None = None) -> ImageHandle:
+        """The image, or a snapshot of it, as a block device; close it after use. Raises NotFound."""
+        return ImageHandle(self.image(name), read_only=read_only, snapshot=snapshot)
+
+    # ------------------------------------------------------------------------------------------- images
+
+    def create(self, name: str, size: int, *, features: int = feature_bits.DEFAULT, order: int = 22) -> Image:
+        """An empty image of `size` bytes.
+
+        AlreadyExists; EDOM for an order outside of 12 to 25; InvalidArgument for an empty name or features
+        that do not go together. Data is kept in objects of 4 MiB whatever the order.
+        """
+        self._visit("create", f"create {self.name}/{name} {size_option(size)}")
+        return self.add_image(name, size, features, order)
+
+    def add_image(self, name: str, size: int, features: int, order: int) -> Image:
+        """`create` without its point: a part of other operations."""
+        if not name:
+            raise InvalidArgument("RBD invalid argument (error creating image)")
+        if not 12 <= order <= 25:
+            raise StorageError("RBD arguments out of range (error creating image)", errno=errno.EDOM)
+        bits = feature_bits.initial(features, size, order)
+        if name in self.images:
+            raise AlreadyExists("RBD image already exists (error creating image)")
+        self._images_made += 1
+        image = Image(self, f"{self._number:x}{self._images_made:011x}", name, size, bits, order)
+        self.images[name] = image
+        return image
+
+    def remove(self, name: str) -> None:
+        """NotFound; ImageHasSnapshots; Busy while a client has it open read-write."""
+        self._visit("remove", f"rm {self.name}/{name}")
+        image = self._existing(name, "removing image")
+        _check_removable(image, "removing image")
+        del self.images[name]
+        image.destroy()
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Rename, in use or not. NotFound, AlreadyExists."""
+        self._visit("rename", f"rename {self.name}/{name} {self.name}/{new_name}")
+        image = self._existing(name, "renaming image")
+        if new_name in self.images:
+            raise AlreadyExists("RBD image already exists (error renaming image)")
+        del self.images[name]
+        image.name = new_name
+        self.images[new_name] = image
+
+    def clone(
+        self,
+        parent: str,
+        snapshot: str,
+        child: str,
+        pool: Pool | None = None,
+        *,
+        features: int = feature_bits.DEFAULT,
+        order: int = 0,
+        clone_format: int = 0,
+    ) -> Image:
+        """A new image `child`, in this pool or another, that starts as the parent's snapshot.
+
+        `order` and `clone_format` 0: the parent's and the cluster's. NotFound; AlreadyExists; ENOSYS without
+        the layering feature; InvalidArgument for a smaller order, or, with format 1, for a snapshot that is
+        not protected.
+        """
+        destination = pool or self
+        self._visit("clone", f"clone {self.name}/{parent}@{snapshot} {destination.name}/{child}")
+        source = self._existing(parent, "creating clone")
+        frozen = source.snapshot(snapshot)
+        chosen_format = clone_format or self.cluster.clone_format
+        if not features & feature_bits.LAYERING:
+            raise StorageError("RBD function not supported (error creating clone)", errno=errno.ENOSYS)
+        if (order and order < source.order) or (chosen_format == 1 and not frozen.protected):
+            raise InvalidArgument("RBD invalid argument (error creating clone)")
+        image = destination.add_image(child, frozen.size, features, order or source.order)
+        image.become_clone(Parent(source, frozen, chosen_format))
+        return image
+
+    def copy(self, name: str, pool: Pool, new_name: str, *, snapshot: str | None = None) -> Image:
+        """A full copy of an image, or of a snapshot of it, in `pool`: content and metadata, no parent.
+
+        Takes the time of the stored objects at 200 MiB/s. A copy that fails on the way leaves the part that
+        it has made, as librbd does. NotFound, AlreadyExists, NoSpace.
+        """
+        image = self._existing(name, "copying image")
+        layer = image.head if snapshot is None else image.snapshot(snapshot)
+        parts = _copy_parts(layer)
+        copied: Image | None = None
+        handle: ImageHandle | None = None
+        try:
+            for number, (first, last, cost_us) in enumerate(parts, start=1):
+                detail = f"cp {image.path} {pool.name}/{new_name} ({number}/{len(parts)})"
+                self._visit("copy", detail, cost_us)
+                if handle is None:
+                    copied = pool.add_image(new_name, layer.size, image.base_features, image.order)
+                    copied.metadata = dict(image.metadata)
+                    handle = ImageHandle(copied, read_only=False)
+                _copy_objects(layer, handle, first, last)
+        finally:
+            if handle is not None:
+                handle.close()
+        assert copied is not None
+        return copied
+
+    # -------------------------------------------------------------------------------------------- trash
+
+    def trash_move(self, name: str, delay_s: int = 0) -> str:
+        """Put an image aside, with its snapshots and clones, in use or not; returns its id. NotFound."""
+        self._visit("trash_move", f"trash mv {self.name}/{name}")
+        image = self._existing(name, "moving image to trash")
+        del self.images[name]
+        self.trash[image.id] = Trashed(image, delay_s)
+        return image.id
+
+    def trash_restore(self, image_id: str, name: str = "") -> None:
+        """Bring it back, under its old name by default. NotFound, AlreadyExists."""
+        self._visit("trash_restore", f"trash restore {self.name}/{image_id}")
+        image = self._trashed(image_id, "restoring image from trash").image
+        name = name or image.name
+        if name in self.images:
+            raise AlreadyExists("RBD image already exists (error restoring image from trash)")
+        del self.trash[image_id]
+        image.name = name
+        self.images[name] = image
+
+    def trash_remove(self, image_id: str, *, force: bool = False) -> None:
+        """NotFound; EPERM if it was put there with a delay; ImageHasSnapshots; Busy."""
+        self._visit("trash_remove", f"trash rm {self.name}/{image_id}")
+        image, delay_s = self._trashed(image_id, "deleting image from trash")
+        if delay_s and not force:
+            raise StorageError("RBD permission error (error deleting image from trash)", errno=errno.EPERM)
+        _check_removable(image, "deleting image from trash")
+        del self.trash[image_id]
+        image.destroy()
+
+    # -------------------------------------------------------------------------------------------- space
+
+    def statistics(self) -> Statistics:
+        """What the pool uses, and what may still be written to it."""
+        used = self.used_objects * CHUNK
+        free = self.cluster.statistics().free
+        if self.max_bytes:
+            return Statistics(self.max_bytes, used, max(0, min(free, self.max_bytes - used)))
+        return Statistics(self.cluster.size, used, free)
+
+    def require(self, objects: int) -> None:
+        """NoSpace (EDQUOT for a quota) if that many more objects do not fit."""
+        needed = objects * CHUNK
+        if self.max_bytes and self.used_objects * CHUNK + needed > self.max_bytes:
+            error = NoSpace(f"Disk quota exceeded (pool {self.name})")
+            error.errno = errno.EDQUOT
+            raise error
+        if self.cluster.used_objects * CHUNK + needed > self.cluster.size:
+            raise NoSpace(f"No space left on device (cluster {self.cluster.name})")
+
+    def account(self, objects: int) -> None:
+        """So many objects more (or fewer) are stored."""
+        self.used_objects += objects
+        self.cluster.used_objects += objects
+
+    # ------------------------------------------------------------------------------------------- insides
+
+    def _visit(self, point: str, command: str, cost_us: int = 0) -> None:
+        self.cluster.points.visit(f"rbd.{point}", f"rbd {command}", cost_us=OPERATION_US + cost_us)
+
+    def _existing(self, name: str, doing: str) -> Image:
+        if name not in self.images:
+            raise NotFound(f"RBD image not found (error {doing})")
+        return self.images[name]
+
+    def _trashed(self, image_id: str, doing: str) -> Trashed:
+        if image_id not in self.trash:
+            raise NotFound(f"RBD image not found (error {doing})")
+        return self.trash[image_id]
+
+
+def _check_removable(image: Image, doing: str) -> None:
+    if any(snapshot.trashed_from is None for snapshot in image.snapshots):
+        raise ImageHasSnapshots(f"RBD image has snapshots (error {doing})")
+    if image.watchers:
+        # The attempt alone makes the owner of the exclusive lock give it back.
+        image.lock_owner = None
+        raise Busy(f"RBD image is busy (error {doing})")
+    if image.snapshots:
+        raise ImageHasSnapshots(f"RBD image has snapshots (error {doing})")
+
+
+def _copy_parts(layer: Layer) -> list[tuple[int, int, int]]:
+    """A copy in up to 8 parts: (first object, object after the last, microseconds)."""
+    stored = layer.visible()
+    count = -(-layer.size // CHUNK)
+    parts = max(1, min(_COPY_VISITS, len(stored)))
+    bounds = [count * part // parts for part in range(parts + 1)]
+    return [
+        (first, last, len(stored.between(first, last)) * CHUNK * 1_000_000 // _COPY_BYTES_PER_SECOND)
+        for first, last in pairwise(bounds)
+    ]
+
+
+def _copy_objects(layer: Layer, target: ImageHandle, first: int, last: int) -> None:
+    for number in chunks_between(layer.chunks, first, last):
+        target.store(number, layer.chunks[number])
+    for start, end in layer.visible().between(first, last).ranges():
+        target.allocate(start, end)

@@ -1,0 +1,81 @@
+"""An image that a client has open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+from fake_backends.block_store import CHUNK, EMPTY, BlockDevice, Chunk, chunks_between
+from fake_backends.rbd.features import EXCLUSIVE_LOCK
+from fake_backends.rbd.image import Image
+from fake_backends.rbd.layers import ReadOnlyImage
+from harness.errors import InvalidArgument, NoSpace
+
+
+class ImageHandle(BlockDevice):
+    """An image, or a snapshot of it, that a client has open.
+
+    A read-write handle keeps the image from being removed, follows its size, and takes the exclusive lock
+    when it writes (from another client too: the lock is handed over). A read-only one does none of this,
+    and reads zeros once the image is gone.
+    """
+
+    def __init__(self, image: Image, *, read_only: bool, snapshot: str | None = None) -> None:
+        self.image = image
+        self.read_only = read_only
+        self.closed = False
+        self._layer = image.head if snapshot is None else image.snapshot(snapshot)
+        self.size = self._layer.size
+        if not read_only:
+            image.watchers.append(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the image. Closing twice is nothing."""
+        if not self.closed and not self.read_only:
+            self.image.watchers.remove(self)
+            if self.image.lock_owner is self:
+                self.image.lock_owner = None
+        self.closed = True
+
+    def follow_resize(self) -> None:
+        """Another client changed the size."""
+        self.size = self._layer.size
+
+    def load(self, number: int) -> Chunk:
+        self._check_open()
+        return self._layer.chunks.get(number, EMPTY)
+
+    def store(self, number: int, chunk: Chunk) -> None:
+        self._check_writable()
+        if number * CHUNK >= self.size:
+            raise NoSpace
+        self.image.write(number, chunk)
+
+    def occupied(self, first: int, last: int) -> Iterable[int]:
+        self._check_open()
+        return chunks_between(self._layer.chunks, first, last)
+
+    def allocate(self, first: int, last: int) -> None:
+        self._check_writable()
+        self.image.allocate(first, last)
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise InvalidArgument("RBD invalid argument (image is closed)")
+
+    def _check_writable(self) -> None:
+        self._check_open()
+        image = self.image
+        if self.read_only or self._layer is not image.head:
+            raise ReadOnlyImage(f"RBD read-only image (error writing to {image.name})")
+        if image.base_features & EXCLUSIVE_LOCK:
+            image.lock_owner = self

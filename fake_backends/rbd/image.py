@@ -1,0 +1,369 @@
+"""RBD images: content in objects of 4 MiB, snapshots, parents, features, and the clients that hold them open.
+
+Content is shared, never copied: a snapshot or a clone takes a new mapping to the same chunks. Space is
+counted in whole objects, once for every version of an object that is stored: an image stores what was
+written to it, a snapshot keeps the old version of what was written after it, and a clone stores nothing
+until it is written to or flattened. Errors carry librbd's errno.
+"""
+
+from __future__ import annotations
+
+import errno
+import uuid
+from typing import TYPE_CHECKING
+
+from fake_backends.block_store import CHUNK, PAGE, Chunk, chunks_between
+from fake_backends.rbd import features as feature_bits
+from fake_backends.rbd.layers import Layer, Parent, ReadOnlyImage, Snapshot
+from harness.errors import AlreadyExists, Busy, InvalidArgument, NotFound, StorageError
+
+if TYPE_CHECKING:
+    from fake_backends.rbd.cluster import Pool
+    from fake_backends.rbd.handle import ImageHandle
+
+OPERATION_US = 10_000
+
+
+class Image:
+    """An image of a pool. `watchers` are the handles that have it open read-write, oldest first.
+
+    `metadata` are key/value pairs; a configuration option such as ``rbd_qos_iops_limit`` is kept under its
+    name with ``conf_`` before it.
+    """
+
+    def __init__(self, pool: Pool, image_id: str, name: str, size: int, features: int, order: int) -> None:
+        self.pool = pool
+        self.id = image_id
+        self.name = name
+        self.order = order
+        self.head = Layer(size)
+        self.snapshots: list[Snapshot] = []
+        self.metadata: dict[str, str] = {}
+        self.watchers: list[ImageHandle] = []
+        self.lock_owner: ImageHandle | None = None
+        self.base_features = features
+        self._counted = 0
+        self._last_snapshot_id = 3
+
+    def __repr__(self) -> str:
+        return f"<Image {self.path}>"
+
+    @property
+    def path(self) -> str:
+        """``pool/image``."""
+        return f"{self.pool.name}/{self.name}"
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.head.size
+
+    @property
+    def features(self) -> int:
+        """Feature bits, OPERATIONS included while an operation feature is in use."""
+        return self.base_features | (feature_bits.OPERATIONS if self.op_features else 0)
+
+    @property
+    def op_features(self) -> int:
+        """Operation feature bits: clones of format 2, and snapshots that wait for them to go."""
+        bits = 0
+        for snapshot in self.snapshots:
+            if any(child.clone_format == 2 for child in snapshot.children):
+                bits |= feature_bits.OP_CLONE_PARENT
+            if snapshot.trashed_from is not None:
+                bits |= feature_bits.OP_SNAP_TRASH
+        if self.clone_format == 2:
+            bits |= feature_bits.OP_CLONE_CHILD
+        return bits
+
+    @property
+    def clone_format(self) -> int:
+        """1 or 2 for a clone, 0 for an image without a parent (anywhere in its snapshots)."""
+        parent = next((layer.parent for layer in self._layers() if layer.parent), None)
+        return parent.clone_format if parent else 0
+
+    @property
+    def parent(self) -> Parent | None:
+        """The parent of the image as it is now."""
+        return self.head.parent
+
+    # ------------------------------------------------------------------------------------------- space
+
+    def used_objects(self) -> int:
+        """Objects stored for the image and its snapshots, counted afresh."""
+        return len(self.head.own) + sum(snapshot.own.common(snapshot.changed) for snapshot in self.snapshots)
+
+    def recount(self) -> None:
+        """Tell the pool how much the image stores now."""
+        counted = self.used_objects()
+        self.pool.account(counted - self._counted)
+        self._counted = counted
+
+    def write(self, number: int, chunk: Chunk) -> None:
+        """Store one object; NoSpace if the pool has no room for it."""
+        head = self.head
+        latest = self.snapshots[-1] if self.snapshots else None
+        new = 0 if number in head.own else 1
+        if latest is not None and number not in latest.changed:
+            if number in latest.own:
+                new += 1
+            if new:
+                self.pool.require(new)
+            latest.changed.add(number, number + 1)
+        elif new:
+            self.pool.require(new)
+        if new:
+            head.own.add(number, number + 1)
+            head.inherited.remove(number, number + 1)
+            self.pool.account(new)
+            self._counted += new
+        if chunk:
+            head.chunks[number] = chunk
+        else:
+            head.chunks.pop(number, None)
+
+    def allocate(self, first: int, last: int) -> None:
+        """Count objects first <= n < last as written; NoSpace if the pool has no room for all of them."""
+        head = self.head
+        last = min(last, -(-head.size // CHUNK))
+        needed = last - first - len(head.own.between(first, last))
+        if self.snapshots:
+            latest = self.snapshots[-1]
+            shared = latest.own.between(first, last)
+            shared.difference_update(latest.changed)
+            needed += len(shared)
+        if needed <= 0:
+            return
+        self.pool.require(needed)
+        head.own.add(first, last)
+        head.inherited.remove(first, last)
+        self._changed(first, last)
+        self.recount()
+
+    def _changed(self, first: int, last: int) -> None:
+        if self.snapshots:
+            self.snapshots[-1].changed.add(first, last)
+
+    # ------------------------------------------------------------------------------------------ the image
+
+    def resize(self, size: int) -> None:
+        """Set the size in bytes. Clients that have it open see it at once; a smaller image loses data."""
+        self._visit("resize", f"resize {self.path} {size_option(size)}")
+        head = self.head
+        if size < head.size:
+            self._cut(size)
+        head.size = size
+        head.overlap = min(head.overlap, size)
+        for handle in self.watchers:
+            handle.follow_resize()
+        self.recount()
+
+    def _cut(self, size: int) -> None:
+        """Drop everything at and behind byte `size`."""
+        head = self.head
+        inside = size % CHUNK
+        boundary = size // CHUNK
+        first_gone = boundary + (1 if inside else 0)
+        old_count = -(-head.size // CHUNK)
+        for number in chunks_between(head.chunks, first_gone, old_count):
+            del head.chunks[number]
+        head.own.remove(first_gone, old_count)
+        head.inherited.remove(first_gone, old_count)
+        if inside and boundary in head.chunks:
+            chunk = _first_bytes(head.chunks[boundary], inside)
+            if chunk:
+                head.chunks[boundary] = chunk
+            else:
+                del head.chunks[boundary]
+        self._changed(boundary, old_count)
+
+    def set_features(self, bits: int, enabled: bool) -> None:
+        """Switch features on or off. InvalidArgument where librbd refuses: all `bits` have to change."""
+        state = "enable" if enabled else "disable"
+        self._visit("feature", f"feature {state} {self.path} {bits:#x}")
+        after = feature_bits.switched(self.base_features, bits, enabled)
+        self.base_features = after
+        if not after & feature_bits.EXCLUSIVE_LOCK:
+            self.lock_owner = None
+
+    def config_set(self, option: str, value: str) -> None:
+        """Override a configuration option for this image."""
+        self._visit("config", f"config image set {self.path} {option} {value}")
+        self.metadata[f"conf_{option}"] = value
+
+    def config_remove(self, option: str) -> None:
+        """Drop an override. NotFound if there is none."""
+        self._visit("config", f"config image remove {self.path} {option}")
+        if self.metadata.pop(f"conf_{option}", None) is None:
+            raise NotFound(f"RBD image not found (error removing config {option} of image {self.name})")
+
+    # ------------------------------------------------------------------------------------------ snapshots
+
+    def snapshot(self, name: str) -> Snapshot:
+        """The snapshot of that name. Raises NotFound."""
+        for snapshot in self.snapshots:
+            if snapshot.name == name:
+                return snapshot
+        raise NotFound(f"RBD image not found (no snapshot {name} of image {self.name})")
+
+    def create_snapshot(self, name: str) -> Snapshot:
+        """Freeze the image as it is now. AlreadyExists."""
+        self._visit("snap_create", f"snap create {self.path}@{name}")
+        if any(snapshot.name == name for snapshot in self.snapshots):
+            raise AlreadyExists(f"RBD image already exists (error creating snapshot {name} from {self.name})")
+        self._last_snapshot_id += 1
+        snapshot = Snapshot(self._last_snapshot_id, name, self.head)
+        self.snapshots.append(snapshot)
+        return snapshot
+
+    def rename_snapshot(self, name: str, new_name: str) -> None:
+        """Rename, protected or not. NotFound, AlreadyExists."""
+        self._visit("snap_rename", f"snap rename {self.path}@{name} {self.path}@{new_name}")
+        snapshot = self.snapshot(name)
+        if any(other.name == new_name for other in self.snapshots):
+            raise AlreadyExists(f"RBD image already exists (error renaming snapshot {name} of {self.name})")
+        snapshot.name = new_name
+
+    def protect_snapshot(self, name: str) -> None:
+        """Protect from removal. NotFound, Busy if it is protected, ENOSYS without the layering feature."""
+        self._visit("snap_protect", f"snap protect {self.path}@{name}")
+        snapshot = self.snapshot(name)
+        if not self.base_features & feature_bits.LAYERING:
+            raise StorageError(
+                f"RBD function not supported (error protecting snapshot {self.name}@{name})",
+                errno=errno.ENOSYS,
+            )
+        if snapshot.protected:
+            raise Busy(f"RBD image is busy (error protecting snapshot {self.name}@{name})")
+        snapshot.protected = True
+
+    def unprotect_snapshot(self, name: str) -> None:
+        """NotFound; InvalidArgument if it is not protected; Busy if it has clones of format 1."""
+        self._visit("snap_unprotect", f"snap unprotect {self.path}@{name}")
+        snapshot = self.snapshot(name)
+        if not snapshot.protected:
+            raise InvalidArgument(f"RBD invalid argument (error unprotecting snapshot {self.name}@{name})")
+        if any(child.clone_format == 1 for child in snapshot.children):
+            raise Busy(f"RBD image is busy (error unprotecting snapshot {self.name}@{name})")
+        snapshot.protected = False
+
+    def remove_snapshot(self, name: str) -> None:
+        """NotFound; Busy if it is protected. With clones of format 2 it goes to the trash namespace."""
+        self._visit("snap_remove", f"snap rm {self.path}@{name}")
+        snapshot = self.snapshot(name)
+        if snapshot.protected:
+            raise Busy(f"RBD image is busy (error removing snapshot {name} from {self.name})")
+        if snapshot.children:
+            snapshot.trashed_from = name
+            snapshot.name = str(uuid.uuid5(uuid.UUID(self.pool.cluster.fsid), f"{self.id}/{snapshot.id}"))
+        else:
+            self._drop_snapshot(snapshot)
+
+    def _drop_snapshot(self, snapshot: Snapshot) -> None:
+        index = self.snapshots.index(snapshot)
+        del self.snapshots[index]
+        if index:
+            self.snapshots[index - 1].changed.update(snapshot.changed)
+        # A reader that still has it open sees nothing any more.
+        snapshot.chunks.clear()
+        parent, snapshot.parent = snapshot.parent, None
+        self.recount()
+        self.release(parent)
+
+    def rollback(self, name: str, *, by: ImageHandle | None = None) -> None:
+        """Make the image what it was, its size included.
+
+        NotFound; ReadOnlyImage if another client than `by` holds the exclusive lock.
+        """
+        self._visit("snap_rollback", f"snap rollback {self.path}@{name}")
+        if self.lock_owner is not None and self.lock_owner is not by:
+            raise ReadOnlyImage(f"RBD read-only image (error rolling back {self.name} to snapshot {name})")
+        snapshot = self.snapshot(name)
+        for later in self.snapshots[self.snapshots.index(snapshot) : -1]:
+            self.snapshots[-1].changed.update(later.changed)
+        parent = self.head.parent
+        self.head.take(snapshot)
+        if parent is None and self.head.parent is not None:
+            # The image was flattened since: what it saw through the parent is now stored.
+            self.head.adopt_inherited()
+        for handle in self.watchers:
+            handle.follow_resize()
+        self.recount()
+
+    # -------------------------------------------------------------------------------------------- clones
+
+    def children(self, name: str | None = None) -> list[Image]:
+        """The clones of one snapshot, or of all; those in the trash are left out. NotFound."""
+        snapshots = self.snapshots if name is None else [self.snapshot(name)]
+        children = [child for snapshot in snapshots for child in snapshot.children if not child.trashed]
+        return sorted(children, key=lambda child: (child.pool.name, child.name))
+
+    @property
+    def trashed(self) -> bool:
+        """True while the image is in its pool's trash."""
+        return self.id in self.pool.trash
+
+    def become_clone(self, parent: Parent) -> None:
+        """Show what the parent's snapshot shows. For `Pool.clone`."""
+        snapshot = parent.snapshot
+        head = self.head
+        head.chunks = dict(snapshot.chunks)
+        head.inherited = snapshot.visible()
+        head.overlap = snapshot.size
+        head.parent = parent
+        self.metadata = dict(parent.image.metadata)
+        snapshot.children.append(self)
+
+    def flatten(self) -> None:
+        """Store what is seen through the parent. InvalidArgument without a parent; NoSpace."""
+        self._visit("flatten", f"flatten {self.path}")
+        parent = self.head.parent
+        if parent is None:
+            raise InvalidArgument(f"RBD invalid argument (error flattening {self.name})")
+        layers = self._layers() if self.base_features & feature_bits.DEEP_FLATTEN else [self.head]
+        self.pool.require(len(self.head.inherited))
+        for layer in layers:
+            layer.adopt_inherited()
+        self.recount()
+        self.release(parent)
+
+    def release(self, parent: Parent | None) -> None:
+        """The parent may forget the image if no layer of it depends on it any more."""
+        if parent is None or any(layer.parent is parent for layer in self._layers()):
+            return
+        snapshot = parent.snapshot
+        snapshot.children.remove(self)
+        if snapshot.trashed_from is not None and not snapshot.children:
+            parent.image._drop_snapshot(snapshot)
+
+    # ------------------------------------------------------------------------------------------- insides
+
+    def destroy(self) -> None:
+        """Without snapshots: free the space and the parent; who still reads the image sees zeros."""
+        self.pool.account(-self._counted)
+        self._counted = 0
+        self.head.chunks.clear()
+        parent, self.head.parent = self.head.parent, None
+        self.release(parent)
+
+    def _layers(self) -> list[Layer]:
+        return [self.head, *self.snapshots]
+
+    def _visit(self, point: str, command: str) -> None:
+        self.pool.cluster.points.visit(f"rbd.{point}", f"rbd {command}", cost_us=OPERATION_US)
+
+
+def _first_bytes(chunk: Chunk, length: int) -> Chunk:
+    """The first `length` bytes of a chunk; the rest becomes zero."""
+    pages = {index: page for index, page in chunk.items() if (index + 1) * PAGE <= length}
+    index, inside = divmod(length, PAGE)
+    cut = chunk[index][:inside].ljust(PAGE, b"\0") if inside and index in chunk else b""
+    if any(cut):
+        pages[index] = cut
+    return pages
+
+
+def size_option(size: int) -> str:
+    """``--size`` as the rbd command takes it: MiB, or bytes where they are no whole MiB."""
+    mib, rest = divmod(size, 1 << 20)
+    return f"--size {mib}" if rest == 0 else f"--size {size}B"

@@ -1,0 +1,45 @@
+"""The machines and clusters that the back-ends of one deployment stand on."""
+
+from __future__ import annotations
+
+from fake_backends.lvm.volume_group import VolumeGroup
+from fake_backends.rbd.cluster import Cluster
+from fake_backends.targets import TargetPortal
+from harness.sim.points import QUIET, Points
+
+
+class Node:
+    """A storage host: its volume groups, by name, and the portal that exports their volumes."""
+
+    def __init__(self, hostname: str, address: str, points: Points) -> None:
+        self.hostname = hostname
+        self.address = address
+        self.volume_groups: dict[str, VolumeGroup] = {}
+        self.targets = TargetPortal(hostname, address, points=points)
+
+
+class World:
+    """All storage of one deployment. Two worlds share nothing.
+
+    `keys` are the volume encryption keys by id: what a driver that encrypts by itself gets from the key
+    manager.
+    """
+
+    def __init__(self, points: Points = QUIET) -> None:
+        self.points = points
+        self.nodes: dict[str, Node] = {}
+        self.clusters: dict[str, Cluster] = {}
+        self.keys: dict[str, bytes] = {}
+
+    def node(self, hostname: str) -> Node:
+        """The host of that name; it comes into being when it is first named."""
+        if hostname not in self.nodes:
+            address = f"192.0.2.{len(self.nodes) + 1}"
+            self.nodes[hostname] = Node(hostname, address, self.points)
+        return self.nodes[hostname]
+
+    def cluster(self, name: str) -> Cluster:
+        """The Ceph cluster of that name; it comes into being when it is first named."""
+        if name not in self.clusters:
+            self.clusters[name] = Cluster(name, points=self.points)
+        return self.clusters[name]

@@ -1,0 +1,1 @@
+"""The commands of ``crucible``, one module each, joined in `harness.cli`."""

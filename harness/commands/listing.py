@@ -1,0 +1,88 @@
+"""``crucible list``: what there is to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from harness.commands import options
+from harness.commands.engine import Engine
+from harness.commands.options import Session
+from harness.matrix.axes import AXES
+from reports.printable import printable
+from reports.terminal import console
+
+
+@click.command("list")
+@click.argument("what", type=click.Choice(["axes", "cells", "reproductions", "faults", "backends"]))
+@options.config
+@options.engine
+@options.debug
+@click.pass_obj
+def listing(session: Session, *, what: str, configs: tuple[Path, ...], engine_name: str) -> None:
+    """Show axes, cells, reproductions, known faults or back-ends."""
+    if what == "axes":
+        show_axes()
+        return
+    engine = session.engine(engine_name)
+    if what == "cells":
+        click.echo("".join(f"{cell.id}\n" for cell in engine.cells(engine.deployment(configs))), nl=False)
+    elif what == "reproductions":
+        show_reproductions(engine)
+    elif what == "faults":
+        _show(("id", "title"), sorted(engine.faults().items()))
+    else:
+        show_backends(engine, configs)
+
+
+def show_axes() -> None:
+    """Every axis with its values; the default, which ids leave out, comes first."""
+    out = console()
+    for axis in AXES:
+        out.print(Text(axis.name, style="bold").append(f": {axis.meaning}", style="not bold"))
+        values = axis.values or {"NAME": "a back-end of the deployment; crucible list backends shows them"}
+        out.print(_table([(f"  {value}", meaning) for value, meaning in values.items()]))
+
+
+def show_reproductions(engine: Engine) -> None:
+    """Names and titles."""
+    _show(("name", "title"), [(name, item.title) for name, item in engine.reproductions().items()])
+
+
+def show_backends(engine: Engine, configs: Sequence[Path]) -> None:
+    """The back-ends of the deployment, as the matrix names them."""
+    backends = engine.deployment(configs).backends
+    _show(
+        ("name", "kind", "address", "storage", "zone"),
+        [
+            (
+                facts.name,
+                options.backend_kind(facts.kind, facts.thin),
+                facts.address,
+                facts.container,
+                facts.availability_zone,
+            )
+            for facts in backends
+        ],
+    )
+
+
+def _show(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    console().print(_table(rows, titles))
+
+
+def _table(rows: Iterable[Sequence[str]], titles: Sequence[str] = ()) -> Table:
+    """Columns without lines around them; the last may wrap, the others may not."""
+    rows = [[printable(text) for text in row] for row in rows]
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for column in range(max(map(len, [titles, *rows]))):
+        table.add_column(no_wrap=column < len(titles or rows[0]) - 1, overflow="fold")
+    if titles:
+        table.add_row(*(Text(title, style="dim") for title in titles))
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -1,0 +1,133 @@
+"""Options that mean the same in every command, and the session that a command finds itself in."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+import harness
+from harness.commands.engine import Engine
+from harness.errors import InputError
+from harness.results import CellResult, MatrixResult
+from reports.printable import printable, quoted
+
+if TYPE_CHECKING:
+    from harness.control_plane.deployment import Deployment
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEFAULT_SEED = 0
+SEED_MAX = (1 << 63) - 1
+
+
+@dataclass
+class Session:
+    """One call of ``crucible``. `engines` opens an engine by name."""
+
+    engines: Callable[[str], Engine]
+    debug: bool = False
+
+    def engine(self, name: str = "sim") -> Engine:
+        return self.engines(name)
+
+
+def _set_debug(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    context.find_object(Session).debug |= value  # type: ignore[union-attr]
+
+
+config = click.option(
+    "--config",
+    "configs",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A cinder.conf; once per node. Default: the embedded deployment.",
+)
+seed = click.option(
+    "--seed",
+    type=click.IntRange(0, SEED_MAX),
+    default=DEFAULT_SEED,
+    show_default=True,
+    metavar="N",
+    help="Everything random comes from it.",
+)
+json_file = click.option(
+    "--json",
+    "json_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the full result there.",
+)
+engine = click.option(
+    "--engine", "engine_name", type=click.Choice(["sim"]), default="sim", help="Who plays Cinder."
+)
+storage = click.option(
+    "--storage", type=click.Choice(["memory"]), default="memory", help="Where the bytes are kept."
+)
+debug = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    callback=_set_debug,
+    help="Show the traceback of a defect of Crucible.",
+)
+
+
+def new_result(
+    deployment: Deployment,
+    configs: Sequence[Path],
+    *,
+    engine_name: str,
+    storage: str,
+    seed: int,
+    selection: str | None = None,
+    shard: str | None = None,
+) -> MatrixResult:
+    """The result of a run that starts now: everything but cells and duration."""
+    return MatrixResult(
+        crucible=harness.__version__,
+        python=platform.python_version(),
+        engine=engine_name,
+        storage=storage,
+        seed=seed,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        duration_s=0.0,
+        config=[printable(str(path)) for path in configs],
+        backends={facts.name: backend_kind(facts.kind, facts.thin) for facts in deployment.backends},
+        selection=selection and printable(selection),
+        shard=shard,
+    )
+
+
+def backend_kind(kind: str, thin: bool) -> str:
+    """What a back-end is, in a word or two. Only LVM comes both thick and thin."""
+    return f"lvm {'thin' if thin else 'thick'}" if kind == "lvm" else kind
+
+
+def to_repeat(seed: int, configs: Sequence[Path]) -> str:
+    """The options that a command needs to repeat a cell of this run, with a blank in front of each."""
+    words = [f" --seed {seed}"] if seed != DEFAULT_SEED else []
+    return "".join(words + [f" --config {quoted(str(path))}" for path in configs])
+
+
+def exit_status(cells: Sequence[CellResult]) -> int:
+    """0 all as expected, 1 something differs, 3 Crucible itself failed on a cell."""
+    verdicts = {cell.verdict for cell in cells}
+    return 3 if "error" in verdicts else 1 if "fail" in verdicts else 0
+
+
+def check_backends(name: str, needed: Sequence[str], deployment: Deployment) -> None:
+    """InputError unless the deployment has all the back-ends that a named cell needs."""
+    known = [facts.name for facts in deployment.backends]
+    missing = [backend for backend in dict.fromkeys(needed) if backend not in known]
+    if missing:
+        raise InputError(
+            f"{name} needs the back-end {missing[0]!r} of the embedded deployment; leave out --config, "
+            f"or give the id of a cell on {', '.join(known)}"
+        )

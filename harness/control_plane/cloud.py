@@ -1,0 +1,142 @@
+"""A running deployment: database, bus, scheduler, one volume service per back-end, APIs, Nova."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fake_backends.world import World
+from harness.control_plane.api import VolumeApi
+from harness.control_plane.attachments import AttachmentApi
+from harness.control_plane.database import Database
+from harness.control_plane.deployment import Deployment, build_world, make_driver
+from harness.control_plane.encryption import KeyManager
+from harness.control_plane.hypervisor import Nova
+from harness.control_plane.messaging import Messaging
+from harness.control_plane.nova_profiles import NovaProfile
+from harness.control_plane.quota import Quotas
+from harness.control_plane.scheduler import TOPIC, Scheduler
+from harness.control_plane.volume_manager import VolumeManager
+from harness.model import Service, VolumeType
+from harness.sim.kernel import Lock, Task
+from harness.sim.simulation import Simulation
+
+SERVICE_DOWN_TIME_US = 60_000_000
+"""A service that has not been heard of for longer is down (`service_down_time`)."""
+RESERVATION_EXPIRE_US = 86_400_000_000
+
+
+class Cloud:
+    """Everything that runs, joined. Two clouds share nothing."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        simulation: Simulation,
+        *,
+        nova: NovaProfile,
+        seed: int = 0,
+        backends: Sequence[str] | None = None,
+        uninitialised: Sequence[str] = (),
+    ) -> None:
+        """Start the services of `backends` (all by default).
+
+        `uninitialised` names back-ends whose driver fails to set up.
+        """
+        self.deployment = deployment
+        self.simulation = simulation
+        self.seed = seed
+        self.migration_create_volume_timeout_s = 300
+        self.world: World = build_world(deployment, simulation)
+        self.database = Database(seed)
+        self.messaging = Messaging(simulation)
+        self.key_manager = KeyManager(seed, self.world)
+        self.quotas = Quotas()
+        self.scheduler = Scheduler(self)
+        self.api = VolumeApi(self)
+        self.attachments = AttachmentApi(self)
+        self.nova = Nova(self, nova)
+        self.managers: dict[str, VolumeManager] = {}
+        self._tasks: dict[str, list[Task]] = {}
+        self._stopped_us: dict[str, int] = {}
+        self._locks: dict[str, Lock] = {}
+        self.messaging.on_task = lambda address, task: self._tasks.setdefault(address, []).append(task)
+        self.messaging.register(TOPIC, "scheduler", self.scheduler)
+        simulation.crash = self._crash
+        for plan in deployment.backends:
+            if backends is None or plan.name in backends:
+                self._start(plan.name, fail=plan.name in uninitialised)
+
+    # ------------------------------------------------------------------------------------------- services
+
+    def _start(self, name: str, *, fail: bool = False) -> None:
+        plan = self.deployment.backend(name)
+        manager = VolumeManager(self, plan, make_driver(plan, self.world))
+        self.database.create(
+            Service,
+            {
+                "id": plan.service,
+                "uuid": self.database.new_id(),
+                "host": plan.service,
+                "availability_zone": plan.availability_zone,
+            },
+        )
+        self.managers[plan.service] = manager
+        self.messaging.register(plan.service, manager.actor, manager)
+        if not fail:
+            manager.init_host()
+
+    def manager(self, name: str) -> VolumeManager:
+        """The volume service of a back-end, by the back-end's name."""
+        return self.managers[self.deployment.backend(name).service]
+
+    def stop(self, name: str, *, seconds_ago: int = 0) -> None:
+        """The process ends: its tasks die, its records stay. It was last heard of `seconds_ago`."""
+        address = self.deployment.backend(name).service
+        self.messaging.unregister(address)
+        self._stopped_us[address] = self.simulation.kernel.now_us - seconds_ago * 1_000_000
+        for task in self._tasks.pop(address, ()):
+            self.simulation.kernel.kill(task)
+
+    def _crash(self, actor: str) -> None:
+        """A planned crash strikes the service that the running task belongs to."""
+        for manager in self.managers.values():
+            if manager.actor == actor:
+                self.stop(manager.plan.name)
+
+    def is_running(self, address: str) -> bool:
+        """True unless the process at ``host@backend`` was stopped."""
+        return address not in self._stopped_us
+
+    def is_up(self, address: str) -> bool:
+        """Heard of within `service_down_time`; a running service reports every ten seconds."""
+        stopped_us = self._stopped_us.get(address)
+        return stopped_us is None or self.simulation.kernel.now_us - stopped_us <= SERVICE_DOWN_TIME_US
+
+    def lock(self, name: str) -> Lock:
+        """The coordination lock of that name (`cinder.coordination:synchronized`)."""
+        if name not in self._locks:
+            self._locks[name] = Lock(self.simulation.kernel, name)
+        return self._locks[name]
+
+    # ------------------------------------------------------------------------------------ types and quota
+
+    def create_type(self, name: str, **fields: object) -> VolumeType:
+        """A volume type as an operator would create it; fields as in `harness.model.VolumeType`."""
+        self.database.create(VolumeType, {"name": name, **fields})
+        return self.database.get_volume_type(name)
+
+    def reserve(
+        self, project_id: str, type_id: str | None, deltas: Mapping[str, int], *, only_type: bool = False
+    ) -> list[str]:
+        """Reserve totals and the per-type resources that go with them (`add_volume_type_opts`).
+
+        OverQuota's descendants if a limit is in the way; nothing is reserved then.
+        """
+        wanted = {} if only_type else dict(deltas)
+        if type_id:
+            name = self.database.get_volume_type(type_id).name
+            wanted.update({f"{resource}_{name}": delta for resource, delta in deltas.items()})
+        if not wanted:
+            return []
+        now_us = self.simulation.kernel.now_us
+        return self.quotas.reserve(project_id, wanted, now_us, now_us + RESERVATION_EXPIRE_US)

@@ -1,0 +1,39 @@
+"""The generic copy: dd between two host devices, a loop over file objects as soon as one is a handle.
+
+Source: `cinder.volume.volume_utils:copy_volume`.
+"""
+
+from __future__ import annotations
+
+from fake_backends.block_store import CHUNK, BlockDevice, copy_range
+from harness.model import GIB
+from harness.sim.points import Points
+
+COPY_BYTES_PER_SECOND = 100 << 20
+SLICES = 8
+"""A copy lets others run this many times, however large it is, so its cost follows the bytes written."""
+
+
+def copy_volume(
+    source: BlockDevice,
+    destination: BlockDevice,
+    size_gb: int,
+    *,
+    paths: bool,
+    sparse: bool,
+    points: Points,
+) -> None:
+    """Copy the first `size_gb` GiB, or up to the end of a shorter source.
+
+    With `paths`, dd does it, and leaves out all-zero blocks where `sparse`; without, the file loop does,
+    which always writes every byte. NoSpace when the destination is too small, with everything up to its end
+    written.
+    """
+    tool = "copy.dd" if paths else "copy.file"
+    option = " conv=sparse" if paths and sparse else ""
+    chunks = size_gb * GIB // CHUNK
+    slice_us = size_gb * GIB * 1_000_000 // COPY_BYTES_PER_SECOND // SLICES
+    for part in range(SLICES):
+        first, last = chunks * part // SLICES, chunks * (part + 1) // SLICES
+        points.visit(tool, f"{part * 100 // SLICES} % of {size_gb} GiB{option}", cost_us=slice_us)
+        copy_range(source, destination, first, last, sparse=paths and sparse)

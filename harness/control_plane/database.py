@@ -1,0 +1,214 @@
+"""Cinder's database: rows, copies of rows, and the atomic conditional update on which its API rests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness import errors
+from harness.model import Attachment, Record, Service, Snapshot, Volume, VolumeType
+from harness.sim.seeds import Ids
+
+Row = dict[str, Any]
+
+
+class Not:
+    """In the conditions of a conditional update: any value but this one (`cinder.db.api:Not`)."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+class Database:
+    """Tables of rows by id. Whoever asks gets a copy, never a row (see `harness.model.Record`)."""
+
+    def __init__(self, seed: int) -> None:
+        self._ids = Ids(seed, "database")
+        self._tables: dict[str, dict[str, Row]] = {
+            record.TABLE: {} for record in (Volume, Snapshot, Attachment, VolumeType, Service)
+        }
+        self.volumes = self._tables["volumes"]
+        self.snapshots = self._tables["snapshots"]
+        self.attachments = self._tables["attachments"]
+        self.services = self._tables["services"]
+        self.volume_types = self._tables["volume_types"]
+        self.on_create: Callable[[Row], None] = lambda row: None
+
+    def new_id(self) -> str:
+        """A fresh uuid."""
+        return self._ids.uuid()
+
+    # ---------------------------------------------------------------------------------- rows and records
+
+    def create(self, kind: type[Record], values: Mapping[str, Any]) -> str:
+        """Insert a row; fields that are not given have the record's defaults. Returns its id."""
+        row: Row = {**kind.DEFAULTS, **values}
+        if not row["id"]:
+            row["id"] = self.new_id()
+        self._tables[kind.TABLE][row["id"]] = row
+        self.on_create(row)
+        return str(row["id"])
+
+    def save(self, record: Record) -> None:
+        row = self._row(record)
+        row.update(record.changes())
+        record._changed.clear()
+
+    def refresh(self, record: Record) -> None:
+        record.__dict__.update(self._row(record))
+        record._changed.clear()
+
+    def update(self, kind: type[Record], record_id: str, values: Mapping[str, Any]) -> None:
+        """Write fields of a row without a record in hand; no row, no effect."""
+        row = self._tables[kind.TABLE].get(record_id)
+        if row is not None:
+            row.update(values)
+
+    def _row(self, record: Record) -> Row:
+        try:
+            return self._tables[record.TABLE][record.id]
+        except KeyError:
+            raise _absent(record.TABLE, record.id) from None
+
+    def conditional_update(
+        self, volume: Volume, values: Mapping[str, Any], expected: Mapping[str, Any], *filters: bool
+    ) -> bool:
+        """One atomic compare-and-swap on the volume's row; `volume` then carries the new values.
+
+        `expected` maps fields to a value, a tuple of values or a `Not`; `filters` are conditions that the
+        caller evaluated on other tables in the same instant. A callable among `values` is given the row.
+        """
+        row = self._row(volume)
+        if not all(filters):
+            return False
+        for field, wanted in expected.items():
+            value = row[field]
+            if isinstance(wanted, tuple):
+                if value not in wanted:
+                    return False
+            elif isinstance(wanted, Not):
+                if value == wanted.value:
+                    return False
+            elif value != wanted:
+                return False
+        new = {field: value(row) if callable(value) else value for field, value in values.items()}
+        row.update(new)
+        volume.__dict__.update(new)
+        return True
+
+    # -------------------------------------------------------------------------------------------- volumes
+
+    def get_volume(self, volume_id: str) -> Volume:
+        """A copy of the row. VolumeNotFound."""
+        row = self.volumes.get(volume_id)
+        if row is None:
+            raise errors.VolumeNotFound(volume_id=volume_id)
+        return Volume.from_row(row, self)
+
+    def destroy_volume(self, volume_id: str) -> None:
+        """Delete the row and, with it, its attachment rows (`cinder.db.sqlalchemy.api:volume_destroy`)."""
+        if self.volumes.pop(volume_id, None) is None:
+            raise errors.VolumeNotFound(volume_id=volume_id)
+        for attachment in self.attachments_of(volume_id):
+            del self.attachments[attachment.id]
+
+    def get_snapshot(self, snapshot_id: str) -> Snapshot:
+        """A copy of the row. SnapshotNotFound."""
+        row = self.snapshots.get(snapshot_id)
+        if row is None:
+            raise errors.SnapshotNotFound(snapshot_id=snapshot_id)
+        return Snapshot.from_row(row, self)
+
+    def snapshots_of(self, volume_id: str) -> list[Snapshot]:
+        return [
+            Snapshot.from_row(row, self) for row in self.snapshots.values() if row["volume_id"] == volume_id
+        ]
+
+    def get_volume_type(self, type_id: str) -> VolumeType:
+        """By id or name. VolumeTypeNotFound."""
+        row = self.volume_types.get(type_id)
+        if row is None:
+            row = next((row for row in self.volume_types.values() if row["name"] == type_id), None)
+        if row is None:
+            raise errors.VolumeTypeNotFound(volume_type_id=type_id)
+        return VolumeType.from_row(row, self)
+
+    # ---------------------------------------------------------------------------------------- attachments
+
+    def get_attachment(self, attachment_id: str) -> Attachment:
+        """A copy of the row. AttachmentNotFound."""
+        row = self.attachments.get(attachment_id)
+        if row is None:
+            raise errors.AttachmentNotFound(attachment_id=attachment_id)
+        return Attachment.from_row(row, self)
+
+    def attachments_of(self, volume_id: str) -> list[Attachment]:
+        return [
+            Attachment.from_row(row, self)
+            for row in self.attachments.values()
+            if row["volume_id"] == volume_id
+        ]
+
+    def volume_attached(
+        self, attachment_id: str, host: str, mountpoint: str, mode: str, *, mark_attached: bool
+    ) -> None:
+        """Mark attachment and volume as attached or attaching (`cinder.db.sqlalchemy.api:volume_attached`)."""
+        attach_status, status = ("attached", "in-use") if mark_attached else ("attaching", "attaching")
+        attachment = self.get_attachment(attachment_id)
+        self.update(
+            Attachment,
+            attachment_id,
+            {
+                "attach_status": attach_status,
+                "attached_host": host,
+                "mountpoint": mountpoint,
+                "attach_mode": mode,
+            },
+        )
+        self.update(Volume, attachment.volume_id, {"status": status, "attach_status": attach_status})
+
+    def volume_detached(self, volume_id: str, attachment_id: str) -> None:
+        """Delete the attachment; the volume's statuses follow from those that remain.
+
+        While the volume migrates its status is not touched once it is detached: the migration writes it
+        later (`cinder.db.sqlalchemy.api:volume_detached`).
+        """
+        row = self.volumes[volume_id]
+        self.attachments.pop(attachment_id, None)
+        status, attach_status = self._statuses_from_attachments(volume_id)
+        row["attach_status"] = attach_status
+        idle = not row["migration_status"] and row["status"] != "uploading"
+        if attach_status != "detached" or idle or row["migration_status"] in ("success", "error"):
+            row["status"] = status
+
+    def _statuses_from_attachments(self, volume_id: str) -> tuple[str, str]:
+        """(status, attach_status) by the most telling of the volume's attachments."""
+        present = {attachment.attach_status for attachment in self.attachments_of(volume_id)}
+        for attach_status, status in (
+            ("attached", "in-use"), ("attaching", "attaching"), ("detaching", "detaching"),
+            ("reserved", "reserved"),
+        ):  # fmt: skip
+            if attach_status in present:
+                return status, attach_status
+        return "available", "detached"
+
+    # ------------------------------------------------------------------------------------------- services
+
+    def service(self, host: str) -> Service:
+        """The cinder-volume service at ``host@backend``. ServiceNotFound as NotFoundError."""
+        row = self.services.get(host)
+        if row is None:
+            raise errors.NotFoundError(f"Service {host} could not be found.")
+        return Service.from_row(row, self)
+
+
+def _absent(table: str, record_id: str) -> errors.ServiceError:
+    if table == "volumes":
+        return errors.VolumeNotFound(volume_id=record_id)
+    if table == "snapshots":
+        return errors.SnapshotNotFound(snapshot_id=record_id)
+    if table == "attachments":
+        return errors.AttachmentNotFound(attachment_id=record_id)
+    return errors.NotFoundError(f"No row {record_id} in {table}.")

@@ -1,0 +1,311 @@
+"""From cinder.conf files to the plan of a deployment: nodes, back-ends, and the storage under them.
+
+One file is one node. What a file cannot say is fixed here: the machine's name is ``node<n>`` (n counts the
+files from 1) where the option `host` is not set, and its address is ``192.0.2.<n>`` where `my_ip` is not
+set; every volume group has `VOLUME_GROUP_SIZE` bytes, and Cinder's thin pool if one of its back-ends is
+thin; a Ceph cluster is the one that rbd_cluster_name names
+(no ceph.conf is read), and has the size that `fake_backends.rbd.cluster` gives it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from fake_backends.lvm.provisioning import ensure_pool
+from fake_backends.lvm.volume_group import VolumeGroup
+from fake_backends.world import World
+from harness import registry
+from harness.control_plane import default_deployment
+from harness.control_plane.configuration import SHARED_SECTION, ConfigurationFile
+from harness.control_plane.filters import DEFAULT_POOL
+from harness.driver import Configuration, VolumeDriver
+from harness.errors import InputError
+from harness.sim.points import QUIET, Points
+
+TIB = 1 << 40
+VOLUME_GROUP_SIZE = 10 * TIB
+_BACKEND_NAMES = {"lvm": "LVM", "rbd": "RBD", "other": ""}
+"""What a driver calls itself where volume_backend_name is not set."""
+
+_DEFAULT_FILES = ("node1.conf", "node2.conf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePlan:
+    """One machine that runs volume services. `options` are those of its ``[DEFAULT]`` section."""
+
+    file: str
+    host: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendPlan:
+    """One enabled back-end, as configured: nothing here comes from a running driver.
+
+    `name` is the section where no other node has a back-end of that name, else ``section@host``. `node` is
+    the machine, `host` the first part of the service's address: the same unless backend_host is set.
+    `driver` is ``package.module:Class``. `container` is where the objects live, ``<node>/<volume group>`` or
+    ``<cluster>/<pool>``, and the service for drivers that are derived from no reference driver; `thin` is
+    False for those.
+    """
+
+    name: str
+    section: str
+    node: str
+    host: str
+    driver: str
+    configuration: Configuration
+    availability_zone: str
+    volume_backend_name: str
+    pool: str
+    kind: Literal["lvm", "rbd", "other"]
+    thin: bool
+    container: str
+    cluster: str | None
+
+    @property
+    def service(self) -> str:
+        """``host@section``: the volume service."""
+        return f"{self.host}@{self.section}"
+
+    @property
+    def address(self) -> str:
+        """``host@section#pool``."""
+        return f"{self.host}@{self.section}#{self.pool}"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeGroupPlan:
+    """A volume group to be made on a node, with a thin pool if a back-end deploys thin volumes in it."""
+
+    node: str
+    name: str
+    size: int
+    thin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Everything that cinder.conf files say about a deployment."""
+
+    nodes: tuple[NodePlan, ...]
+    backends: tuple[BackendPlan, ...]
+    volume_groups: tuple[VolumeGroupPlan, ...] = field(init=False)
+    pools: tuple[tuple[str, str], ...] = field(init=False)
+    """(cluster, pool) pairs."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "volume_groups", _volume_groups(self.backends))
+        pools = ((plan.cluster, plan.configuration.rbd_pool) for plan in self.backends if plan.cluster)
+        object.__setattr__(self, "pools", tuple(dict.fromkeys(pools)))
+
+    @classmethod
+    def default(cls) -> Deployment:
+        """The embedded deployment: ten back-ends on two nodes and two Ceph clusters."""
+        with ExitStack() as stack:
+            return load(
+                [stack.enter_context(as_file(files(default_deployment) / name)) for name in _DEFAULT_FILES]
+            )
+
+    def backend(self, name: str) -> BackendPlan:
+        """The back-end of that name; KeyError if there is none."""
+        for plan in self.backends:
+            if plan.name == name:
+                return plan
+        raise KeyError(name)
+
+
+def load(paths: Sequence[str | Path]) -> Deployment:
+    """Read one cinder.conf per node.
+
+    InputError, in one line with file, section and option, for what cannot be read or cannot be meant.
+    """
+    nodes: list[NodePlan] = []
+    backends: list[BackendPlan] = []
+    origins: dict[str, str] = {}
+    for number, path in enumerate(_distinct(paths), start=1):
+        file = ConfigurationFile(path, host=f"node{number}", address=f"192.0.2.{number}")
+        options = file.defaults()
+        node = NodePlan(file=file.name, host=options["host"], options=options)
+        nodes.append(node)
+        for section in _enabled_backends(file, options["enabled_backends"]):
+            plan = _plan(file, node, section)
+            if plan.service in origins:
+                raise file.error(
+                    section, "host" if plan.host == plan.node else "backend_host",
+                    f" = {plan.host}: the service {plan.service} is already in {origins[plan.service]}; "
+                    "set another host, or rename the section",
+                )  # fmt: skip
+            origins[plan.service] = file.name
+            backends.append(plan)
+    _check_machines(backends, nodes, origins)
+    return Deployment(tuple(nodes), tuple(_named(backends)))
+
+
+def build_world(deployment: Deployment, points: Points = QUIET) -> World:
+    """Fresh, empty storage for every back-end of the deployment."""
+    world = World(points)
+    for node in deployment.nodes:
+        world.node(node.host)
+    for group in deployment.volume_groups:
+        made = VolumeGroup(group.name, [group.size], points=points)
+        if group.thin:
+            ensure_pool(made)
+        world.nodes[group.node].volume_groups[group.name] = made
+    for cluster, pool in deployment.pools:
+        world.cluster(cluster).create_pool(pool)
+    for plan in deployment.backends:
+        # A driver looks for its machine under the host part of its service, which backend_host may rename.
+        world.nodes.setdefault(plan.host, world.nodes[plan.node])
+    return world
+
+
+def make_driver(plan: BackendPlan, world: World) -> VolumeDriver:
+    """The back-end's driver over the storage of `world`, not yet set up."""
+    return registry.load(plan.driver)(configuration=plan.configuration, world=world, host=plan.service)
+
+
+# ------------------------------------------------------------------------------------ one back-end section
+
+
+def _enabled_backends(file: ConfigurationFile, enabled: Sequence[str] | None) -> list[str]:
+    """The names in enabled_backends, each of which has a section of its own."""
+    names = [name for name in enabled or () if name]
+    known = [section for section in file.sections if section != SHARED_SECTION]
+    option = ("DEFAULT", "enabled_backends")
+    if not names:
+        state = "is missing" if enabled is None else "is empty"
+        example = ", ".join(known) or "lvm-a, with a section [lvm-a]"
+        raise file.error(*option, f": {state}; it must name back-end sections, such as {example}")
+    for name, count in Counter(name.lower() for name in names).items():
+        if count > 1:
+            raise file.error(*option, f": names {name} {count} times; every back-end must have its own name")
+    for name in names:
+        if "@" in name or "#" in name:
+            raise file.error(*option, f": names {name}; a section's name must have no @ and no #")
+        if not file.has_section(name):
+            nearest = get_close_matches(name, known, n=1)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"sections: {', '.join(known) or '(none)'}"
+            raise file.error(*option, f": names {name}, but there is no section [{name}]; {hint}")
+    return names
+
+
+def _plan(file: ConfigurationFile, node: NodePlan, section: str) -> BackendPlan:
+    configuration = file.backend(section)
+    driver = _driver(file, section, configuration.volume_driver)
+    kind = cast(Literal["lvm", "rbd", "other"], registry.kind(driver))
+    if declared := registry.declared_options(driver):
+        configuration = file.backend(section, declared)
+    _check_values(file, section, configuration)
+    host = configuration.backend_host or node.host
+    if "@" in host or "#" in host:
+        raise file.error(section, "host", f" = {host}: must have no @ and no #")
+    cluster = configuration.rbd_cluster_name if kind == "rbd" else None
+    containers = {
+        "lvm": f"{node.host}/{configuration.volume_group}",
+        "rbd": f"{cluster}/{configuration.rbd_pool}",
+        "other": f"{host}@{section}",
+    }
+    backend_name = configuration.volume_backend_name or _BACKEND_NAMES[kind]
+    zone = configuration.backend_availability_zone or node.options["storage_availability_zone"]
+    return BackendPlan(
+        name=section,
+        section=section,
+        node=node.host,
+        host=host,
+        driver=driver,
+        configuration=configuration,
+        availability_zone=zone,
+        volume_backend_name=backend_name,
+        pool=backend_name or DEFAULT_POOL,
+        kind=kind,
+        # lvm_type auto becomes thin in a volume group without volumes, which all of them are at first.
+        thin=kind == "rbd" or (kind == "lvm" and configuration.lvm_type != "default"),
+        container=containers[kind],
+        cluster=cluster,
+    )
+
+
+def _driver(file: ConfigurationFile, section: str, name: str | None) -> str:
+    if not name:
+        raise file.error(
+            section, "volume_driver",
+            f": is {'missing' if name is None else 'empty'}; it must name a driver, such as "
+            "volume_driver = cinder.volume.drivers.lvm.LVMVolumeDriver",
+        )  # fmt: skip
+    try:
+        return registry.find(name)
+    except InputError as error:
+        raise file.error(section, "volume_driver", f": {error}") from error
+
+
+def _check_values(file: ConfigurationFile, section: str, configuration: Configuration) -> None:
+    """What the type of an option does not say."""
+    for option in ("volume_group", "rbd_pool", "rbd_cluster_name"):
+        if not configuration[option]:
+            raise file.error(section, option, ": is empty; it must be a name")
+    text = configuration.extra_capabilities
+    try:
+        valid = isinstance(json.loads(text), dict)
+    except json.JSONDecodeError:
+        valid = False
+    if not valid:
+        raise file.error(
+            section, "extra_capabilities", f' = {text}: must be a JSON object such as {{"tier": "gold"}}'
+        )
+
+
+# ----------------------------------------------------------------------------------- the deployment as one
+
+
+def _distinct(paths: Sequence[str | Path]) -> list[Path]:
+    if not paths:
+        raise InputError("no cinder.conf: give one file for each node")
+    counts = Counter(Path(path).resolve() for path in paths)
+    for path in paths:
+        if counts[Path(path).resolve()] > 1:
+            raise InputError(f"{path}: is given more than once; give one file for each node")
+    return [Path(path) for path in paths]
+
+
+def _check_machines(
+    backends: Sequence[BackendPlan], nodes: Sequence[NodePlan], origins: Mapping[str, str]
+) -> None:
+    """A backend_host must lead to one machine: an LVM driver finds its volume groups by it."""
+    node_of = {node.host: node.host for node in nodes}
+    for plan in backends:
+        if plan.kind == "lvm" and node_of.setdefault(plan.host, plan.node) != plan.node:
+            raise InputError(
+                f"{origins[plan.service]}: [{plan.section}] backend_host = {plan.host}: stands for {plan.node} "
+                f"here and for {node_of[plan.host]} elsewhere; LVM back-ends of different nodes must have "
+                "different hosts"
+            )
+
+
+def _named(backends: Sequence[BackendPlan]) -> list[BackendPlan]:
+    """The plans with short names that are unique."""
+    counts = Counter(plan.section for plan in backends)
+    return [
+        plan if counts[plan.section] == 1 else replace(plan, name=f"{plan.section}@{plan.host}")
+        for plan in backends
+    ]
+
+
+def _volume_groups(backends: Sequence[BackendPlan]) -> tuple[VolumeGroupPlan, ...]:
+    thin: dict[tuple[str, str], bool] = {}
+    for plan in backends:
+        if plan.kind == "lvm":
+            key = (plan.node, plan.configuration.volume_group)
+            thin[key] = thin.get(key, False) or plan.thin
+    return tuple(
+        VolumeGroupPlan(node, name, VOLUME_GROUP_SIZE, has_pool) for (node, name), has_pool in thin.items()
+    )

@@ -1,0 +1,179 @@
+"""Quota of projects: limits, usages, and reservations that are committed, rolled back, or expire.
+
+A reservation of more counts as reserved from the start; a reservation of less counts when it is committed,
+never takes usage below zero, and is never refused. Sources: `cinder.quota`, `cinder.db.api:quota_reserve`,
+`cinder.quota_utils:process_reserve_over_quota`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple, NoReturn
+
+from harness.errors import (
+    QuotaResourceUnknown,
+    SnapshotLimitExceeded,
+    UnexpectedOverQuota,
+    VolumeLimitExceeded,
+    VolumeSizeExceedsAvailableQuota,
+    VolumeSizeExceedsLimit,
+)
+
+UNLIMITED = -1
+
+DEFAULT_LIMITS: Mapping[str, int] = MappingProxyType({
+    "volumes": 10,
+    "snapshots": 10,
+    "gigabytes": 1000,
+    "per_volume_gigabytes": UNLIMITED,
+})  # fmt: skip
+"""quota_volumes, quota_snapshots, quota_gigabytes, per_volume_size_limit."""
+
+_PER_TYPE = ("volumes_", "gigabytes_", "snapshots_")
+
+
+class Reservation(NamedTuple):
+    """A change of one project's usage that is not final yet, made and expiring at these virtual times."""
+
+    id: str
+    project: str
+    resource: str
+    delta: int
+    made_us: int
+    until_us: int
+
+
+class Usage(NamedTuple):
+    """What a project has of a resource, and what is reserved for it on top."""
+
+    in_use: int
+    reserved: int
+
+
+class Quotas:
+    """The quota tables. `limits` holds for every project that has no limit of its own; -1 is no limit.
+
+    Resources are volumes, snapshots, gigabytes, per_volume_gigabytes (a limit only), and per volume type
+    ``volumes_<type name>``, ``snapshots_<type name>``, ``gigabytes_<type name>``, unlimited by default.
+    """
+
+    def __init__(self, limits: Mapping[str, int] = DEFAULT_LIMITS) -> None:
+        self._defaults = {**DEFAULT_LIMITS, **limits}
+        self._limits: dict[tuple[str, str], int] = {}
+        self._in_use: dict[tuple[str, str], int] = {}
+        self._reserved: dict[tuple[str, str], int] = {}
+        self._open: dict[str, Reservation] = {}
+        self._count = 0
+
+    def set_limit(self, project: str, resource: str, limit: int) -> None:
+        """Give a project a limit of its own. What it already has stays, whatever the limit."""
+        self._limits[project, resource] = limit
+
+    def limit(self, project: str, resource: str) -> int:
+        """The limit that holds; QuotaResourceUnknown if there is no such resource."""
+        own = self._limits.get((project, resource))
+        if own is not None:
+            return own
+        if resource in self._defaults:
+            return self._defaults[resource]
+        if not resource.startswith(_PER_TYPE):
+            raise QuotaResourceUnknown(unknown=[resource])
+        return UNLIMITED
+
+    def usage(self, project: str, resource: str) -> Usage:
+        """(in_use, reserved)."""
+        key = (project, resource)
+        return Usage(self._in_use.get(key, 0), self._reserved.get(key, 0))
+
+    def usages(self, project: str) -> dict[str, Usage]:
+        """Every resource that the project ever reserved, by name."""
+        resources = sorted(
+            {resource for owner, resource in [*self._in_use, *self._reserved] if owner == project}
+        )
+        return {resource: self.usage(project, resource) for resource in resources}
+
+    def open_reservations(self) -> list[Reservation]:
+        """Those neither committed nor rolled back nor expired, oldest first."""
+        return list(self._open.values())
+
+    def check_size(self, project: str, size_gb: int) -> None:
+        """VolumeSizeExceedsLimit if a volume of that size is larger than any of the project's may be."""
+        limit = self.limit(project, "per_volume_gigabytes")
+        if 0 <= limit < size_gb:
+            raise VolumeSizeExceedsLimit(size=size_gb, limit=limit)
+
+    def reserve(
+        self,
+        project: str,
+        deltas: Mapping[str, int],
+        now_us: int,
+        until_us: int,
+        *,
+        resource: str = "volumes",
+        size_gb: int | None = None,
+    ) -> list[str]:
+        """Reserve all of the changes or none; the ids go to `commit` or `rollback`.
+
+        `resource` is what the request is about, volumes or snapshots, and `size_gb` the size that it names;
+        both shape the error: VolumeSizeExceedsAvailableQuota if any gigabytes are over, else
+        VolumeLimitExceeded or SnapshotLimitExceeded, all 413; UnexpectedOverQuota if what is over has nothing
+        to do with `resource`. What has expired still counts until somebody calls `expire`.
+        """
+        overs = [name for name, delta in deltas.items() if self._is_over(project, name, delta)]
+        if overs:
+            self._refuse(project, sorted(overs), resource, deltas, size_gb)
+        return [self._add(project, name, delta, now_us, until_us) for name, delta in deltas.items()]
+
+    def commit(self, reservations: Iterable[str]) -> None:
+        """Make them usage. Ids that are no longer open are skipped, as Cinder skips expired ones."""
+        for reservation in self._close(reservations):
+            key = (reservation.project, reservation.resource)
+            self._in_use[key] = max(0, self._in_use.get(key, 0) + reservation.delta)
+
+    def rollback(self, reservations: Iterable[str]) -> None:
+        """Forget them. Ids that are no longer open are skipped."""
+        for _ in self._close(reservations):
+            pass
+
+    def expire(self, now_us: int) -> None:
+        """Forget the reservations whose time was over before `now_us`."""
+        self.rollback([name for name, reservation in self._open.items() if reservation.until_us < now_us])
+
+    def _is_over(self, project: str, resource: str, delta: int) -> bool:
+        limit = self.limit(project, resource)
+        return delta >= 0 and 0 <= limit < delta + sum(self.usage(project, resource))
+
+    def _add(self, project: str, resource: str, delta: int, now_us: int, until_us: int) -> str:
+        self._count += 1
+        reservation = Reservation(f"reservation-{self._count}", project, resource, delta, now_us, until_us)
+        self._open[reservation.id] = reservation
+        if delta > 0:
+            key = (project, resource)
+            self._reserved[key] = self._reserved.get(key, 0) + delta
+        return reservation.id
+
+    def _close(self, reservations: Iterable[str]) -> list[Reservation]:
+        """Take those that are open out of the table, and what they reserved out of the usages."""
+        closed = [self._open.pop(name) for name in reservations if name in self._open]
+        for reservation in closed:
+            if reservation.delta > 0:
+                self._reserved[reservation.project, reservation.resource] -= reservation.delta
+        return closed
+
+    def _refuse(
+        self, project: str, overs: list[str], resource: str, deltas: Mapping[str, int], size_gb: int | None
+    ) -> NoReturn:
+        for name in overs:
+            limit = self.limit(project, name)
+            if "gigabytes" in name:
+                raise VolumeSizeExceedsAvailableQuota(
+                    name=name,
+                    requested=deltas[name] if size_gb is None else size_gb,
+                    quota=limit,
+                    consumed=sum(self.usage(project, name)),
+                )
+            if resource in name:  # anywhere in the name, the type's included
+                error = SnapshotLimitExceeded if resource == "snapshots" else VolumeLimitExceeded
+                raise error(allowed=limit, name=name)
+        raise UnexpectedOverQuota(name=", ".join(overs))

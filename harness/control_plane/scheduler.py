@@ -1,0 +1,222 @@
+"""The scheduler: which pool may a volume be on, and what happens when none may.
+
+Sources: `cinder.scheduler.manager:SchedulerManager`, `cinder.scheduler.filter_scheduler:FilterScheduler`,
+`cinder.scheduler.host_manager:HostManager`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness import errors
+from harness.control_plane import filters
+from harness.control_plane.filters import PoolState, Request
+from harness.model import Volume, VolumeType, service_host
+
+if TYPE_CHECKING:
+    from harness.control_plane.cloud import Cloud
+    from harness.control_plane.manager_base import ManagerBase
+
+TOPIC = "cinder-scheduler"
+POLLING_INTERVAL_US = 60_000_000
+"""`backend_stats_polling_interval`: what the scheduler knows of a pool may be this old."""
+
+
+class Scheduler:
+    """The cinder-scheduler service; it knows of pools what their services last reported."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self._pools: dict[str, list[PoolState]] = {}
+        self._reported_us: dict[str, int] = {}
+
+    # ------------------------------------------------------------------------------- what services report
+
+    def update_capabilities(self, manager: ManagerBase) -> None:
+        """Remember a service's stats, with what it has allocated in each pool."""
+        service = self.cloud.database.service(manager.host)
+        self._pools[manager.host] = filters.pool_states(
+            manager.host, service.availability_zone, _with_allocated(manager)
+        )
+        self._reported_us[manager.host] = self.cloud.simulation.kernel.now_us
+
+    def pools(self) -> list[PoolState]:
+        """Candidates: of services that are up, not disabled, not frozen, and have reported."""
+        now_us = self.cloud.simulation.kernel.now_us
+        pools: list[PoolState] = []
+        for host, manager in self.cloud.managers.items():
+            service = self.cloud.database.service(host)
+            if service.disabled or service.frozen or not self.cloud.is_up(host):
+                continue
+            running = self.cloud.is_running(host)
+            if running and now_us - self._reported_us.get(host, 0) >= POLLING_INTERVAL_US:
+                manager.publish_service_capabilities()
+            pools.extend(self._pools.get(host, ()))
+        return pools
+
+    def _passing(self, request: Request) -> tuple[list[PoolState], str]:
+        """Pools that pass all filters, best first, and why the others do not."""
+        passing: list[PoolState] = []
+        reasons: list[str] = []
+        for pool in self.pools():
+            reason = filters.passes(pool, request)
+            if reason is None:
+                passing.append(pool)
+            else:
+                reasons.append(f"{pool.address}: {reason}")
+        return filters.weigh(passing, request), "; ".join(reasons)
+
+    # ------------------------------------------------------------------------------------------ requests
+
+    def create_volume(self, volume: Volume) -> None:
+        """Choose the best pool and send the request on; no pool: the volume becomes error."""
+        request = _request(volume, volume.volume_type, "create", (volume.availability_zone,))
+        passing, reasons = self._passing(request)
+        if not passing:
+            volume.status = "error"
+            volume.save()
+            self._note("no valid backend", reasons)
+            return
+        volume.host = passing[0].address
+        volume.save()
+        self._note("create_volume", passing[0].address)
+        self.cloud.messaging.cast(service_host(passing[0].address), "create_volume", volume)
+
+    def extend_volume(self, volume: Volume, new_size: int, reservations: Sequence[str]) -> None:
+        """Check that the volume's own pool has room for the growth."""
+        request = _request(
+            volume, volume.volume_type, "extend", None, size_gb=new_size - volume.size
+        )
+        passing, reasons = self._passing(request)
+        if not any(_same_place(pool.address, volume.host or "") for pool in passing):
+            volume.status = volume.previous_status or "available"
+            volume.save()
+            self.cloud.quotas.rollback(reservations)
+            self._note("no valid backend", reasons)
+            return
+        self.cloud.messaging.cast(
+            service_host(volume.host or ""), "extend_volume", volume, new_size, reservations
+        )
+
+    def migrate_volume(self, volume: Volume, destination: str, force_host_copy: bool) -> None:
+        """The requested pool, or the best pool of the requested back-end, if it passes the filters."""
+        try:
+            # The request carries no availability zone, so a migration may cross zones.
+            passing, reasons = self._passing(_request(volume, volume.volume_type, "migrate", None))
+            chosen = next((pool for pool in passing if _same_place(pool.address, destination)), None)
+            if chosen is None:
+                raise errors.NoValidBackend(reason=f"Cannot place volume on {destination}: {reasons}")
+        except Exception as error:
+            self._refuse_migration(volume, error)
+            if isinstance(error, errors.NoValidBackend):
+                return
+            raise
+        self._note("migrate_volume", f"{chosen.address} passes the filters")
+        self.cloud.messaging.cast(
+            service_host(volume.host or ""), "migrate_volume", volume, _host(chosen), force_host_copy
+        )
+
+    def _refuse_migration(self, volume: Volume, error: Exception) -> None:
+        """migration_status error; only `maintenance` is undone (`_migrate_volume_set_error`)."""
+        if volume.status == "maintenance":
+            volume.status = volume.previous_status or "available"
+        volume.migration_status = "error"
+        volume.save()
+        self._note("migration refused", str(error))
+
+    def retype(
+        self,
+        volume: Volume,
+        new_type_id: str,
+        migration_policy: str | None,
+        availability_zones: tuple[str, ...],
+        reservations: Sequence[str],
+        old_reservations: Sequence[str],
+    ) -> None:
+        """The current pool if it passes; else the best one, if the policy allows a migration."""
+        new_type = self.cloud.database.get_volume_type(new_type_id)
+        try:
+            chosen = self._find_retype_pool(volume, new_type, migration_policy, availability_zones)
+        except Exception as error:
+            volume.status = volume.previous_status or "available"
+            volume.save()
+            # Only the new type's reservations; the old type's stay open until they expire.
+            self.cloud.quotas.rollback(reservations)
+            self._note("retype refused", str(error))
+            if isinstance(error, errors.NoValidBackend):
+                return
+            raise
+        self._note("retype", f"{chosen.address} passes the filters")
+        self.cloud.messaging.cast(
+            service_host(volume.host or ""),
+            "retype",
+            volume,
+            new_type_id,
+            _host(chosen),
+            migration_policy,
+            reservations,
+            old_reservations,
+        )
+
+    def _find_retype_pool(
+        self,
+        volume: Volume,
+        new_type: VolumeType,
+        migration_policy: str | None,
+        availability_zones: tuple[str, ...],
+    ) -> PoolState:
+        passing, reasons = self._passing(_request(volume, new_type, "retype", availability_zones))
+        if not passing:
+            raise errors.NoValidBackend(reason=f"No valid hosts for volume {volume.id}: {reasons}")
+        for pool in passing:
+            if _same_place(pool.address, volume.host or ""):
+                return pool
+        if migration_policy != "on-demand":
+            raise errors.NoValidBackend(
+                reason=f"Current host not valid for volume {volume.id}, migration not allowed"
+            )
+        return passing[0]
+
+    def _note(self, step: str, detail: str) -> None:
+        self.cloud.simulation.record(step, detail)
+
+
+def _with_allocated(manager: ManagerBase) -> dict[str, Any]:
+    """The driver's stats and the manager's counters (`VolumeManager._append_volume_stats`)."""
+    stats = dict(manager.stats)
+    allocated = manager.allocated_capacity_gb
+    if isinstance(stats.get("pools"), list):
+        stats["pools"] = [
+            {**pool, "allocated_capacity_gb": allocated.get(pool["pool_name"], 0)} for pool in stats["pools"]
+        ]
+    else:
+        stats["allocated_capacity_gb"] = allocated.get(manager.plan.pool, 0)
+    return stats
+
+
+def _request(
+    volume: Volume,
+    volume_type: VolumeType | None,
+    operation: str,
+    availability_zones: tuple[str, ...] | None,
+    *,
+    size_gb: int | None = None,
+) -> Request:
+    return Request(
+        size_gb=volume.size if size_gb is None else size_gb,
+        extra_specs=volume_type.extra_specs if volume_type else {},
+        availability_zones=availability_zones,
+        operation=operation,
+        current_address=volume.host,
+    )
+
+
+def _same_place(address: str, wanted: str) -> bool:
+    """Equal, the pool being ignored if `wanted` names none (`cinder.volume.volume_utils`)."""
+    return address == wanted if "#" in wanted else service_host(address) == wanted
+
+
+def _host(pool: PoolState) -> dict[str, Any]:
+    """What the manager and the driver are told of the destination."""
+    return {"host": pool.address, "cluster_name": None, "capabilities": dict(pool.capabilities)}

@@ -1,0 +1,161 @@
+"""The volume service: life of volumes and snapshots, and the start of the service.
+
+Sources: `cinder.volume.manager:VolumeManager` and `cinder.volume.flows.manager.create_volume`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness import errors
+from harness.control_plane.retype import Retype
+from harness.model import Snapshot, Volume
+
+
+class VolumeManager(Retype):
+    """One cinder-volume process. Public methods are what messages may ask for."""
+
+    def init_host(self) -> None:
+        """Set the driver up; if it raises, the service runs without it and every operation refuses."""
+        try:
+            self.drive("do_setup", self.admin)
+            self.drive("check_for_setup_error")
+        except Exception as error:
+            self.note("driver not initialised", str(error))
+            return
+        self.initialized = True
+        for row in self.db.volumes.values():
+            if self.is_our_backend(row["host"] or ""):
+                volume = Volume.from_row(row, self.db)
+                self.update_allocated_capacity(volume)
+        self.allocated_capacity_gb.setdefault(self.plan.pool, 0)
+        self.publish_service_capabilities()
+
+    # -------------------------------------------------------------------------------------------- volumes
+
+    def create_volume(self, volume: Volume) -> None:
+        """Raw, or from `snapshot_id` or `source_volid`. A failure leaves the record in error."""
+        self.update_allocated_capacity(volume)
+        try:
+            self.require_driver_initialized()
+            if volume.snapshot_id:
+                snapshot = self.db.get_snapshot(volume.snapshot_id)
+                update = self.drive("create_volume_from_snapshot", volume, snapshot)
+            elif volume.source_volid:
+                source = self.db.get_volume(volume.source_volid)
+                update = self.drive("create_cloned_volume", volume, source)
+            else:
+                update = self.drive("create_volume", volume)
+        except Exception as error:
+            volume.status = "error"
+            volume.save()
+            self.note("create_volume failed", str(error))
+            raise
+        volume.update(update or {})
+        volume.update({"status": "available", "launched_at": self.simulation.kernel.now_us})
+        volume.save()
+        self.note("volume created", volume.name)
+
+    def delete_volume(self, volume: Volume) -> None:
+        """Remove export, object and record. Quota, and the capacity counter, only with `use_quota`."""
+        try:
+            volume.refresh()
+        except errors.VolumeNotFound:
+            return
+        if volume.attach_status == "attached":
+            raise errors.VolumeAttached(volume_id=volume.id)
+        try:
+            self.require_driver_initialized()
+            self.drive("remove_export", self.admin, volume)
+            self.drive("delete_volume", volume)
+        except errors.VolumeIsBusy:
+            self._clear_db(volume, "available")
+            return
+        except Exception as error:
+            self._clear_db(volume, "error_deleting")
+            self.note("delete_volume failed", str(error))
+            raise
+        if volume.use_quota:
+            reservations = self.cloud.reserve(
+                volume.project_id, volume.volume_type_id, {"volumes": -1, "gigabytes": -volume.size}
+            )
+        self.db.destroy_volume(volume.id)
+        self.note("volume deleted", volume.name)
+        if volume.use_quota:
+            self.cloud.quotas.commit(reservations)
+            self.update_allocated_capacity(volume, decrement=True)
+            self.publish_service_capabilities()
+
+    def _clear_db(self, volume: Volume, status: str) -> None:
+        """A temporary volume that cannot be deleted is forgotten with its record (`_clear_db`)."""
+        if volume.migration_status and volume.migration_status.startswith("target:"):
+            self.db.destroy_volume(volume.id)
+            self.note("destroy temporary record", f"{volume.name}, its object stays")
+        else:
+            volume.status = status
+            volume.save()
+
+    def extend_volume(self, volume: Volume, new_size: int, reservations: Sequence[str]) -> None:
+        """Grow to `new_size` GiB; TargetUpdateFailed counts as success."""
+        try:
+            self.require_driver_initialized()
+        except errors.DriverNotInitialized:
+            volume.status = "error_extending"
+            volume.save()
+            raise
+        try:
+            self.drive("extend_volume", volume, new_size)
+        except errors.TargetUpdateFailed as error:
+            self.note("ignored", str(error))
+        except Exception as error:
+            self.note("extend_volume failed", str(error))
+            self.db.update(Volume, volume.id, {"status": "error_extending"})
+            self.cloud.quotas.rollback(reservations)
+            return
+        self.cloud.quotas.commit(reservations)
+        grown_gb = new_size - volume.size
+        volume.update({"size": new_size, "status": "in-use" if volume.volume_attachment else "available"})
+        volume.save()
+        self.change_allocated_capacity(volume, grown_gb)
+        self.note("volume extended", f"{volume.name} to {new_size} GiB")
+
+    # ------------------------------------------------------------------------------------------ snapshots
+
+    def create_snapshot(self, snapshot: Snapshot) -> None:
+        """A failure leaves the record in error."""
+        try:
+            self.require_driver_initialized()
+            update = self.drive("create_snapshot", snapshot)
+        except Exception as error:
+            snapshot.status = "error"
+            snapshot.save()
+            self.note("create_snapshot failed", str(error))
+            raise
+        snapshot.update(update or {})
+        snapshot.status = "available"
+        snapshot.save()
+        self.note("snapshot created", snapshot.name)
+
+    def delete_snapshot(self, snapshot: Snapshot) -> None:
+        """SnapshotIsBusy makes it available again; other failures leave it in error_deleting."""
+        try:
+            self.require_driver_initialized()
+            self.drive("delete_snapshot", snapshot)
+        except errors.SnapshotIsBusy:
+            snapshot.status = "available"
+            snapshot.save()
+            return
+        except Exception as error:
+            snapshot.status = "error_deleting"
+            snapshot.save()
+            self.note("delete_snapshot failed", str(error))
+            raise
+        if snapshot.use_quota:
+            reservations = self.cloud.reserve(
+                snapshot.project_id,
+                snapshot.volume_type_id,
+                {"snapshots": -1, "gigabytes": -snapshot.volume_size},
+            )
+            self.cloud.quotas.commit(reservations)
+        del self.db.snapshots[snapshot.id]
+        self.note("snapshot deleted", snapshot.name)

@@ -1,0 +1,73 @@
+"""What an operation leaves behind merely because it got as far as it did: counters, quota, keys, flags.
+
+These known faults are not reasons for an outcome. They accompany many rules, so they are declared once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.matrix.rules_situation import Rule, Situation, Stage
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """A known fault that breaks `invariant` after every rule that it applies to."""
+
+    invariant: str
+    fault: str
+    applies: Callable[[Situation, Rule], bool]
+
+
+def _drifts(s: Situation, rule: Rule) -> bool:
+    """The destination counts from the creation on, nobody is uncounted: right only if both records stay."""
+    copied = rule.stage in (Stage.TEMPORARY, Stage.SWAP, Stage.GENERIC) and not rule.temporary_stays
+    return copied or rule.stage is Stage.ASSISTED
+
+
+def _leaks_key(s: Situation, rule: Rule) -> bool:
+    """With the temporary record goes the old key after a success, and the new key after a failure."""
+    if not s.encryption_changes or rule.temporary_stays:
+        return False
+    if rule.stage is Stage.GENERIC:
+        return s.before != "none"
+    return rule.stage in (Stage.TEMPORARY, Stage.SWAP) and s.after != "none"
+
+
+def _misses_header(s: Situation, rule: Rule) -> bool:
+    """Raw bytes replace the header that the RBD driver made; other drivers leave formatting to the first attach."""
+    never_attached = s.available and s.cell.fill == "empty" and not s.from_rbd
+    return rule.stage is Stage.GENERIC and never_attached and s.to_rbd and s.before == s.after == "luks"
+
+
+AFTERMATH: tuple[Aftermath, ...] = (
+    Aftermath("capacity", "OPEN-ALLOC", _drifts),
+    Aftermath("keys", "OPEN-KEY-LEAK", _leaks_key),
+    Aftermath(
+        "quota", "CRU-RETYPE-REFUSED-RESERVATIONS",
+        lambda s, rule: s.retype and rule.stage is Stage.SCHEDULER,
+    ),
+    Aftermath("quota", "OPEN-INUSE-QUOTA", lambda s, rule: s.retype and rule.stage is Stage.SWAP),
+    Aftermath(
+        "statuses", "CRU-MULTIATTACH-KEPT",
+        lambda s, rule: s.becomes_multiattach and rule.stage is not Stage.API and not rule.stage.done,
+    ),
+    Aftermath(
+        "statuses", "OPEN-MULTIATTACH-FLAG",
+        lambda s, rule: s.becomes_multiattach and rule.stage is Stage.GENERIC,
+    ),
+    Aftermath(
+        "objects", "CRU-EXTEND-ASSISTED",
+        lambda s, rule: s.driver_copies and s.extended_meanwhile and rule.stage is Stage.ASSISTED,
+    ),
+    Aftermath(
+        "attachments", "CRU-READONLY-LOST",
+        lambda s, rule: s.retype
+        and s.cell.status == "read-only"
+        and s.precondition == "member"
+        and rule.stage is Stage.GENERIC,
+    ),
+    Aftermath("life_after", "CRU-LUKS-UNFORMATTED", _misses_header),
+)  # fmt: skip
+"""In order: where two break one invariant, the first is named."""

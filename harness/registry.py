@@ -1,0 +1,134 @@
+"""Names of back-end drivers, and the classes they stand for.
+
+A driver is known by a short name (``lvm``), by the name that Cinder's drivers have in cinder.conf, by an
+entry point of the group ``crucible.drivers``, or by where it is: ``package.module:Class`` or
+``package.module.Class``. Nothing is imported before it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import Any
+
+from harness.driver import VolumeDriver
+from harness.errors import InputError
+
+LVM = "fake_backends.lvm.driver:LvmDriver"
+RBD = "fake_backends.rbd.driver:RbdDriver"
+
+REFERENCE_DRIVERS = MappingProxyType({
+    "lvm": LVM,
+    "rbd": RBD,
+    "cinder.volume.drivers.lvm.LVMVolumeDriver": LVM,
+    "cinder.volume.drivers.rbd.RBDDriver": RBD,
+})  # fmt: skip
+"""Driver names that need no installation, and where their reference drivers are."""
+
+ENTRY_POINTS = "crucible.drivers"
+
+
+def names() -> list[str]:
+    """Every name that `find` knows without being told a module, reference drivers first."""
+    return list(dict.fromkeys([*REFERENCE_DRIVERS, *(point.name for point in _installed())]))
+
+
+def find(name: str) -> str:
+    """Where the driver of that name is: ``package.module:Class``.
+
+    A class that is no reference driver is imported to see that it is a driver. InputError says what is
+    wrong with the name, and what to use or install instead.
+    """
+    if name in REFERENCE_DRIVERS:
+        return REFERENCE_DRIVERS[name]
+    for point in _installed():
+        if point.name == name:
+            return _checked(point.value)
+    if name.startswith("cinder."):
+        raise InputError(
+            f"{name} has no reference driver here;{_suggestion(name, names())} use one of "
+            f"{', '.join(names())}, or install a package with a subclass of harness.driver.VolumeDriver "
+            "and name it as package.module:Class"
+        )
+    if ":" in name or "." in name:
+        return _checked(name)
+    raise InputError(
+        f"unknown driver {name!r};{_suggestion(name, names())} use one of {', '.join(names())}, "
+        "or package.module:Class"
+    )
+
+
+def load(path: str) -> type[VolumeDriver]:
+    """The class at ``package.module:Class``, as `find` returns it."""
+    module, _, attribute = path.partition(":")
+    driver: type[VolumeDriver] = getattr(importlib.import_module(module), attribute)
+    return driver
+
+
+def kind(path: str) -> str:
+    """``lvm`` or ``rbd`` for the reference drivers and what is derived from them, else ``other``."""
+    kinds = {LVM: "lvm", RBD: "rbd"}
+    if path in kinds:
+        return kinds[path]
+    ancestors = (f"{ancestor.__module__}:{ancestor.__qualname__}" for ancestor in load(path).__mro__)
+    return next((kinds[ancestor] for ancestor in ancestors if ancestor in kinds), "other")
+
+
+def declared_options(path: str) -> list[Any]:
+    """The oslo.config options that a driver adds to its back-end section.
+
+    As in Cinder a driver says so in a class method get_driver_options
+    (`cinder.interface.volume_driver:VolumeDriverCore`). The reference drivers have none of their own.
+    """
+    declare = None if path in (LVM, RBD) else getattr(load(path), "get_driver_options", None)
+    return list(declare()) if declare else []
+
+
+def _installed() -> list[EntryPoint]:
+    return sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
+
+
+def _checked(path: str) -> str:
+    """`path` with a colon, once it has been seen to lead to a driver class."""
+    module_name, attribute = _split(path)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"cannot import {path}: there is no module {error.name}; install the package that has it, "
+            "or correct the path"
+        ) from error
+    except Exception as error:
+        raise InputError(
+            f"cannot import {path}: {type(error).__name__}: {' '.join(str(error).split())}; "
+            f"`python -c 'import {module_name}'` must succeed"
+        ) from error
+    found = getattr(module, attribute, None)
+    if found is None:
+        drivers = [name for name, value in sorted(vars(module).items()) if _is_driver(value)]
+        raise InputError(
+            f"module {module_name} has no class {attribute};{_suggestion(attribute, drivers)} "
+            f"it has the drivers {', '.join(drivers) or '(none)'}"
+        )
+    if not _is_driver(found):
+        raise InputError(f"{path} is no driver; it must be a subclass of harness.driver.VolumeDriver")
+    return f"{module_name}:{attribute}"
+
+
+def _split(path: str) -> tuple[str, str]:
+    module, _, attribute = path.partition(":") if ":" in path else path.rpartition(".")
+    if not all(part.isidentifier() for part in [*module.split("."), attribute]):
+        raise InputError(f"{path!r} is no path of a class; it must have the form package.module:Class")
+    return module, attribute
+
+
+def _is_driver(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, VolumeDriver) and value is not VolumeDriver
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    nearest = get_close_matches(name, list(known), n=1)
+    return f" did you mean {nearest[0]}?" if nearest else ""
