@@ -176,11 +176,12 @@ def copy_range(
             done = number + 1
         if not sparse and done < whole:
             destination.allocate(done, whole)
+        if first <= whole < last and destination.size > whole * CHUNK:
+            done = whole
+            _copy_chunk(source, destination, whole, sparse)
     except NoSpace as error:
         error.written += (done - first) * CHUNK
         raise
-    if first <= whole < last and destination.size > whole * CHUNK:
-        _copy_chunk(source, destination, whole, sparse)
     if destination.size < min(source.size, last * CHUNK):
         raise NoSpace(written=max(0, destination.size - first * CHUNK))
 

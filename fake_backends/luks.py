@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK, BlockDevice, Chunk
-from harness.errors import InvalidArgument, StorageError
+from harness.errors import InvalidArgument, NoSpace, StorageError
 
 Provider = Literal["luks", "luks2"]
 
@@ -177,12 +177,15 @@ class LuksDevice(BlockDevice):
         return [number for number in numbers if first <= number < last]
 
     def allocate(self, first: int, last: int) -> None:
-        if first < last:
-            start = first * PAGES_PER_CHUNK + self._offset_pages
-            end = last * PAGES_PER_CHUNK + self._offset_pages
-            self._device.allocate(
-                start // PAGES_PER_CHUNK, min(-(-end // PAGES_PER_CHUNK), self._device.chunk_count)
-            )
+        if first >= last:
+            return
+        start, shift = divmod(first * PAGES_PER_CHUNK + self._offset_pages, PAGES_PER_CHUNK)
+        end = start + last - first + (1 if shift else 0)
+        try:
+            self._device.allocate(start, min(end, self._device.chunk_count))
+        except NoSpace as error:
+            error.written = max(0, error.written - shift * PAGE)
+            raise
 
     def _decrypted(self, position: int, page: bytes) -> bytes:
         cached = self._cache.get(position)

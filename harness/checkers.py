@@ -37,7 +37,8 @@ class Evidence(msgspec.Struct, kw_only=True):
     `subject` is the id of the user's volume, `known` the ids of all volumes that users have. `containers`
     maps a pool's address to where its objects live, `objects` a container to the names in it, without what
     was there before (`filler`). `exports` and `sessions` are (container's node, object name) and (object
-    name, initiator's host). `disks` are (server, volume id, attachment id, mode). Sizes are GiB.
+    name, initiator's host). `disks` are (server, volume id, attachment id, mode). `usages` and
+    `open_reservations` are those of `projects`. Sizes are GiB.
     """
 
     subject: str
@@ -47,6 +48,7 @@ class Evidence(msgspec.Struct, kw_only=True):
     snapshots: dict[str, Row]
     attachments: dict[str, Row]
     type_names: dict[str, str]
+    projects: frozenset[str]
     containers: dict[str, str]
     objects: dict[str, list[str]]
     exporting: frozenset[str]
@@ -157,7 +159,7 @@ def quota(evidence: Evidence) -> list[str]:
     """Usage is the recount of the records, in total and per type; nothing stays reserved."""
     recount: Counter[str] = Counter()
     for row in evidence.volumes.values():
-        if row["use_quota"]:
+        if row["use_quota"] and row["project_id"] in evidence.projects:
             _count(recount, evidence, row["volume_type_id"], volumes=1, gigabytes=row["size"])
     for row in evidence.snapshots.values():
         _count(recount, evidence, row["volume_type_id"], snapshots=1, gigabytes=row["volume_size"])

@@ -5,7 +5,7 @@ Nothing here ever lists the extents of a volume one by one: a volume of 1 TiB is
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -45,7 +45,7 @@ class Runs:
 
     def assign(self, first: int, last: int, tag: int | None) -> None:
         """Give first <= n < last this tag; None takes their tags away."""
-        low = max(0, bisect_right(self._runs, first, key=_first) - 1)
+        low = max(0, bisect_left(self._runs, first, key=_first) - 1)
         high = bisect_right(self._runs, last, key=_first)
         pieces: list[Run] = []
         for run in self._runs[low:high]:

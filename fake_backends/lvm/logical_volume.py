@@ -193,7 +193,6 @@ class ThickSnapshot(LogicalVolume):
 
     def merge(self) -> None:
         """Write the store back into the origin. Its other snapshots keep what they show."""
-        self.origin.snapshots.remove(self)
         for number, (mask, pages) in self._copies.items():
             chunk = {**_outside(self.origin.load(number), mask), **pages}
             self.origin._write(number, chunk, mask)

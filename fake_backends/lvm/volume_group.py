@@ -237,7 +237,9 @@ class VolumeGroup:
                 else "cannot be merged because --trackchanges was not used."
             )
             raise InvalidArgument(f"{self.name}/{name} {reason}")
-        if snapshot.merging or any(other.merging for other in self._volumes.values() if other.origin is origin):
+        rivals = [other for other in self._volumes.values() if other.origin is origin and other.merging]
+        thick_over_thin = isinstance(snapshot, ThinVolume) and (origin.snapshots or snapshot.snapshots)
+        if rivals or thick_over_thin:
             raise InvalidArgument(f"Command not permitted on LV {self.name}/{name}.")
         if isinstance(snapshot, ThickSnapshot) and snapshot.invalid:
             raise StorageError(f"Unable to merge invalidated snapshot LV {self.name}/{name}.")
@@ -379,13 +381,12 @@ class VolumeGroup:
             volume.area.release()
         elif isinstance(volume, ThickSnapshot):
             volume.release()
-            if volume in volume.origin.snapshots:
-                volume.origin.snapshots.remove(volume)
+            volume.origin.snapshots.remove(volume)
         elif isinstance(volume, ThinVolume):
             volume.pool.remove(volume)
         for other in self._volumes.values():
             if other.origin is volume:
-                other.origin = None
+                other.origin, other.merging = None, False
 
     @staticmethod
     def _set_active(volume: LogicalVolume, active: bool) -> None:

@@ -249,15 +249,22 @@ class Pool:
             return Statistics(self.max_bytes, used, max(0, min(free, self.max_bytes - used)))
         return Statistics(self.cluster.size, used, free)
 
+    def free_objects(self) -> int:
+        """How many more objects may be written."""
+        return self.statistics().free // CHUNK
+
     def require(self, objects: int) -> None:
-        """NoSpace (EDQUOT for a quota) if that many more objects do not fit."""
-        needed = objects * CHUNK
-        if self.max_bytes and self.used_objects * CHUNK + needed > self.max_bytes:
-            error = NoSpace(f"Disk quota exceeded (pool {self.name})")
+        """NoSpace if that many more objects do not fit."""
+        if objects > self.free_objects():
+            raise self.no_space()
+
+    def no_space(self, *, written: int = 0) -> NoSpace:
+        """What to raise when the pool is full: EDQUOT where its quota is what ended, else ENOSPC."""
+        if self.cluster.statistics().free >= CHUNK:
+            error = NoSpace(f"Disk quota exceeded (pool {self.name})", written=written)
             error.errno = errno.EDQUOT
-            raise error
-        if self.cluster.used_objects * CHUNK + needed > self.cluster.size:
-            raise NoSpace(f"No space left on device (cluster {self.cluster.name})")
+            return error
+        return NoSpace(f"No space left on device (cluster {self.cluster.name})", written=written)
 
     def account(self, objects: int) -> None:
         """So many objects more (or fewer) are stored."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import uuid
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from fake_backends.block_store import CHUNK, PAGE, Chunk, chunks_between
@@ -102,43 +103,41 @@ class Image:
     def write(self, number: int, chunk: Chunk) -> None:
         """Store one object; NoSpace if the pool has no room for it."""
         head = self.head
-        latest = self.snapshots[-1] if self.snapshots else None
-        new = 0 if number in head.own else 1
-        if latest is not None and number not in latest.changed:
-            if number in latest.own:
-                new += 1
-            if new:
-                self.pool.require(new)
-            latest.changed.add(number, number + 1)
-        elif new:
-            self.pool.require(new)
-        if new:
-            head.own.add(number, number + 1)
-            head.inherited.remove(number, number + 1)
-            self.pool.account(new)
-            self._counted += new
+        if number not in head.own or (self.snapshots and number not in self.snapshots[-1].changed):
+            self.allocate(number, number + 1)
         if chunk:
             head.chunks[number] = chunk
         else:
             head.chunks.pop(number, None)
 
     def allocate(self, first: int, last: int) -> None:
-        """Count objects first <= n < last as written; NoSpace if the pool has no room for all of them."""
-        head = self.head
-        last = min(last, -(-head.size // CHUNK))
-        needed = last - first - len(head.own.between(first, last))
+        """Count objects first <= n < last as written.
+
+        NoSpace if the pool has no room for all of them; `written` then counts the bytes of those in front
+        that were.
+        """
+        last = min(last, -(-self.head.size // CHUNK))
+        room = self.pool.free_objects()
+        fitting = last
+        if last - first > room and self._new_objects(first, last) > room:
+            lengths = range(last - first)
+            fitting = first - 1 + bisect_right(lengths, room, key=lambda n: self._new_objects(first, first + n))
+        if first < fitting:
+            self.head.own.add(first, fitting)
+            self.head.inherited.remove(first, fitting)
+            self._changed(first, fitting)
+            self.recount()
+        if fitting < last:
+            raise self.pool.no_space(written=(fitting - first) * CHUNK)
+
+    def _new_objects(self, first: int, last: int) -> int:
+        """Objects that writing first <= n < last would add."""
+        new = last - first - len(self.head.own.between(first, last))
         if self.snapshots:
-            latest = self.snapshots[-1]
-            shared = latest.own.between(first, last)
-            shared.difference_update(latest.changed)
-            needed += len(shared)
-        if needed <= 0:
-            return
-        self.pool.require(needed)
-        head.own.add(first, last)
-        head.inherited.remove(first, last)
-        self._changed(first, last)
-        self.recount()
+            shared = self.snapshots[-1].own.between(first, last)
+            shared.difference_update(self.snapshots[-1].changed)
+            new += len(shared)
+        return new
 
     def _changed(self, first: int, last: int) -> None:
         if self.snapshots:

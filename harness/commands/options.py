@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,8 +19,6 @@ from reports.printable import printable, quoted
 
 if TYPE_CHECKING:
     from harness.control_plane.deployment import Deployment
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEFAULT_SEED = 0
 SEED_MAX = (1 << 63) - 1

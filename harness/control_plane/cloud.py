@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fake_backends.world import World
 from harness.control_plane.api import VolumeApi
 from harness.control_plane.attachments import AttachmentApi
 from harness.control_plane.database import Database
-from harness.control_plane.deployment import Deployment, build_world, make_driver
+from harness.control_plane.deployment import BackendPlan, Deployment, build_world, make_driver
 from harness.control_plane.encryption import KeyManager
 from harness.control_plane.hypervisor import Nova
 from harness.control_plane.messaging import Messaging
@@ -45,12 +46,12 @@ class Cloud:
         self.deployment = deployment
         self.simulation = simulation
         self.seed = seed
-        self.migration_create_volume_timeout_s = 300
         self.world: World = build_world(deployment, simulation)
         self.database = Database(seed)
         self.messaging = Messaging(simulation)
         self.key_manager = KeyManager(seed, self.world)
-        self.quotas = Quotas()
+        self.options = deployment.nodes[0].options
+        self.quotas = Quotas(quota_limits(self.options))
         self.scheduler = Scheduler(self)
         self.api = VolumeApi(self)
         self.attachments = AttachmentApi(self)
@@ -85,6 +86,15 @@ class Cloud:
         if not fail:
             manager.init_host()
 
+    def start_again(self, name: str) -> None:
+        """The process of a stopped service starts anew, and sets its driver up again."""
+        plan = self.deployment.backend(name)
+        self._stopped_us.pop(plan.service, None)
+        manager = VolumeManager(self, plan, make_driver(plan, self.world))
+        self.managers[plan.service] = manager
+        self.messaging.register(plan.service, manager.actor, manager)
+        manager.init_host()
+
     def manager(self, name: str) -> VolumeManager:
         """The volume service of a back-end, by the back-end's name."""
         return self.managers[self.deployment.backend(name).service]
@@ -102,6 +112,10 @@ class Cloud:
         for manager in self.managers.values():
             if manager.actor == actor:
                 self.stop(manager.plan.name)
+
+    def node_options(self, plan: BackendPlan) -> Mapping[str, Any]:
+        """The ``[DEFAULT]`` options of the node that a back-end is on."""
+        return next(node.options for node in self.deployment.nodes if node.host == plan.node)
 
     def is_running(self, address: str) -> bool:
         """True unless the process at ``host@backend`` was stopped."""
@@ -126,7 +140,12 @@ class Cloud:
         return self.database.get_volume_type(name)
 
     def reserve(
-        self, project_id: str, type_id: str | None, deltas: Mapping[str, int], *, only_type: bool = False
+        self,
+        project_id: str,
+        type_id: str | None,
+        deltas: Mapping[str, int],
+        *,
+        only_type: bool = False,
     ) -> list[str]:
         """Reserve totals and the per-type resources that go with them (`add_volume_type_opts`).
 
@@ -139,4 +158,17 @@ class Cloud:
         if not wanted:
             return []
         now_us = self.simulation.kernel.now_us
-        return self.quotas.reserve(project_id, wanted, now_us, now_us + RESERVATION_EXPIRE_US)
+        resource = "snapshots" if "snapshots" in deltas and "volumes" not in deltas else "volumes"
+        return self.quotas.reserve(
+            project_id, wanted, now_us, now_us + RESERVATION_EXPIRE_US, resource=resource
+        )
+
+
+def quota_limits(options: Mapping[str, Any]) -> dict[str, int]:
+    """Default limits by resource, from the quota_* options of the first node."""
+    return {
+        "volumes": options["quota_volumes"],
+        "snapshots": options["quota_snapshots"],
+        "gigabytes": options["quota_gigabytes"],
+        "per_volume_gigabytes": options["per_volume_size_limit"],
+    }

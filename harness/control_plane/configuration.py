@@ -175,6 +175,8 @@ class ConfigurationFile:
             raise self.error(section, option.name, f" = {raw}: must be {_what_fits(option)}") from error
         except cfg.Error as error:
             raise self.error(section, option.name, f": {error}") from error
+        except RecursionError:
+            raise self.error(section, option.name, ": refers to itself; it must be a value") from None
 
     def _raw(self, option: cfg.Opt, section: str) -> str:
         """What the file says, on one line, whatever the option's type."""

@@ -151,7 +151,7 @@ class Migration(Connections):
     def _wait_for_temporary(self, volume: Volume, temporary: Volume) -> None:
         """Poll after 0, 1, 5, 14, 30... seconds. `available` counts even behind the deadline."""
         kernel = self.simulation.kernel
-        deadline_us = kernel.now_us + self.cloud.migration_create_volume_timeout_s * SECOND_US
+        deadline_us = kernel.now_us + self._create_timeout_s * SECOND_US
         temporary.refresh()
         tries = 0
         while temporary.status != "available":
@@ -167,6 +167,11 @@ class Migration(Connections):
             # Only the record goes: nothing was created, or so Cinder believes.
             self._clean_temporary(volume, temporary, only_record=True)
             raise errors.VolumeMigrationFailed(reason=reason)
+
+    @property
+    def _create_timeout_s(self) -> int:
+        """`migration_create_volume_timeout_secs` of the source's node."""
+        return int(self.cloud.node_options(self.plan)["migration_create_volume_timeout_secs"])
 
     def _clean_temporary(self, volume: Volume, temporary: Volume, *, only_record: bool = False) -> None:
         """Delete the temporary volume, unless the completion has begun: then only its state is cleared."""

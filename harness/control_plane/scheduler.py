@@ -37,7 +37,10 @@ class Scheduler:
         """Remember a service's stats, with what it has allocated in each pool."""
         service = self.cloud.database.service(manager.host)
         self._pools[manager.host] = filters.pool_states(
-            manager.host, service.availability_zone, _with_allocated(manager)
+            manager.host,
+            service.availability_zone,
+            _with_allocated(manager),
+            self.cloud.options["max_over_subscription_ratio"],
         )
         self._reported_us[manager.host] = self.cloud.simulation.kernel.now_us
 

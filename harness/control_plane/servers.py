@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK, BlockDevice, copy_range
 from fake_backends.connectors import Connection
@@ -11,6 +12,7 @@ from harness.errors import InvalidArgument, VolumeRebaseFailed
 from harness.sim.ledger import Ledger
 from harness.sim.points import Points
 
+ZERO_PAGE = bytes(PAGE)
 SWAPPABLE_STATES = ("ACTIVE", "PAUSED", "RESIZED")
 
 
@@ -37,6 +39,18 @@ class Disk:
             self._dirty.add(page // PAGES_PER_CHUNK)
         if self.ledger is not None:
             self.ledger.acknowledge(page, data)
+
+    def write_pages(self, pages: Mapping[int, bytes]) -> None:
+        """Write many pages, chunk by chunk, as an owner does who fills a volume."""
+        by_chunk: dict[int, dict[int, bytes]] = {}
+        for page, data in pages.items():
+            number, index = divmod(page, PAGES_PER_CHUNK)
+            by_chunk.setdefault(number, {})[index] = data
+        for number, chunk in by_chunk.items():
+            merged = {**self.device.load(number), **chunk}
+            self.device.store(number, {index: data for index, data in merged.items() if data != ZERO_PAGE})
+        if self.ledger is not None:
+            self.ledger.pages.update(pages)
 
     def mirror_to(self, connection: Connection, device: BlockDevice, points: Points) -> None:
         """QEMU's mirror job and pivot: bulk copy, then what the guest dirtied, until both are alike.

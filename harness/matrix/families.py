@@ -22,7 +22,7 @@ from harness.matrix.expectations import is_possible
 Pair = tuple[BackendFacts, BackendFacts]
 
 ONLY_MIGRATE = frozenset({
-    "same-host", "absent-host", "absent-pool", "no-host", "service-down", "service-disabled",
+    "same-host", "absent-host", "absent-pool", "no-host",
 })  # fmt: skip
 ONLY_RETYPE = frozenset({
     "absent-type", "same-type", "min-size", "max-size", "multiattach-in-use", "multiattach-encrypted",

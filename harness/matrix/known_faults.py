@@ -110,7 +110,7 @@ _FAULTS = (
     ),
     KnownFault(
         "CRU-THIN-TO-THICK-SPARSE",
-        "The LVM driver copies sparsely when its own side is thin, onto extents that hold a former tenant's bytes.",
+        "The LVM driver copies a thin volume sparsely, even onto extents with a former tenant's bytes.",
         "LVM driver", "", "cinder.volume.drivers.lvm:LVMVolumeDriver.migrate_volume",
     ),
     KnownFault(
@@ -120,7 +120,7 @@ _FAULTS = (
     ),
     KnownFault(
         "CRU-LUKS-UNFORMATTED",
-        "An encrypted volume that was never attached has no LUKS header, and nobody formats it once it is on RBD.",
+        "An encrypted volume that was never attached has no LUKS header, and on RBD nobody will format it.",
         "volume manager, RBD driver", "", "cinder.volume.drivers.rbd:RBDDriver._create_encrypted_volume",
     ),
     KnownFault(
@@ -130,7 +130,7 @@ _FAULTS = (
     ),
     KnownFault(
         "CRU-LVM-ASSISTED-WIPE",
-        "The LVM driver wipes the old volume before it knows that it can remove it, and stays with the wiped one.",
+        "The LVM driver wipes the old volume before it knows that it can remove it, and may stay with it.",
         "LVM driver", "", "cinder.volume.drivers.lvm:LVMVolumeDriver._delete_volume",
     ),
     KnownFault(

@@ -36,7 +36,7 @@ def _leaks_key(s: Situation, rule: Rule) -> bool:
 
 
 def _misses_header(s: Situation, rule: Rule) -> bool:
-    """Raw bytes replace the header that the RBD driver made; other drivers leave formatting to the first attach."""
+    """Raw bytes replace the RBD driver's header; other drivers leave formatting to the first attach."""
     never_attached = s.available and s.cell.fill == "empty" and not s.from_rbd
     return rule.stage is Stage.GENERIC and never_attached and s.to_rbd and s.before == s.after == "luks"
 

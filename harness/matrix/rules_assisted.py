@@ -80,7 +80,7 @@ ASSISTED: tuple[Rule, ...] = (
     # done
     Rule(
         name="lvm-thin-to-thick", stage=Stage.ASSISTED, outcome="data-loss", applies=_shows_stale_extents,
-        reason="The LVM driver skips the zeroes of a thin volume, where a thick one shows a former tenant's bytes.",
+        reason="The LVM driver skips zeroes, where the thick new volume shows a former tenant's bytes.",
         source=_LVM, violations={"data": "CRU-THIN-TO-THICK-SPARSE"},
     ),
     Rule(

@@ -93,7 +93,8 @@ OFFLINE: tuple[Rule, ...] = (
         reason="The source's driver fails to export the volume.", source=_ATTACH,
     ),
     Rule(
-        name="rbd-source-cipher", stage=Stage.TEMPORARY, outcome="failed-clean", applies=_cipher_over_rbd_source,
+        name="rbd-source-cipher", stage=Stage.TEMPORARY, outcome="failed-clean",
+        applies=_cipher_over_rbd_source,
         reason="The old volume is on RBD, which offers no host device that dm-crypt could decrypt.",
         source=_ATTACH, fault="OPEN-RBD-ENC-ATTACH",
     ),
@@ -112,7 +113,7 @@ OFFLINE: tuple[Rule, ...] = (
     Rule(
         name="rbd-rename-fails", stage=Stage.TEMPORARY, outcome="failed-dirty",
         applies=lambda s: s.offline and s.to_rbd and s.precondition == "rename-fails",
-        reason="The RBD driver does not expect its rename to fail, and the finished copy stays as a second volume.",
+        reason="The RBD driver does not expect its rename to fail, and the copy stays as a second volume.",
         source="cinder.volume.drivers.rbd:RBDDriver.update_migrated_volume", temporary_stays=True,
         violations={"objects": "CRU-COMPLETING-LEFTOVER", "statuses": "CRU-COMPLETING-LEFTOVER"},
     ),
@@ -127,7 +128,7 @@ OFFLINE: tuple[Rule, ...] = (
     ),
     Rule(
         name="rbd-luks-truncated", stage=Stage.GENERIC, outcome="data-loss", applies=_loses_the_end,
-        reason="The encrypted image is larger than the record says, and what it holds at its end is not copied.",
+        reason="The encrypted image is larger than the record says, and its end is not copied.",
         source=_COPY, violations={"data": "OPEN-RBD-LUKS-TRUNC"},
     ),
     Rule(
@@ -182,7 +183,7 @@ OFFLINE: tuple[Rule, ...] = (
     Rule(
         name="common-spec-copied", stage=Stage.GENERIC, outcome="succeeded",
         applies=lambda s: s.offline
-        and (s.lvm_to_lvm and s.same_node or s.same_cluster)
+        and ((s.lvm_to_lvm and s.same_node) or s.same_cluster)
         and s.retype
         and (s.cell.type == "shared" or (s.cell.type == "none" and s.encrypted)),
         reason="The types have something in common, so the driver that could move the volume is not asked.",
@@ -197,7 +198,8 @@ OFFLINE: tuple[Rule, ...] = (
     Rule(
         name="same-container", stage=Stage.GENERIC, outcome="succeeded",
         applies=lambda s: s.offline and s.same_container,
-        reason="Both volumes are in one name space, so the new one keeps its temporary name.", source=_COMPLETION,
+        reason="Both volumes are in one name space, so the new one keeps its temporary name.",
+        source=_COMPLETION,
     ),
     Rule(
         name="copied", stage=Stage.GENERIC, outcome="succeeded", applies=lambda s: s.offline,

@@ -103,7 +103,8 @@ REFUSALS: tuple[Rule, ...] = (
     ),
     _refusal(
         "foreign-member", 404, _named("foreign-member"),
-        "A volume of another project does not exist for its callers.", "cinder.db.sqlalchemy.api:_volume_get_query",
+        "A volume of another project does not exist for its callers.",
+        "cinder.db.sqlalchemy.api:_volume_get_query",
     ),
     _refusal(
         "no-host", 400, _named("no-host"),
@@ -152,7 +153,8 @@ REFUSALS: tuple[Rule, ...] = (
         "cinder.volume.volume_types:provision_filter_on_size",
     ),
     _refusal(
-        "multiattach-in-use", 400, lambda s: s.in_use and s.becomes_multiattach and s.precondition != "same-type",
+        "multiattach-in-use", 400,
+        lambda s: s.in_use and s.becomes_multiattach and s.precondition != "same-type",
         "Multiattach cannot change while the volume is in use.", _RETYPE,
     ),
     _refusal(

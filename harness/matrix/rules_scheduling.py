@@ -91,7 +91,7 @@ SCHEDULING: tuple[Rule, ...] = (
     Rule(
         name="never-same-encryption", stage=Stage.SERVICE, outcome="failed-clean",
         applies=lambda s: s.retype and s.moves and s.cell.policy == "never" and not s.encryption_changes,
-        reason="Both types are encrypted alike, so the driver is not asked, and the volume may not be migrated.",
+        reason="The types are encrypted alike, so the driver is not asked, and the volume may not be migrated.",
         source=_RETYPE, fault="OPEN-SAME-ENC",
     ),
     Rule(

@@ -143,7 +143,7 @@ class Situation:
     @property
     def encrypted(self) -> bool:
         """On either side."""
-        return "none" != self.before or "none" != self.after
+        return self.before != "none" or self.after != "none"
 
     @property
     def payload_shrinks(self) -> bool:

@@ -52,7 +52,6 @@ class Kernel:
         self._horizon_us: int | None = None
         self._unfinished: dict[Task, None] = {}
         self._awaited = 0
-        self._killed: list[Task] = []
         self._idle: list[greenlet] = []
         self._deadlock = False
         self._closed = False
@@ -147,8 +146,8 @@ class Kernel:
             except TaskKilled:
                 task.dead = True
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is for whoever waits
-                task.error = error
-                if not task.done:
+                if not task.dead:
+                    task.error = error
                     self.failures.append((task, error))
             self._finish(task)
 
@@ -162,10 +161,11 @@ class Kernel:
         return task
 
     def kill(self, *tasks: Task) -> None:
-        """The process of these tasks died: they never run again, and lose their locks; who waits is told.
+        """The process of these tasks died: they lose their locks and never run again; who waits is told.
 
-        Done tasks stay as they are. When the running task is among them, this does not return. What a killed
-        task would do to clean up, it does not do before `close`, and then it reaches nothing.
+        Done tasks stay as they are. The killed ones are unwound: what they hold open is closed, as it is when
+        a process dies, but their clean-up reaches no operation of the kernel. Raises TaskKilled when the
+        running task is among them, after the others are dead.
         """
         current = self._current
         if current is not None and current.dead:
@@ -182,11 +182,11 @@ class Kernel:
             else:
                 self._sleeping = [entry for entry in self._sleeping if entry[2] is not task]
                 heapq.heapify(self._sleeping)
-            if task._greenlet is not None:
-                self._killed.append(task)
             self._finish(task)
+            if task is not current:
+                self._unwind(task)
         if current is not None and current.dead:
-            self._switch()
+            raise TaskKilled(current.actor)
 
     def run(self, until: Task | None = None, *, horizon_us: int | None = None) -> None:
         """Run until `until` is done or, without it, until only daemons are left.
@@ -225,30 +225,22 @@ class Kernel:
         ]
 
     def close(self) -> None:
-        """The end of this world: unwind what was killed or never finished, and free its memory.
+        """The end of this world: unwind what never finished, so that its memory can be freed.
 
         Python's collector does not free a suspended greenlet, nor what its frames can reach: all of the
         world. Clean-up code of the tasks runs here, but the kernel's operations only raise TaskKilled.
         """
         if self._hub is not None:
             raise KernelError("close() was called from inside a task")
-        tasks = [*self._killed, *self._unfinished]
+        tasks = tuple(self._unfinished)
         self._closed = True
         self._ready.clear()
         self._sleeping.clear()
-        self._killed.clear()
         self._unfinished.clear()
         self._idle.clear()
         for task in tasks:
             task.dead = task.done = True
-            suspended, task._greenlet = task._greenlet, None
-            if suspended is not None:
-                suspended.parent = getcurrent()
-                self._current = task
-                try:
-                    suspended.throw(TaskKilled(task.actor))
-                finally:
-                    self._current = None
+            self._unwind(task)
 
     def __enter__(self) -> Self:
         return self
@@ -316,8 +308,21 @@ class Kernel:
                 carrier.switch()
         finally:
             self._current = None
-        if task._greenlet is None:
+        if task.done:
+            task._greenlet = None
             self._idle.append(carrier)
+
+    def _unwind(self, task: Task) -> None:
+        """Let TaskKilled go through the frames of a task that was suspended, and come back."""
+        carrier, task._greenlet = task._greenlet, None
+        if carrier is None:
+            return
+        current, self._current = self._current, task
+        carrier.parent = getcurrent()
+        try:
+            carrier.throw(TaskKilled(task.actor))
+        finally:
+            self._current = current
 
     def _switch(self) -> None:
         """From inside a task: go back to the hub, and return when the task's turn comes again."""
@@ -345,8 +350,6 @@ class Kernel:
         task._body = None
         if task.dead:
             task.error = KernelError(f"{task.actor} died")
-        else:
-            task._greenlet = None
         del self._unfinished[task]
         self._awaited -= not task.daemon
         for lock in tuple(task._locks):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 PAGE = 4096
 PAGES_PER_CHUNK = 1024
+_ZERO_PAGE = bytes(PAGE)
 
 
 class Ledger:
@@ -27,7 +28,7 @@ class Ledger:
             chunk = by_chunk.get(number)
             if chunk is None:
                 chunk = by_chunk[number] = load(number)
-            if chunk.get(index) != data:
+            if chunk.get(index, _ZERO_PAGE) != data:
                 lost.append(page)
         return lost
 

@@ -17,11 +17,8 @@ class Ids:
     """Deterministic identifiers that look like the uuids they stand for."""
 
     def __init__(self, seed: int, name: str) -> None:
-        self._prefix = stream(seed, "ids", name).getrandbits(64) << 64
-        self._count = 0
+        self._stream = stream(seed, "ids", name)
 
     def uuid(self) -> str:
-        """The next one: never the same twice, always the same sequence for a seed and name."""
-        self._count += 1
-        mixed = (self._count * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-        return str(uuid.UUID(int=self._prefix | mixed, version=4))
+        """The next one: always the same sequence for a seed and name."""
+        return str(uuid.UUID(int=self._stream.getrandbits(128), version=4))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -77,6 +78,18 @@ def test_allocation_takes_the_first_hole_that_is_long_enough() -> None:
     assert [starts(vg, name) for name in ("short", "long")] == [[2], [6]]
 
 
+def test_neighbouring_holes_are_one_hole() -> None:
+    """Whatever the order in which volumes go, their extents serve a larger one."""
+    for order in ("abc", "cba", "bac", "acb"):
+        vg = group()
+        for name in "abcd":
+            vg.create(name, 2 * CHUNK)
+        for name in order:
+            vg.remove(name)
+        vg.create("large", 6 * CHUNK)
+        assert starts(vg, "large") == [0]
+
+
 def starts(vg: VolumeGroup, name: str) -> list[int]:
     volume = vg.volume(name)
     assert isinstance(volume, LinearVolume)
@@ -111,6 +124,7 @@ def test_names_are_unique_and_some_are_reserved() -> None:
         vg.create("snapshot-1", CHUNK)
 
 
+@example([(0, 2, 2), (2, 1, 1), (2, 1, 2)])
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 12), st.sampled_from([None, 1, 2])), max_size=12))
 def test_runs_agree_with_a_dict(assignments: list[tuple[int, int, int | None]]) -> None:
     """Runs are a compressed map from numbers to tags, and stay disjoint, ascending and joined."""
@@ -299,27 +313,26 @@ def test_origin_with_snapshots_is_extended_only_while_inactive() -> None:
     vg.snapshot("a", "s", CHUNK)
     with pytest.raises(InvalidArgument, match="only while inactive"):
         vg.extend("a", 2 * CHUNK)
-    with vg_open(vg, "a"), pytest.raises(Busy, match="Logical volume vg/a in use"):
+    with opened(vg, "a"), pytest.raises(Busy, match="Logical volume vg/a in use"):
         vg.deactivate("a")
     vg.deactivate("a")
-    with pytest.raises(NotFound):
-        vg.open("s")
+    vg.snapshot("a", "t", CHUNK)
+    for name in "ast":
+        with pytest.raises(NotFound):
+            vg.open(name)
     vg.extend("a", 2 * CHUNK)
     vg.activate("a")
-    assert read(vg, "s") == b"1" * PAGE
+    assert (read(vg, "s"), read(vg, "t")) == (b"1" * PAGE, b"1" * PAGE)
 
 
-class vg_open:
+@contextmanager
+def opened(vg: VolumeGroup, name: str) -> Iterator[BlockDevice]:
     """A device for the length of a with block."""
-
-    def __init__(self, vg: VolumeGroup, name: str) -> None:
-        self.device = vg.open(name)
-
-    def __enter__(self) -> BlockDevice:
-        return self.device
-
-    def __exit__(self, *exc: object) -> None:
-        self.device.close()
+    device = vg.open(name)
+    try:
+        yield device
+    finally:
+        vg.close(device)
 
 
 # ------------------------------------------------------------------------------------- removing and opening
@@ -357,7 +370,7 @@ def test_snapshots_go_along_only_when_asked() -> None:
     vg.snapshot("a", "s", CHUNK)
     with pytest.raises(Busy, match="snapshot"):
         vg.remove("a")
-    with vg_open(vg, "s"), pytest.raises(Busy, match="vg/s in use"):
+    with opened(vg, "s"), pytest.raises(Busy, match="vg/s in use"):
         vg.remove("a", cascade=True)
     assert vg.names() == ["a", "s"]
     vg.remove("a", cascade=True)
@@ -455,7 +468,7 @@ def test_full_copy_allocates_a_thin_volume_as_far_as_the_pool_reaches() -> None:
     """Zeros that are written take blocks; sparse copies do not write them."""
     vg = thin_group()
     vg.create_thin("a", 2 * GIB, "pool")
-    with vg_open(vg, "a") as device:
+    with opened(vg, "a") as device:
         copy_range(MemoryDevice(2 * GIB), device, 0, 100, sparse=True)
         assert vg.pool("pool").data_used == 0
         copy_range(MemoryDevice(2 * GIB), device, 0, 100)
@@ -477,6 +490,29 @@ def test_thin_merge_replaces_the_origin() -> None:
     assert vg.merge("s") is True
     assert (read(vg, "a", 0, 1), vg.volume("a").size, vg.names()) == (b"1", GIB, ["a"])
     assert vg.pool("pool").data_used == CHUNK
+
+
+def test_thin_merge_that_waits_ends_with_its_origin() -> None:
+    """The origin is open, so nothing happens; once it is gone, the snapshot is a volume of its own."""
+    vg = thin_group()
+    vg.create_thin("a", GIB, "pool")
+    vg.snapshot("a", "s", None)
+    with opened(vg, "a"):
+        assert vg.merge("s") is False
+    vg.remove("a")
+    assert vg.names() == ["s"]
+    with pytest.raises(InvalidArgument, match="not a mergeable logical volume"):
+        vg.merge("s")
+
+
+def test_thick_snapshots_forbid_a_thin_merge() -> None:
+    """They depend on what would be exchanged under them."""
+    vg = thin_group()
+    vg.create_thin("a", GIB, "pool")
+    vg.snapshot("a", "thin", None)
+    vg.snapshot("a", "thick", CHUNK)
+    with pytest.raises(InvalidArgument, match="not permitted on LV vg/thin"):
+        vg.merge("thin")
 
 
 def test_thick_snapshot_of_a_thin_volume() -> None:
@@ -630,7 +666,7 @@ def test_tebibytes_cost_no_more_than_what_is_written() -> None:
     vg.create_thin("thin", TIB, "pool")
     write(vg, "thick", TIB - PAGE, b"e" * PAGE)
     vg.snapshot("thick", "s", GIB)
-    with vg_open(vg, "thick") as source, vg_open(vg, "thin") as destination:
+    with opened(vg, "thick") as source, opened(vg, "thin") as destination:
         copy_range(source, destination, 0, TIB // CHUNK)
         copy_range(MemoryDevice(TIB), source, 0, TIB // CHUNK)
         assert destination.read(TIB - PAGE, PAGE) == b"e" * PAGE

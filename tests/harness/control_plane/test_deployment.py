@@ -293,6 +293,12 @@ BAD_FILES = {
     f"{ENABLED}[a]\n{LVM}\nvolume_group = $nothing\n": (
         "cinder.conf: [a] volume_group: refers to $nothing, which is no option of [DEFAULT]"
     ),
+    f"{ENABLED}[a]\n{LVM}\nvolume_group = $b.volume_group\n": (
+        "cinder.conf: [a] volume_group: no such group [b]"
+    ),
+    f"{ENABLED}[a]\n{LVM}\nvolume_group = $volume_group\n": (
+        "cinder.conf: [a] volume_group: refers to itself; it must be a value"
+    ),
     f"{ENABLED}[a]\n{LVM}\nvolume_group =\n": "cinder.conf: [a] volume_group: is empty; it must be a name",
     f"{ENABLED}[a]\n{LVM}\nextra_capabilities = [1\n": (
         'cinder.conf: [a] extra_capabilities = [1: must be a JSON object such as {"tier": "gold"}'

@@ -278,11 +278,9 @@ def test_a_killed_task_never_runs_again_wherever_it_was() -> None:
     kernel.run()
     assert holder.done
     assert not holder.dead
-    assert log == []
+    assert log == ["cleaned up"] * 4, "what a dying process holds open is closed"
     assert all(task.done and task.dead for task in victims)
     assert kernel.pending() == []
-    kernel.close()
-    assert log == ["cleaned up"] * 4
 
 
 def test_who_waits_for_a_killed_task_is_told() -> None:
@@ -313,7 +311,7 @@ def test_killing_twice_or_a_finished_task_changes_nothing() -> None:
 
 
 def test_a_task_that_kills_its_own_service_takes_all_with_it() -> None:
-    """The running task dies last, whatever its place in the list, and kill() does not return to it."""
+    """The running task dies last, whatever its place in the list, and it does not go on."""
     kernel = Kernel()
     log: list[str] = []
 
@@ -326,10 +324,8 @@ def test_a_task_that_kills_its_own_service_takes_all_with_it() -> None:
 
     tasks = [kernel.spawn("c-vol", crash), kernel.spawn("c-vol", log.append, "ran")]
     kernel.run()
-    assert log == []
-    assert all(task.dead for task in tasks)
-    kernel.close()
     assert log == ["cleaned up"]
+    assert all(task.dead for task in tasks)
 
 
 def test_clean_up_of_a_dead_task_reaches_nothing() -> None:
@@ -360,11 +356,34 @@ def test_clean_up_of_a_dead_task_reaches_nothing() -> None:
     task = kernel.spawn("stubborn", stubborn)
     kernel.run(horizon_us=10)
     kernel.kill(task)
-    kernel.run()
-    assert log == []
-    kernel.close()
     assert log == ["killed"] * 7
+    kernel.run()
     assert kernel.now_us == 10
+    assert lock.owner is None
+    assert kernel.current is None
+
+
+def test_an_error_in_the_clean_up_of_a_dead_task_is_nobody_s() -> None:
+    """Who kills goes on as if nothing had happened; who waits hears of the death and not of the error."""
+    kernel = Kernel()
+
+    def clumsy() -> None:
+        try:
+            kernel.sleep(100)
+        finally:
+            raise ValueError("in the clean-up")
+
+    def kill() -> Task | None:
+        kernel.kill(victim)
+        return kernel.current
+
+    victim = kernel.spawn("victim", clumsy)
+    killer = kernel.spawn("killer", kill, delay_us=1)
+    kernel.run()
+    assert killer.result is killer
+    assert kernel.failures == []
+    with pytest.raises(KernelError, match="victim died"):
+        kernel.wait(victim)
 
 
 def test_a_world_that_is_over_stays_over() -> None:

@@ -1,0 +1,186 @@
+"""Life after: whatever became of the request, the volume must be as usable as any other.
+
+Attach, read, write, detach, snapshot, extend, clone, move again, delete, through the same API as a user, and
+in the end nothing of it may be left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from harness import checkers
+from harness.checkers import Evidence
+from harness.matrix.contents import stamped
+from harness.matrix.gathering import gather, read_through_record
+from harness.matrix.scenario import Scenario
+from harness.model import is_migrating
+
+USABLE = ("available", "in-use")
+RESIDUE = (checkers.objects, checkers.exports, checkers.attachments, checkers.quota, checkers.keys)
+"""What must be as clean after the deletion as it was before life after began."""
+LAST_WRITTEN = 9
+KEPT_FOR_CLONES = ".deleted"
+"""A volume that was ever cloned stays behind under this suffix when it is deleted, migrated or not.
+
+Deleting the clone returns before it removes the snapshot that the clone came from
+(`cinder.volume.drivers.rbd:RBDDriver._delete_volume`), so this says nothing of the migration.
+"""
+
+
+class Broken(Exception):
+    """A step of life after went wrong; the text says how."""
+
+
+def live_on(scenario: Scenario, before: Evidence) -> list[str] | None:
+    """What went wrong, in sentences; None if the volume is in no state in which a user may expect more.
+
+    `before` is the evidence on which the cell was judged: what was left behind already is not told twice.
+    """
+    row = scenario.cloud.database.volumes.get(scenario.volume_id)
+    if row is None or row["status"] not in USABLE or is_migrating(row["migration_status"]):
+        return None
+    for undo in reversed(scenario.undo):
+        undo()
+    steps = _steps(scenario)
+    try:
+        for name, step in steps:
+            scenario.simulation.record(f"life after: {name}")
+            try:
+                step()
+            except Broken as error:
+                return [f"{name}: {error}"]
+            except Exception as error:
+                return [f"{name}: {type(error).__name__}: {error}"]
+    finally:
+        scenario.simulation.kernel.failures.clear()
+    return _left_over(scenario, before)
+
+
+def _steps(scenario: Scenario) -> Iterator[tuple[str, Callable[[], None]]]:
+    yield "detach", lambda: _detach(scenario)
+    yield "attach, read, write, detach", lambda: _use(scenario)
+    yield "snapshot", lambda: _snapshot(scenario)
+    yield "extend", lambda: _extend(scenario)
+    yield "clone", lambda: _clone(scenario)
+    if _can_move_again(scenario):
+        yield "migrate again", lambda: _move_again(scenario)
+    yield "delete", lambda: _delete(scenario)
+
+
+def _settled(scenario: Scenario, status: str, what: str) -> None:
+    """The volume must have come to rest in `status`."""
+    row = scenario.cloud.database.volumes[scenario.volume_id]
+    if row["status"] != status:
+        raise Broken(f"status after {what} is {row['status']}, but should be {status}")
+
+
+def _detach(scenario: Scenario) -> None:
+    for server in scenario.servers:
+        if scenario.volume_id in server.disks:
+            scenario.act("nova", scenario.cloud.nova.detach_volume, server, scenario.volume_id)
+    scenario.servers.clear()
+    _settled(scenario, "available", "detaching")
+
+
+def _use(scenario: Scenario) -> None:
+    nova = scenario.cloud.nova
+    server = nova.create_server("next-server")
+    disk = scenario.act("nova", nova.attach_volume, server, scenario.volume_id)
+    disk.ledger = scenario.ledger
+    pages = scenario.ledger.lost(disk.device.load)
+    if pages:
+        raise Broken(f"{len(pages)} written pages do not read back")
+    if disk.mode == "rw":
+        disk.write(LAST_WRITTEN, stamped(LAST_WRITTEN, "life after"))
+    _settled(scenario, "in-use", "attaching")
+    scenario.act("nova", nova.detach_volume, server, scenario.volume_id)
+    _settled(scenario, "available", "detaching")
+
+
+def _snapshot(scenario: Scenario) -> None:
+    api, database = scenario.cloud.api, scenario.cloud.database
+    snapshot = scenario.act("owner", api.create_snapshot, scenario.owner, scenario.volume_id)
+    status = database.get_snapshot(snapshot.id).status
+    if status != "available":
+        raise Broken(f"the snapshot is {status}, but should be available")
+    scenario.act("owner", api.delete_snapshot, scenario.owner, snapshot.id)
+    if snapshot.id in database.snapshots:
+        raise Broken(f"the snapshot is {database.get_snapshot(snapshot.id).status}, but should be gone")
+
+
+def _extend(scenario: Scenario) -> None:
+    size = scenario.volume().size + 1
+    scenario.act("owner", scenario.cloud.api.extend_volume, scenario.owner, scenario.volume_id, size)
+    _settled(scenario, "available", "extending")
+    if scenario.volume().size != size:
+        raise Broken(f"size is {scenario.volume().size}, but should be {size}")
+
+
+def _clone(scenario: Scenario) -> None:
+    api, database = scenario.cloud.api, scenario.cloud.database
+    volume = scenario.volume()
+    kind = volume.volume_type
+    clone = scenario.act(
+        "owner",
+        api.create_volume,
+        scenario.owner,
+        volume.size,
+        name="clone",
+        volume_type=kind.id if kind else None,
+        source_volid=volume.id,
+    )
+    status = database.get_volume(clone.id).status
+    if status != "available":
+        raise Broken(f"the clone is {status}, but should be available")
+    scenario.act("owner", api.delete_volume, scenario.owner, clone.id)
+    if clone.id in database.volumes:
+        raise Broken(f"the clone is {database.get_volume(clone.id).status}, but should be gone")
+
+
+def _can_move_again(scenario: Scenario) -> bool:
+    """Only where nothing but the volume itself could be in the way."""
+    cell = scenario.cell
+    return (
+        cell.operation == "migrate"
+        and cell.encryption == "none"
+        and cell.precondition != "specs-mismatch"
+        and scenario.source.container != scenario.destination.container
+    )
+
+
+def _move_again(scenario: Scenario) -> None:
+    """Back where it came from or, if it never left, to where it should have gone."""
+    host = scenario.volume().host
+    target = scenario.source if host != scenario.source.address else scenario.destination
+    scenario.act(
+        "operator", scenario.cloud.api.migrate_volume, scenario.admin, scenario.volume_id, target.address
+    )
+    row = scenario.cloud.database.volumes[scenario.volume_id]
+    if (row["migration_status"], row["host"]) != ("success", target.address):
+        raise Broken(f"migration_status is {row['migration_status']}, host {row['host']}")
+    lost, _ = read_through_record(scenario)
+    if lost:
+        raise Broken("; ".join(lost))
+
+
+def _delete(scenario: Scenario) -> None:
+    scenario.act("owner", scenario.cloud.api.delete_volume, scenario.owner, scenario.volume_id)
+    row = scenario.cloud.database.volumes.get(scenario.volume_id)
+    if row is not None:
+        raise Broken(f"the volume is {row['status']}, but should be gone")
+
+
+def _left_over(scenario: Scenario, before: Evidence) -> list[str]:
+    """What the deletion left, beyond what the cell itself had left behind."""
+    after = gather(scenario, before.wanted, read=False)
+    left: list[str] = []
+    for checker in RESIDUE:
+        known = set(checker(before))
+        left += [
+            f"left over: {each}"
+            for each in checker(after)
+            if each not in known and f"{KEPT_FOR_CLONES} belongs" not in each
+        ]
+    return left
+
+

@@ -1,0 +1,207 @@
+"""Preconditions: what is put in the way of the request, one small function each (see the axis).
+
+An obstacle changes the world or the request before it is sent, and leaves in `undo` what has to be put right
+before the volume can be used again. Failures on the way are faults at named points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from harness.model import Context, Service, Volume
+
+if TYPE_CHECKING:
+    from harness.matrix.scenario import Scenario
+
+Obstacle = Callable[["Scenario"], None]
+
+NO_SUCH_ID = "00000000-0000-4000-8000-000000000000"
+OVER_SUBSCRIPTION = 20
+
+
+def _record(**values: Any) -> Obstacle:
+    """The volume's record says something that stands in the way."""
+
+    def put(scenario: Scenario) -> None:
+        database = scenario.cloud.database
+        row = database.volumes[scenario.volume_id]
+        before = {field: row[field] for field in values}
+        database.update(Volume, scenario.volume_id, values)
+
+        def restore() -> None:
+            # What has moved on since is not put back.
+            changed = {field: value for field, value in before.items() if row[field] == values[field]}
+            database.update(Volume, scenario.volume_id, changed)
+
+        scenario.undo.append(restore)
+
+    return put
+
+
+def _service(**values: Any) -> Obstacle:
+    """The destination's service row says something that stands in the way."""
+
+    def put(scenario: Scenario) -> None:
+        database, address = scenario.cloud.database, scenario.destination.service
+        before = {field: database.services[address][field] for field in values}
+        database.update(Service, address, values)
+        scenario.undo.append(lambda: database.update(Service, address, before))
+
+    return put
+
+
+def _request(**values: Any) -> Obstacle:
+    """The operator asks for something else, or is somebody else."""
+
+    def put(scenario: Scenario) -> None:
+        for field, value in values.items():
+            setattr(scenario.request, field, value)
+
+    return put
+
+
+def _server(state: str) -> Obstacle:
+    def put(scenario: Scenario) -> None:
+        for server in scenario.servers:
+            server.state = state
+
+    return put
+
+
+def _nova(**values: Any) -> Obstacle:
+    def put(scenario: Scenario) -> None:
+        for field, value in values.items():
+            setattr(scenario.cloud.nova, field, value)
+
+    return put
+
+
+def _snapshot(scenario: Scenario) -> None:
+    snapshot = scenario.act(
+        "owner", scenario.cloud.api.create_snapshot, scenario.owner, scenario.volume_id
+    )
+    scenario.undo.append(
+        lambda: scenario.act("owner", scenario.cloud.api.delete_snapshot, scenario.owner, snapshot.id)
+    )
+
+
+def _same_host(scenario: Scenario) -> None:
+    scenario.request.host = scenario.volume().host
+
+
+def _absent_pool(scenario: Scenario) -> None:
+    scenario.request.host = f"{scenario.destination.service}#nowhere"
+
+
+def _service_down(scenario: Scenario) -> None:
+    name = scenario.destination.name
+    scenario.cloud.stop(name, seconds_ago=3600)
+    scenario.undo.append(lambda: scenario.cloud.start_again(name))
+
+
+def _quota(resource: str) -> Obstacle:
+    def put(scenario: Scenario) -> None:
+        name = f"{resource}_{scenario.request.type_name}"
+        scenario.cloud.quotas.set_limit(scenario.owner.project_id, name, 0)
+
+    return put
+
+
+def _no_capacity(scenario: Scenario) -> None:
+    """Another tenant's volume takes all that the destination can promise."""
+    cloud, plan = scenario.cloud, scenario.destination
+    manager = cloud.manager(plan.name)
+    stats = manager.driver.get_volume_stats(refresh=True)
+    pool = (stats.get("pools") or [stats])[0]
+    total = pool["total_capacity_gb"] * OVER_SUBSCRIPTION if plan.thin else pool["free_capacity_gb"]
+    tenant = Context("other", "other-project", is_admin=False)
+    for resource in ("volumes", "gigabytes"):
+        cloud.quotas.set_limit(tenant.project_id, resource, -1)
+    filler = scenario.act("tenant", cloud.api.create_volume, tenant, int(total), host=plan.address)
+    manager.publish_service_capabilities()
+    scenario.undo.append(lambda: scenario.act("tenant", cloud.api.delete_volume, tenant, filler.id))
+
+
+def _uninitialised(which: str) -> Obstacle:
+    def put(scenario: Scenario) -> None:
+        manager = scenario.cloud.manager(getattr(scenario.cell, which))
+        manager.initialized = False
+
+        def initialise() -> None:
+            manager.initialized = True
+
+        scenario.undo.append(initialise)
+
+    return put
+
+
+def _locked_server(scenario: Scenario) -> None:
+    for server in scenario.servers:
+        server.locked = True
+
+
+def _cross_az_forbidden(scenario: Scenario) -> None:
+    scenario.cloud.nova.cross_az_attach = False
+    for server in scenario.servers:
+        server.availability_zone = f"not-{scenario.destination.availability_zone}"
+    scenario.undo.append(lambda: setattr(scenario.cloud.nova, "cross_az_attach", True))
+
+
+def _absent_server(scenario: Scenario) -> None:
+    """The server went away without a word to Cinder; its host still holds the device."""
+    for server in scenario.servers:
+        del scenario.cloud.nova.servers[server.id]
+
+
+MEMBER = Context("user", "project", is_admin=False)
+STRANGER = Context("stranger", "other-project", is_admin=False)
+
+OBSTACLES: dict[str, tuple[Obstacle, ...]] = {
+    "snapshot": (_snapshot,),
+    "group": (_record(group_id=NO_SUCH_ID),),
+    "consistencygroup": (_record(consistencygroup_id=NO_SUCH_ID),),
+    "replicated": (_record(replication_status="enabled"),),
+    "migrating": (_record(migration_status="migrating"),),
+    "temporary": (_record(migration_status=f"target:{NO_SUCH_ID}"),),
+    "attaching": (_record(status="attaching"),),
+    "error": (_record(status="error"),),
+    "maintenance": (_record(status="maintenance"),),
+    "same-host": (_same_host,),
+    "absent-volume": (_request(volume_id=NO_SUCH_ID),),
+    "member": (_request(context=MEMBER),),
+    "foreign-member": (_request(context=STRANGER),),
+    "absent-host": (_request(host="nowhere@nothing#nothing"),),
+    "absent-pool": (_absent_pool,),
+    "service-down": (_service_down,),
+    "service-disabled": (_service(disabled=True),),
+    "service-frozen": (_service(frozen=True),),
+    "no-host": (_request(host=None),),
+    "absent-type": (_request(type_name="no-such-type"),),
+    "same-type": (_request(type_name="old"),),
+    "quota-volumes": (_quota("volumes"),),
+    "quota-gigabytes": (_quota("gigabytes"),),
+    "no-capacity": (_no_capacity,),
+    "source-uninitialised": (_uninitialised("source"),),
+    "destination-uninitialised": (_uninitialised("destination"),),
+    "server-stopped": (_server("SHUTOFF"),),
+    "server-shelved": (_server("SHELVED_OFFLOADED"),),
+    "server-paused": (_server("PAUSED"),),
+    "server-resized": (_server("RESIZED"),),
+    "server-locked": (_locked_server,),
+    "swap-forbidden": (_nova(swap_allowed=False),),
+    "cross-az-forbidden": (_cross_az_forbidden,),
+    "absent-server": (_absent_server,),
+}
+
+FAULTS: dict[str, tuple[tuple[str, int, str], ...]] = {
+    "create-fails": (("driver.create_volume", 1, "{destination}"),),
+    "destination-export-fails": (("driver.create_export", 1, "{destination}"),),
+    "source-export-fails": (("driver.create_export", 1, "{source}"),),
+    "copy-fails": (
+        ("copy.*", 5, "*"), ("lvm.dd", 4, "*"), ("rbd.copy", 2, "*"), ("nova.block_copy", 5, "*"),
+    ),
+    "rename-fails": (("lvm.lvrename", 1, "{destination}"), ("rbd.rename", 1, "{destination}")),
+    "source-delete-fails": (("lvm.lvremove", 1, "{source}"), ("rbd.remove", 1, "{source}")),
+}  # fmt: skip
+"""(point, n-th visit, actor) of the planned faults; every one is an I/O error."""

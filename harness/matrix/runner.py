@@ -1,0 +1,261 @@
+"""Running cells: set up, ask, wait, gather, judge, live on, compare with the expectation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Literal
+
+from harness import errors
+from harness.checkers import Evidence, Wanted, judge
+from harness.control_plane.deployment import Deployment
+from harness.matrix.cells import Cell
+from harness.matrix.expectations import expect
+from harness.matrix.families import facts_of
+from harness.matrix.gathering import gather
+from harness.matrix.life_after import live_on
+from harness.matrix.scenario import Scenario
+from harness.results import (
+    CellResult,
+    Expectation,
+    Judgement,
+    Observation,
+    Outcome,
+    TimelineEvent,
+    Verdict,
+)
+from harness.sim.schedules import Schedule
+
+Timelines = Literal["failed", "all"]
+
+SERVICES_RAISE = (errors.ServiceError, errors.StorageError, NotImplementedError)
+"""What a service may log and go on. Anything else came through from where nobody expected it."""
+
+
+def run_cell(
+    deployment: Deployment,
+    cell: Cell,
+    *,
+    seed: int = 0,
+    keep_timeline: bool = False,
+    schedule: Schedule | None = None,
+) -> CellResult:
+    """One cell in a world of its own. A defect of Crucible gives the verdict "error", never an exception."""
+    source, destination = (facts_of(deployment.backend(name)) for name in (cell.source, cell.destination))
+    expected = expect(cell, source, destination)
+    try:
+        return _judged(deployment, cell, expected, seed, keep_timeline, schedule)
+    except Exception as error:
+        return CellResult(
+            id=cell.id,
+            axes=cell.axes,
+            expected=expected,
+            observed=Observation(outcome="crashed", reason=f"{type(error).__name__}: {error}"),
+            verdict="error",
+            difference="Crucible failed on this cell",
+        )
+
+
+def _judged(
+    deployment: Deployment,
+    cell: Cell,
+    expected: Expectation,
+    seed: int,
+    keep_timeline: bool,
+    schedule: Schedule | None,
+) -> CellResult:
+    scenario = Scenario(deployment, cell, seed=seed, schedule=schedule)
+    try:
+        scenario.run()
+        crashes = [
+            f"{task.actor}: {type(error).__name__}: {error}"
+            for task, error in scenario.simulation.kernel.failures
+            if not isinstance(error, SERVICES_RAISE)
+        ]
+        reason = _reason(scenario)
+        reached = _goal_reached(scenario)
+        evidence = gather(scenario, _wanted(scenario, reached))
+        rested = len(scenario.simulation.history)
+        evidence.life = live_on(scenario, evidence)
+        judgements = [_with_fault(judgement, expected) for judgement in judge(evidence)]
+        observed = _observe(scenario, reached, judgements, crashes, reason)
+        difference = compare(expected, observed, judgements)
+        verdict: Verdict = "fail" if difference else "known" if expected.violations else "pass"
+        events = _timeline(scenario, evidence, rested) if keep_timeline or difference else []
+    finally:
+        scenario.simulation.close()
+    return CellResult(
+        id=cell.id,
+        axes=cell.axes,
+        expected=expected,
+        observed=observed,
+        verdict=verdict,
+        invariants=judgements,
+        timeline=events,
+        difference=difference,
+    )
+
+
+# ---------------------------------------------------------------------------------------------- judgement
+
+
+def _goal_reached(scenario: Scenario) -> bool:
+    """migrate: the record is at the destination. retype: it has the new type."""
+    if scenario.refusal is not None:
+        return False
+    row = scenario.cloud.database.volumes.get(scenario.volume_id)
+    if row is None:
+        return False
+    if scenario.cell.operation == "migrate":
+        return row["host"] == scenario.destination.address != scenario.host_before
+    names = {each["id"]: each["name"] for each in scenario.cloud.database.volume_types.values()}
+    return names.get(row["volume_type_id"]) == scenario.request.type_name != names.get(scenario.type_before)
+
+
+def _wanted(scenario: Scenario, reached: bool) -> Wanted:
+    """How the volume should stand, if everything that was accepted had come out as its users expect."""
+    database, cell = scenario.cloud.database, scenario.cell
+    new_type = database.get_volume_type(scenario.request.type_name) if reached and cell.operation == "retype" else None
+    status = scenario.status_before
+    if cell.meanwhile == "attach" and scenario.accepted_meanwhile:
+        status = "in-use"
+    before = scenario.migration_status_before
+    statuses: tuple[str | None, ...]
+    if scenario.refusal is not None:
+        statuses = (before,)
+    elif cell.operation == "migrate":
+        statuses = ("success",) if reached else ("error",)
+    else:
+        # A retype says something in migration_status only if it came to a migration.
+        statuses = (before, "success") if reached else (before, "error")
+    moved = reached and (cell.operation == "migrate" or cell.source != cell.destination)
+    return Wanted(
+        status=status,
+        migration_statuses=statuses,
+        host=scenario.destination.address if moved else scenario.host_before,
+        type_id=new_type.id if new_type else scenario.type_before,
+        multiattach=new_type.multiattach if new_type else scenario.multiattach_before,
+        size=scenario.wanted_size,
+        display_name=scenario.wanted_name,
+        metadata={},
+    )
+
+
+def _with_fault(judgement: Judgement, expected: Expectation) -> Judgement:
+    """Name the known fault behind a broken invariant."""
+    if judgement.holds is not False or judgement.name not in expected.violations:
+        return judgement
+    return Judgement(
+        name=judgement.name,
+        holds=False,
+        details=judgement.details,
+        fault=expected.violations[judgement.name],
+    )
+
+
+def _observe(
+    scenario: Scenario, reached: bool, judgements: list[Judgement], crashes: list[str], reason: str
+) -> Observation:
+    """The outcome, from what the API said, where the volume is, and what does not hold."""
+    broken = {judgement.name for judgement in judgements if judgement.holds is False}
+    outcome: Outcome
+    code: int | None = None
+    if crashes:
+        outcome, reason = "crashed", crashes[0]
+    elif "data" in broken:
+        outcome = "data-loss"
+    elif scenario.refusal is not None and not broken:
+        outcome, code = "refused", scenario.refusal.code
+    elif reached:
+        outcome = "succeeded"
+    else:
+        outcome = "failed-dirty" if broken - {"capacity"} else "failed-clean"
+    return Observation(outcome=outcome, reason=reason, code=code)
+
+
+FAILURES = ("migration failed", "migration refused", "retype refused", "retype failed", "nova.swap_volume failed")
+
+
+def _reason(scenario: Scenario) -> str:
+    """The last thing that a service said about a failure."""
+    if scenario.refusal is not None:
+        return str(scenario.refusal)
+    said = [event.detail for event in scenario.simulation.history if event.step in FAILURES]
+    if said:
+        return said[-1]
+    failures = scenario.simulation.kernel.failures
+    return str(failures[-1][1]) if failures else ""
+
+
+def compare(expected: Expectation, observed: Observation, judgements: Sequence[Judgement]) -> str:
+    """Where observation and expectation differ, in one sentence; empty if they agree."""
+    differences: list[str] = []
+    if observed.outcome != expected.outcome:
+        differences.append(f"{observed.outcome}, but should be {expected.outcome}")
+    elif observed.code != expected.code:
+        differences.append(f"HTTP {observed.code}, but should be {expected.code}")
+    for judgement in judgements:
+        if judgement.holds is False and judgement.name not in expected.violations:
+            differences.append(f"{judgement.name} broken: {judgement.details[0]}")
+        elif judgement.holds and judgement.name in expected.violations:
+            differences.append(f"{judgement.name} holds in spite of {expected.violations[judgement.name]}")
+    return "; ".join(differences)
+
+
+def _timeline(scenario: Scenario, evidence: Evidence, rested: int) -> list[TimelineEvent]:
+    """The events from the request on; those of life after only if something broke there."""
+    history = scenario.simulation.history
+    if not evidence.life:
+        history = history[:rested]
+    return [
+        TimelineEvent(
+            time_us=event.time_us - scenario.started_us,
+            actor=event.actor,
+            step=event.step,
+            detail=event.detail,
+            source=event.source,
+            temporary=event.temporary,
+        )
+        for event in history
+    ]
+
+
+# ------------------------------------------------------------------------------------------------- running
+
+
+def run_cells(
+    deployment: Deployment,
+    cells: Sequence[Cell],
+    *,
+    seed: int = 0,
+    jobs: int = 1,
+    timelines: Timelines = "failed",
+    on_result: Callable[[CellResult], None] = lambda result: None,
+) -> list[CellResult]:
+    """All cells, in `jobs` processes; results come in the order of the cells, whatever `jobs` is."""
+    keep = timelines == "all"
+    results: list[CellResult] = []
+    if jobs <= 1 or len(cells) < 2 * jobs:
+        for cell in cells:
+            results.append(run_cell(deployment, cell, seed=seed, keep_timeline=keep))
+            on_result(results[-1])
+        return results
+    size = max(1, min(50, len(cells) // (4 * jobs)))
+    batches = [cells[start : start + size] for start in range(0, len(cells), size)]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_adopt, initargs=(deployment,)) as pool:
+        for batch in pool.map(_run_batch, batches, [seed] * len(batches), [keep] * len(batches)):
+            for result in batch:
+                results.append(result)
+                on_result(result)
+    return results
+
+
+def _adopt(deployment: Deployment) -> None:
+    """In a worker process: keep the deployment, which every batch runs on."""
+    _run_batch.deployment = deployment  # type: ignore[attr-defined]
+
+
+def _run_batch(cells: Sequence[Cell], seed: int, keep: bool) -> list[CellResult]:
+    deployment: Deployment = _run_batch.deployment  # type: ignore[attr-defined]
+    return [run_cell(deployment, cell, seed=seed, keep_timeline=keep) for cell in cells]

@@ -1,0 +1,243 @@
+"""Setting a cell up: a small cloud with the volume, its owner's data, and whatever stands in the way.
+
+`Scenario` makes the world as the axes of the cell say (see `harness.matrix.axes`), carries out the one
+request that the cell is about, and lets everything come to rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness import errors
+from harness.control_plane.cloud import Cloud
+from harness.control_plane.deployment import Deployment
+from harness.control_plane.nova_profiles import PROFILES
+from harness.control_plane.servers import Server
+from harness.matrix.cells import Cell
+from harness.matrix.contents import FOREIGN, STALE, STALE_EXTENTS, owners_pages, stamped
+from harness.matrix.obstacles import FAULTS, OBSTACLES
+from harness.matrix.types_of_cell import types_of
+from harness.model import Context, Volume
+from harness.sim.faults import Fault, FaultPlan
+from harness.sim.ledger import Ledger, foreign_pages
+from harness.sim.schedules import Schedule
+from harness.sim.simulation import Simulation
+
+SIZE_GB = 1
+SECOND_US = 1_000_000
+GUEST_WRITES_EVERY_US = SECOND_US // 2
+MEANWHILE_AFTER_US = 4 * SECOND_US
+"""The copy of 1 GiB takes ten seconds: whoever interferes does it in the middle."""
+
+
+class Request:
+    """What the operator asks for; obstacles may change it before it is sent."""
+
+    def __init__(self, context: Context, volume_id: str, host: str | None, type_name: str) -> None:
+        self.context = context
+        self.volume_id = volume_id
+        self.host = host
+        self.type_name = type_name
+
+
+class Scenario:
+    """One cell in a world of its own.
+
+    After `run`: `refusal` is what the API said, or None; `accepted_meanwhile` whether the interference was
+    let through. `undo` holds what has to be put right before the volume can be used again.
+    """
+
+    owner = Context("user", "project", is_admin=False)
+    admin = Context("admin", "admin-project", is_admin=True)
+
+    def __init__(
+        self, deployment: Deployment, cell: Cell, *, seed: int = 0, schedule: Schedule | None = None
+    ) -> None:
+        self.cell = cell
+        self.deployment = deployment
+        self.source = deployment.backend(cell.source)
+        self.destination = deployment.backend(cell.destination)
+        self.simulation = Simulation(schedule)
+        names = list(dict.fromkeys((cell.source, cell.destination)))
+        self.cloud = Cloud(
+            deployment, self.simulation, nova=PROFILES[cell.nova], seed=seed, backends=names
+        )
+        self.ledger = Ledger()
+        self.shown_before: set[int] = set()
+        self.servers: list[Server] = []
+        self.undo: list[Callable[[], Any]] = []
+        self.refusal: errors.ServiceError | None = None
+        self.accepted_meanwhile = False
+        self.started_us = 0
+        self._temporary_id: str | None = None
+        self._prepare()
+
+    # ---------------------------------------------------------------------------------------------- tools
+
+    def act(self, actor: str, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+        """Let an actor do something, and everything that follows from it; returns or raises its outcome."""
+        task = self.simulation.kernel.spawn(actor, function, *arguments, **keywords)
+        self.simulation.kernel.run()
+        if task.error is not None:
+            self.simulation.kernel.failures[:] = [
+                failure for failure in self.simulation.kernel.failures if failure[0] is not task
+            ]
+            raise task.error
+        return task.result
+
+    def volume(self) -> Volume:
+        """The user's volume as it is now."""
+        return self.cloud.database.get_volume(self.volume_id)
+
+    # ----------------------------------------------------------------------------------------- preparation
+
+    def _prepare(self) -> None:
+        self._age(self.destination.container)
+        old, new = types_of(self.cell, self.source, self.destination)
+        for each in (old, new):
+            if each is not None:
+                self.cloud.create_type(**each)
+        self.volume_id: str = self.act(
+            "owner",
+            self.cloud.api.create_volume,
+            self.owner,
+            SIZE_GB,
+            name="data",
+            volume_type=old["name"] if old else None,
+            host=self.source.address,
+        ).id
+        if self.cell.status == "read-only":
+            self.cloud.database.update(Volume, self.volume_id, {"admin_metadata": {"readonly": "True"}})
+        self.wanted_name, self.wanted_size = "data", SIZE_GB
+        self._fill()
+        self.request = Request(
+            self.admin, self.volume_id, self.destination.address, new["name"] if new else "new"
+        )
+        for function in OBSTACLES.get(self.cell.precondition, ()):
+            function(self)
+        self.status_before = self.volume().status
+        self.migration_status_before = self.volume().migration_status
+        self.host_before = self.volume().host or ""
+        self.type_before = self.volume().volume_type_id
+        self.multiattach_before = self.volume().multiattach
+        self.others = frozenset(self.cloud.database.volumes) - {self.volume_id}
+
+    def _age(self, container: str) -> None:
+        """The destination's disks have a history."""
+        node, _, group = container.partition("/")
+        if self.destination.kind == "lvm":
+            self.cloud.world.node(node).volume_groups[group].age(STALE, STALE_EXTENTS)
+
+    def _fill(self) -> None:
+        """The owner attaches the volume, writes, and detaches it again if it shall be available."""
+        if self.cell.status == "available" and self.cell.fill == "empty":
+            return
+        count = 2 if self.cell.status == "multi-attached" else 1
+        nova = self.cloud.nova
+        for number in range(count):
+            server = nova.create_server(f"server-{number + 1}")
+            self.servers.append(server)
+            disk = self.act("nova", nova.attach_volume, server, self.volume_id)
+            disk.ledger = self.ledger
+        pages = owners_pages(self.cell.fill, disk.device.size)
+        # A read-only disk was written before it was made so.
+        disk.write_pages(pages)
+        if self.source.container == self.destination.container:
+            chunks = disk.device.occupied(0, disk.device.chunk_count)
+            self.shown_before = foreign_pages(disk.device.load, chunks, FOREIGN)
+        if self.cell.status == "available":
+            self.act("nova", nova.detach_volume, self.servers.pop(), self.volume_id)
+
+    # ------------------------------------------------------------------------------------------------ run
+
+    def run(self) -> None:
+        """Send the request, let others interfere, and wait until nothing moves any more."""
+        kernel = self.simulation.kernel
+        self.simulation.faults = FaultPlan(self._faults())
+        self.simulation.history.clear()
+        kernel.failures.clear()
+        self.started_us = kernel.now_us
+        self._watch()
+        for server in self.servers:
+            kernel.spawn(f"guest@{server.id}", self._guest_writes, server, daemon=True)
+        if self.cell.meanwhile != "nothing":
+            kernel.spawn("user", self._interfere, delay_us=MEANWHILE_AFTER_US)
+        try:
+            self.act("operator", self._ask)
+        except errors.ServiceError as refusal:
+            self.refusal = refusal
+        self.simulation.faults.heal()
+
+    def _faults(self) -> list[Fault]:
+        return [
+            Fault(point=point, kind="eio", nth=nth, actor=actor.format(
+                source=f"c-vol@{self.cell.source}", destination=f"c-vol@{self.cell.destination}"
+            ))
+            for point, nth, actor in FAULTS.get(self.cell.precondition, ())
+        ]  # fmt: skip
+
+    def _ask(self) -> None:
+        request, api = self.request, self.cloud.api
+        if self.cell.operation == "migrate":
+            api.migrate_volume(
+                request.context,
+                request.volume_id,
+                request.host,
+                force_host_copy=self.cell.force == "yes",
+                lock_volume=self.cell.lock == "yes",
+            )
+        else:
+            api.retype(request.context, request.volume_id, request.type_name, self.cell.policy)
+
+    def _guest_writes(self, server: Server) -> None:
+        """A guest that never rests."""
+        count = 0
+        while True:
+            self.simulation.kernel.sleep(GUEST_WRITES_EVERY_US)
+            count += 1
+            server.guest_writes(self.volume_id, stamp=f"{server.id} {count}")
+
+    def _interfere(self) -> None:
+        """Somebody else does something with the volume in the middle of the copy."""
+        api = self.cloud.api
+        try:
+            if self.cell.meanwhile == "rename":
+                api.rename_volume(self.owner, self.volume_id, "renamed")
+                self.wanted_name = "renamed"
+            elif self.cell.meanwhile == "extend":
+                api.extend_volume(self.owner, self.volume_id, SIZE_GB + 1)
+                self.wanted_size = SIZE_GB + 1
+            else:
+                self._intrude()
+        except errors.ServiceError as refusal:
+            self.simulation.record(f"{self.cell.meanwhile} refused", str(refusal))
+        else:
+            self.accepted_meanwhile = True
+
+    def _intrude(self) -> None:
+        """Attach, write where the copier has been already, and stay."""
+        server = self.cloud.nova.create_server("intruder")
+        disk = self.cloud.nova.attach_volume(server, self.volume_id)
+        self.servers.append(server)
+        disk.ledger = self.ledger
+        for page in (2, 5):
+            disk.write(page, stamped(page, "intruder"))
+        self.simulation.record("guest writes", "pages 2 and 5")
+
+    # ------------------------------------------------------------------------------------------- timeline
+
+    def _watch(self) -> None:
+        """Show in the timeline how the volume and its temporary record stand."""
+        rows = self.cloud.database.volumes
+
+        def states(row_id: str | None) -> tuple[str, str | None] | None:
+            row = rows.get(row_id or "")
+            return (row["status"], row["migration_status"]) if row is not None else None
+
+        def noticed(row: dict[str, Any]) -> None:
+            if str(row.get("migration_status")).startswith("target:"):
+                self._temporary_id = row["id"]
+
+        self.cloud.database.on_create = noticed
+        self.simulation.watch = lambda: (states(self.volume_id), states(self._temporary_id))
