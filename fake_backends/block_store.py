@@ -188,9 +188,13 @@ def copy_range(
 
 def _copy_chunk(source: BlockDevice, destination: BlockDevice, number: int, sparse: bool) -> None:
     """Copy what the source has of a chunk and the destination has room for; keep what lies behind that."""
-    needed = min(source.size - number * CHUNK, CHUNK)
-    room = min(destination.size - number * CHUNK, CHUNK)
+    end = (number + 1) * CHUNK
+    needed = min(source.size - end + CHUNK, CHUNK)
+    room = min(destination.size - end + CHUNK, CHUNK)
     length = min(needed, room)
+    if length == CHUNK and not sparse:
+        destination.store(number, source.load(number))
+        return
     new = source.load(number)
     written = set(range(CHUNK // DD_BLOCK))
     if sparse:

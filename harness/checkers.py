@@ -38,7 +38,8 @@ class Evidence(msgspec.Struct, kw_only=True):
     maps a pool's address to where its objects live, `objects` a container to the names in it, without what
     was there before (`filler`). `exports` and `sessions` are (container's node, object name) and (object
     name, initiator's host). `disks` are (server, volume id, attachment id, mode). `usages` and
-    `open_reservations` are those of `projects`. Sizes are GiB.
+    `open_reservations` are those of `projects`. `short` tells of objects smaller than their records, `lost` and
+    `foreign` of bytes. Sizes are GiB.
     """
 
     subject: str
@@ -60,6 +61,7 @@ class Evidence(msgspec.Struct, kw_only=True):
     usages: dict[str, tuple[int, int]]
     open_reservations: list[str]
     keys: frozenset[str]
+    short: list[str] = []
     lost: list[str] = []
     foreign: list[str] = []
     life: list[str] | None = None
@@ -76,18 +78,28 @@ def data(evidence: Evidence) -> list[str]:
 
 
 def objects(evidence: Evidence) -> list[str]:
-    """Every record has its object, every object its record."""
+    """Every record has its object, of its size; every object belongs to a volume that somebody has."""
     expected: dict[str, set[str]] = {container: set() for container in evidence.objects}
     for row in evidence.volumes.values():
         container = evidence.containers.get(row["host"] or "")
         if container in expected:
             expected[container].add(object_name(row))
-    wrong: list[str] = []
+    wrong = list(evidence.short)
     for container, names in evidence.objects.items():
         volumes = {name for name in names if not _is_snapshot(name, evidence)}
         wrong += [f"{container}: {name} belongs to no record" for name in sorted(volumes - expected[container])]
         wrong += [f"{container}: {name} is missing" for name in sorted(expected[container] - volumes)]
+    wrong += [
+        f"{evidence.containers.get(row['host'] or '')}: {object_name(row)} is kept for a record of nobody's"
+        for row in evidence.volumes.values()
+        if row["id"] not in evidence.known and _exists(row, evidence)
+    ]
     return wrong
+
+
+def _exists(row: Row, evidence: Evidence) -> bool:
+    container = evidence.containers.get(row["host"] or "")
+    return container is not None and object_name(row) in evidence.objects.get(container, ())
 
 
 def _is_snapshot(name: str, evidence: Evidence) -> bool:
@@ -164,7 +176,7 @@ def quota(evidence: Evidence) -> list[str]:
     for row in evidence.snapshots.values():
         _count(recount, evidence, row["volume_type_id"], snapshots=1, gigabytes=row["volume_size"])
     wrong = [
-        f"{resource}: {in_use} in use, but should be {recount[resource]}"
+        f"usage of {resource} is off the recount by {in_use - recount[resource]:+d}"
         for resource, (in_use, _) in sorted(evidence.usages.items())
         if in_use != recount[resource]
     ]

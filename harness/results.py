@@ -36,7 +36,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     """What should happen: outcome, why, by which rule, and which invariants a known fault breaks.
 
     `rule` is the name of the declared rule, `source` where Cinder or Nova does it. `violations` maps the
-    name of an invariant to the id of the known fault that breaks it. `code` is the HTTP code of a refusal.
+    name of an invariant to the id of the known fault that breaks it; `fault` is one that decides the outcome.
+    `code` is the HTTP code of a refusal.
     """
 
     outcome: Outcome
@@ -45,6 +46,12 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     code: int | None = None
     violations: dict[str, str] = {}
+    fault: str | None = None
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Every known fault that the expectation cites, each once."""
+        return tuple(dict.fromkeys([*([self.fault] if self.fault else []), *self.violations.values()]))
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):

@@ -165,7 +165,7 @@ def known_faults(cell: CellResult) -> list[str]:
     """The ids of the known faults that show in this cell, each once, in order."""
     seen = [judged.fault for judged in cell.invariants if judged.fault and judged.holds is False]
     if cell.verdict == "known":
-        seen += cell.expected.violations.values()
+        seen += cell.expected.faults
     return list(dict.fromkeys(seen))
 
 

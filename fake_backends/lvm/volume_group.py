@@ -290,14 +290,18 @@ class VolumeGroup:
             raise NotFound(f"{name}-cow: No such file or directory")
         snapshot.clear_store()
 
-    def age(self, pages: Mapping[int, bytes], extents: int) -> None:
-        """Let the first `extents` free extents of every disk hold `pages`, as if left by a former tenant."""
+    def age(self, pages: Mapping[int, bytes], extents: int, *, every: int = 1) -> None:
+        """Let the first `extents` free extents of every disk hold `pages`, as if left by a former tenant.
+
+        With `every` only each n-th extent, counted so that the last of every n is one.
+        """
         stale: Chunk = dict(pages)
         for disk in self.disks:
             left = extents
             for run in disk.free:
                 last = min(run.last, run.first + left)
-                disk.contents.update(dict.fromkeys(range(run.first, last), stale))
+                first = run.first + (every - 1 - run.first) % every
+                disk.contents.update(dict.fromkeys(range(first, last, every), stale))
                 left -= last - run.first
 
     # -------------------------------------------------------------------------------------------- insides

@@ -165,20 +165,24 @@ class Pool:
     ) -> Image:
         """A new image `child`, in this pool or another, that starts as the parent's snapshot.
 
-        `order` and `clone_format` 0: the parent's and the cluster's. NotFound; AlreadyExists; ENOSYS without
-        the layering feature; InvalidArgument for a smaller order, or, with format 1, for a snapshot that is
-        not protected.
+        `order` and `clone_format` 0: the parent's and the cluster's. NotFound; AlreadyExists; ENOSYS if the
+        parent or the child has no layering; InvalidArgument for a smaller order, an empty snapshot or, with
+        format 1, one that is not protected.
         """
         destination = pool or self
         self._visit("clone", f"clone {self.name}/{parent}@{snapshot} {destination.name}/{child}")
         source = self._existing(parent, "creating clone")
         frozen = source.snapshot(snapshot)
         chosen_format = clone_format or self.cluster.clone_format
-        if not features & feature_bits.LAYERING:
+        if not features & source.base_features & feature_bits.LAYERING:
             raise StorageError("RBD function not supported (error creating clone)", errno=errno.ENOSYS)
-        if (order and order < source.order) or (chosen_format == 1 and not frozen.protected):
+        too_small = frozen.size == 0 or 0 < order < source.order
+        if too_small or (chosen_format == 1 and not frozen.protected):
             raise InvalidArgument("RBD invalid argument (error creating clone)")
         image = destination.add_image(child, frozen.size, features, order or source.order)
+        if image.order > source.order:
+            # The parent's object size goes on as the stripe unit.
+            image.base_features |= feature_bits.STRIPING
         image.become_clone(Parent(source, frozen, chosen_format))
         return image
 

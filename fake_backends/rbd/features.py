@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from harness.errors import InvalidArgument
+import errno
+
+from harness.errors import InvalidArgument, StorageError
 
 LAYERING = 1
+STRIPING = 2
 EXCLUSIVE_LOCK = 4
 OBJECT_MAP = 8
 FAST_DIFF = 16
@@ -19,6 +22,8 @@ OP_CLONE_PARENT = 1
 OP_CLONE_CHILD = 2
 OP_SNAP_TRASH = 8
 
+_KNOWN = 0xFFF
+_AT_CREATION = DEFAULT | JOURNALING
 _MAPS = OBJECT_MAP | FAST_DIFF
 _NEED_LOCK = _MAPS | JOURNALING
 _SWITCHABLE_ON = EXCLUSIVE_LOCK | _NEED_LOCK
@@ -29,9 +34,13 @@ _OBJECT_MAP_LIMIT = 256_000_000
 def initial(bits: int, size: int, order: int) -> int:
     """The features that an image of `size` bytes in objects of 2^`order` gets when `bits` are asked for.
 
-    InvalidArgument for an object map or a journal without the exclusive lock, or an object map over too
-    many objects. A fast diff without an object map is dropped.
+    What librbd sets by itself is dropped, and so is a fast diff without an object map. ENOSYS for unknown
+    bits; InvalidArgument for an object map or a journal without the exclusive lock, or an object map over
+    too many objects.
     """
+    if bits & ~_KNOWN:
+        raise StorageError("RBD function not supported (error creating image)", errno=errno.ENOSYS)
+    bits &= _AT_CREATION
     if bits & (OBJECT_MAP | JOURNALING) and not bits & EXCLUSIVE_LOCK:
         raise InvalidArgument("RBD invalid argument (error creating image)")
     if bits & OBJECT_MAP and size >> order > _OBJECT_MAP_LIMIT:

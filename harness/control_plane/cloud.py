@@ -104,8 +104,7 @@ class Cloud:
         address = self.deployment.backend(name).service
         self.messaging.unregister(address)
         self._stopped_us[address] = self.simulation.kernel.now_us - seconds_ago * 1_000_000
-        for task in self._tasks.pop(address, ()):
-            self.simulation.kernel.kill(task)
+        self.simulation.kernel.kill(*self._tasks.pop(address, ()))
 
     def _crash(self, actor: str) -> None:
         """A planned crash strikes the service that the running task belongs to."""

@@ -10,12 +10,15 @@ from types import MappingProxyType
 from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK
 
 FORMER_TENANT = b"left behind by a former tenant.." * (PAGE // 32)
-STALE_PAGE = 3
-"""Where in each 4 MiB of an aged volume group the former tenant's bytes are."""
-STALE = MappingProxyType({STALE_PAGE: FORMER_TENANT})
+STALE_PAGES = (3, PAGES_PER_CHUNK - 4)
+"""Where in an aged extent the former tenant's bytes are: near its start and near its end."""
+STALE = MappingProxyType({page: FORMER_TENANT for page in STALE_PAGES})
 FOREIGN = frozenset({FORMER_TENANT})
 STALE_EXTENTS = 600
 """Enough to lie under a volume of 1 GiB, and under what it is extended to."""
+STALE_EVERY = 16
+"""One extent in so many is aged: enough to be seen, few enough to be cheap. A volume's last one is."""
+AGED_CHUNK = STALE_EVERY - 1
 
 
 @cache
@@ -29,11 +32,12 @@ def stamped(page: int, writer: str = "owner") -> bytes:
 def owners_pages(fill: str, size: int) -> Mapping[int, bytes]:
     """Page number -> bytes for a device of `size` bytes (see the axis `fill`).
 
-    One page is written with zeros: to read it back as anything else is a loss like any other.
+    One page is written with zeros, where a former tenant may have written before: to read it back as
+    anything else is a loss like any other.
     """
     if fill == "empty":
         return MappingProxyType({})
-    zeros = {STALE_PAGE + 7 * PAGES_PER_CHUNK: bytes(PAGE)}
+    zeros = {AGED_CHUNK * PAGES_PER_CHUNK + STALE_PAGES[0]: bytes(PAGE)}
     if fill == "full":
         last = size // PAGE - 1
         numbers = [*range(0, last, PAGES_PER_CHUNK), last]

@@ -47,11 +47,12 @@ def expect(cell: Cell, source: BackendFacts, destination: BackendFacts) -> Expec
     violations = _violations(situation, rule)
     return Expectation(
         outcome=_outcome(rule, violations),
-        reason=f"{rule.reason} ({rule.fault})" if rule.fault else rule.reason,
+        reason=rule.reason,
         rule=rule.name,
         source=rule.source,
         code=rule.code,
         violations=violations,
+        fault=rule.fault,
     )
 
 

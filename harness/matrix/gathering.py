@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from fake_backends.block_store import BlockDevice
+from fake_backends import luks
+from fake_backends.block_store import CHUNK, BlockDevice
 from fake_backends.connectors import connect
-from fake_backends.luks import LuksDevice
+from harness import errors
 from harness.checkers import Evidence, Wanted
 from harness.control_plane.manager_base import host_connector
 from harness.matrix.contents import FOREIGN
-from harness.matrix.scenario import Scenario
-from harness.model import Volume
+from harness.matrix.scenario import SIZE_GB, Scenario
+from harness.model import GIB, Volume, service_host
 from harness.sim.ledger import foreign_pages
 
 SHOWN = 3
@@ -24,10 +25,7 @@ def gather(scenario: Scenario, wanted: Wanted, *, read: bool = True) -> Evidence
     cloud = scenario.cloud
     database = cloud.database
     plans = [manager.plan for manager in cloud.managers.values()]
-    lost: list[str] = []
-    foreign: list[str] = []
-    if read:
-        lost, foreign = _read_back(scenario)
+    reading = read_back(scenario) if read else Reading()
     project = scenario.owner.project_id
     usages = {name: (usage.in_use, usage.reserved) for name, usage in cloud.quotas.usages(project).items()}
     return Evidence(
@@ -61,8 +59,9 @@ def gather(scenario: Scenario, wanted: Wanted, *, read: bool = True) -> Evidence
             if each.project == project
         ],
         keys=frozenset(cloud.key_manager.keys),
-        lost=lost,
-        foreign=foreign,
+        short=reading.short,
+        lost=reading.lost,
+        foreign=reading.foreign,
     )
 
 
@@ -98,62 +97,75 @@ def _sessions(scenario: Scenario) -> Iterator[tuple[str, str]]:
 # ------------------------------------------------------------------------------------------------ the data
 
 
-def _read_back(scenario: Scenario) -> tuple[list[str], list[str]]:
-    """(lost, foreign): by the guests' own disks, and through the record as it stands now."""
+class Reading(NamedTuple):
+    """What reading the volume showed to be wrong, in sentences."""
+
+    lost: list[str] = []
+    foreign: list[str] = []
+    short: list[str] = []
+
+
+def read_back(scenario: Scenario) -> Reading:
+    """By the guests' own disks, and through the record as it stands now."""
     lost: list[str] = []
     for server in scenario.servers:
         disk = server.disks.get(scenario.volume_id)
         if disk is not None:
             lost += _lost(scenario, disk.device, f"{server.id} reads")
-    lost_there, foreign = read_through_record(scenario)
-    return lost + lost_there, foreign
+    reading = read_through_record(scenario)
+    return reading._replace(lost=lost + reading.lost)
 
 
-def read_through_record(scenario: Scenario) -> tuple[list[str], list[str]]:
+def read_through_record(scenario: Scenario) -> Reading:
     """Connect where the record points, whatever its status says, and compare with the ledger."""
     if scenario.volume_id not in scenario.cloud.database.volumes:
-        return ["the record of the volume is gone"], []
-    if not scenario.ledger.pages:
-        return [], []
+        return Reading(lost=["the record of the volume is gone"])
     volume = scenario.volume()
-    plan_service = (volume.host or "").partition("#")[0]
-    manager = scenario.cloud.managers.get(plan_service)
+    manager = scenario.cloud.managers.get(service_host(volume.host or ""))
     if manager is None:
-        return [f"the record's host {volume.host} is no service of this deployment"], []
-    driver = manager.driver
-    connector = host_connector("verifier")
+        return Reading(lost=[f"the record's host {volume.host} is no service of this deployment"])
+    driver, connector = manager.driver, host_connector("verifier")
     attached = bool(volume.volume_attachment)
     try:
-        driver_update = driver.create_export(manager.admin, volume, connector)
-        volume.update(driver_update or {})
+        volume.update(driver.create_export(manager.admin, volume, connector) or {})
         info = driver.initialize_connection(volume, connector)
         connection = connect(scenario.cloud.world, info, connector)
-    except Exception as error:
-        return [f"the data cannot be reached through the record: {error}"], []
+    except Exception as error:  # noqa: BLE001 (a driver may raise anything: the data is out of reach)
+        return Reading(lost=[f"the data cannot be reached through the record: {error}"])
     try:
-        device = _plaintext(scenario, volume, connection.device)
-        lost = _lost(scenario, device, "the record leads to")
-        chunks = device.occupied(0, device.chunk_count)
-        shown = foreign_pages(device.load, chunks, FOREIGN) - scenario.shown_before
-    except Exception as error:
-        return [f"the data cannot be read through the record: {error}"], []
+        return _compare(scenario, volume, connection.device)
+    except Exception as error:  # noqa: BLE001 (a device may fail with anything: the data is out of reach)
+        return Reading(lost=[f"the data cannot be read through the record: {error}"])
     finally:
         connection.disconnect()
         driver.terminate_connection(volume, connector, force=False)
         if not attached:
             driver.remove_export(manager.admin, volume)
+
+
+def _compare(scenario: Scenario, volume: Volume, device: BlockDevice) -> Reading:
+    """Size, the owner's pages, and whether anybody else's can be seen that the volume did not show before."""
+    short = []
+    if device.size < volume.size * GIB:
+        short = [f"{volume.name} has {device.size} bytes, but should have {volume.size} GiB"]
+    if volume.encryption_key_id is not None:
+        if luks.provider_of(device) is None and not scenario.ledger.pages:
+            # Never attached, so never formatted: there is nothing to read yet.
+            return Reading(short=short)
+        device = luks.LuksDevice(device, scenario.cloud.key_manager.keys[volume.encryption_key_id])
+    # What lies behind the original size was never copied, only added by an extension.
+    chunks = device.occupied(0, min(device.chunk_count, SIZE_GB * GIB // CHUNK))
+    shown = foreign_pages(device.load, chunks, FOREIGN) - scenario.shown_before
     foreign = [f"{len(shown)} pages of a former tenant can be read, first page {min(shown)}"] if shown else []
-    return lost, foreign
-
-
-def _plaintext(scenario: Scenario, volume: Volume, device: BlockDevice) -> BlockDevice:
-    if volume.encryption_key_id is None:
-        return device
-    return LuksDevice(device, scenario.cloud.key_manager.keys[volume.encryption_key_id])
+    return Reading(_lost(scenario, device, "the record leads to"), foreign, short)
 
 
 def _lost(scenario: Scenario, device: BlockDevice, where: str) -> list[str]:
-    pages = scenario.ledger.lost(device.load)
+    """Pages of the ledger that this device does not show as they were acknowledged."""
+    try:
+        pages = scenario.ledger.lost(device.load)
+    except errors.StorageError as error:
+        return [f"{where} nothing at all: {error}"]
     if not pages:
         return []
     named = ", ".join(str(page) for page in pages[:SHOWN])

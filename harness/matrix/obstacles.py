@@ -7,6 +7,7 @@ before the volume can be used again. Failures on the way are faults at named poi
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from harness.model import Context, Service, Volume
@@ -18,6 +19,7 @@ Obstacle = Callable[["Scenario"], None]
 
 NO_SUCH_ID = "00000000-0000-4000-8000-000000000000"
 OVER_SUBSCRIPTION = 20
+LARGEST_GB = 100 * 1024
 
 
 def _record(**values: Any) -> Obstacle:
@@ -114,13 +116,23 @@ def _no_capacity(scenario: Scenario) -> None:
     manager = cloud.manager(plan.name)
     stats = manager.driver.get_volume_stats(refresh=True)
     pool = (stats.get("pools") or [stats])[0]
-    total = pool["total_capacity_gb"] * OVER_SUBSCRIPTION if plan.thin else pool["free_capacity_gb"]
+    wanted_gb = int(pool["total_capacity_gb"] * OVER_SUBSCRIPTION if plan.thin else pool["free_capacity_gb"])
     tenant = Context("other", "other-project", is_admin=False)
     for resource in ("volumes", "gigabytes"):
         cloud.quotas.set_limit(tenant.project_id, resource, -1)
-    filler = scenario.act("tenant", cloud.api.create_volume, tenant, int(total), host=plan.address)
+    fillers = [
+        scenario.act("tenant", cloud.api.create_volume, tenant, size, host=plan.address)
+        for size in _in_parts(wanted_gb)
+    ]
     manager.publish_service_capabilities()
-    scenario.undo.append(lambda: scenario.act("tenant", cloud.api.delete_volume, tenant, filler.id))
+    for filler in fillers:
+        scenario.undo.append(partial(scenario.act, "tenant", cloud.api.delete_volume, tenant, filler.id))
+
+
+def _in_parts(size_gb: int) -> list[int]:
+    """One volume would be larger than back-ends can make, and the last GiB of a group is never whole."""
+    whole, rest = divmod(size_gb - 1, LARGEST_GB)
+    return [LARGEST_GB] * whole + ([rest] if rest else [])
 
 
 def _uninitialised(which: str) -> Obstacle:

@@ -20,19 +20,34 @@ class Aftermath:
     applies: Callable[[Situation, Rule], bool]
 
 
+def _old_object_stays(s: Situation, rule: Rule) -> bool:
+    """Its deletion is the last step of a copy, and too late to fail the operation."""
+    return rule.stage is Stage.GENERIC and s.precondition == "source-delete-fails"
+
+
+def _both_records_stay(s: Situation, rule: Rule) -> bool:
+    """Then counters and keys still match the records."""
+    return rule.temporary_stays or _old_object_stays(s, rule)
+
+
 def _drifts(s: Situation, rule: Rule) -> bool:
-    """The destination counts from the creation on, nobody is uncounted: right only if both records stay."""
-    copied = rule.stage in (Stage.TEMPORARY, Stage.SWAP, Stage.GENERIC) and not rule.temporary_stays
-    return copied or rule.stage is Stage.ASSISTED
+    """The destination counts from the creation on, and nobody counts down for a temporary volume."""
+    counted = rule.stage in (Stage.TEMPORARY, Stage.SWAP, Stage.GENERIC) and not _both_records_stay(s, rule)
+    return counted or rule.stage is Stage.ASSISTED
 
 
 def _leaks_key(s: Situation, rule: Rule) -> bool:
     """With the temporary record goes the old key after a success, and the new key after a failure."""
-    if not s.encryption_changes or rule.temporary_stays:
+    if not s.encryption_changes or _both_records_stay(s, rule):
         return False
     if rule.stage is Stage.GENERIC:
         return s.before != "none"
     return rule.stage in (Stage.TEMPORARY, Stage.SWAP) and s.after != "none"
+
+
+def _loses_extension(s: Situation, rule: Rule) -> bool:
+    """The swap brings the temporary record's size, and quota has no part in a swap."""
+    return rule.stage is Stage.GENERIC and s.extended_meanwhile
 
 
 def _misses_header(s: Situation, rule: Rule) -> bool:
@@ -57,6 +72,11 @@ AFTERMATH: tuple[Aftermath, ...] = (
         "statuses", "OPEN-MULTIATTACH-FLAG",
         lambda s, rule: s.becomes_multiattach and rule.stage is Stage.GENERIC,
     ),
+    Aftermath("objects", "CRU-SOURCE-DELETE-LEFTOVER", _old_object_stays),
+    Aftermath("statuses", "CRU-SOURCE-DELETE-LEFTOVER", _old_object_stays),
+    Aftermath("statuses", "CRU-EDIT-LOST", lambda s, rule: s.renamed_meanwhile and rule.stage is Stage.GENERIC),
+    Aftermath("statuses", "CRU-EXTEND-LOST", _loses_extension),
+    Aftermath("quota", "CRU-EXTEND-LOST", _loses_extension),
     Aftermath(
         "objects", "CRU-EXTEND-ASSISTED",
         lambda s, rule: s.driver_copies and s.extended_meanwhile and rule.stage is Stage.ASSISTED,

@@ -141,8 +141,7 @@ OFFLINE: tuple[Rule, ...] = (
         name="source-delete-fails", stage=Stage.GENERIC, outcome="succeeded",
         applies=lambda s: s.offline and s.precondition == "source-delete-fails",
         reason="The volume has moved, and the old object stays with the temporary record, in error_deleting.",
-        source="cinder.volume.manager:VolumeManager._clear_db", temporary_stays=True,
-        violations={"objects": "CRU-SOURCE-DELETE-LEFTOVER", "statuses": "CRU-SOURCE-DELETE-LEFTOVER"},
+        source="cinder.volume.manager:VolumeManager._clear_db",
     ),
     Rule(
         name="multiattach-encrypted-done", stage=Stage.GENERIC, outcome="succeeded",
@@ -160,14 +159,13 @@ OFFLINE: tuple[Rule, ...] = (
         name="edited-meanwhile", stage=Stage.GENERIC, outcome="succeeded",
         applies=lambda s: s.offline and s.renamed_meanwhile,
         reason="The volume has moved, and its new name has gone with the temporary record.",
-        source="cinder.objects.volume:Volume.finish_volume_migration", violations={"statuses": "CRU-EDIT-LOST"},
+        source="cinder.objects.volume:Volume.finish_volume_migration",
     ),
     Rule(
         name="extended-meanwhile", stage=Stage.GENERIC, outcome="succeeded",
         applies=lambda s: s.offline and s.extended_meanwhile,
         reason="The volume has moved with its old size, and the quota counts the new one.",
         source="cinder.objects.volume:Volume.finish_volume_migration",
-        violations={"statuses": "CRU-EXTEND-LOST", "quota": "CRU-EXTEND-LOST"},
     ),
     Rule(
         name="same-encryption-copied", stage=Stage.GENERIC, outcome="succeeded",

@@ -80,8 +80,7 @@ IN_USE: tuple[Rule, ...] = (
         name="swapped-source-delete-fails", stage=Stage.GENERIC, outcome="succeeded",
         applies=lambda s: s.swapped and s.precondition == "source-delete-fails",
         reason="The guest runs on the new volume, and the old object stays with a record in error_deleting.",
-        source="cinder.volume.manager:VolumeManager._clear_db", temporary_stays=True,
-        violations={"objects": "CRU-SOURCE-DELETE-LEFTOVER", "statuses": "CRU-SOURCE-DELETE-LEFTOVER"},
+        source="cinder.volume.manager:VolumeManager._clear_db",
     ),
     Rule(
         name="swapped-paused", stage=Stage.GENERIC, outcome="succeeded",

@@ -15,7 +15,7 @@ from harness.control_plane.deployment import Deployment
 from harness.control_plane.nova_profiles import PROFILES
 from harness.control_plane.servers import Server
 from harness.matrix.cells import Cell
-from harness.matrix.contents import FOREIGN, STALE, STALE_EXTENTS, owners_pages, stamped
+from harness.matrix.contents import FOREIGN, STALE, STALE_EVERY, STALE_EXTENTS, owners_pages, stamped
 from harness.matrix.obstacles import FAULTS, OBSTACLES
 from harness.matrix.types_of_cell import types_of
 from harness.model import Context, Volume
@@ -127,7 +127,9 @@ class Scenario:
         """The destination's disks have a history."""
         node, _, group = container.partition("/")
         if self.destination.kind == "lvm":
-            self.cloud.world.node(node).volume_groups[group].age(STALE, STALE_EXTENTS)
+            self.cloud.world.node(node).volume_groups[group].age(
+                STALE, STALE_EXTENTS, every=STALE_EVERY
+            )
 
     def _fill(self) -> None:
         """The owner attaches the volume, writes, and detaches it again if it shall be available."""

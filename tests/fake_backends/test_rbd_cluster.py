@@ -101,6 +101,7 @@ def test_creating_an_image_twice_is_eexist() -> None:
         (26, feature_bits.LAYERING, "v", errno.EDOM),
         (22, feature_bits.LAYERING | feature_bits.OBJECT_MAP, "v", errno.EINVAL),
         (22, feature_bits.LAYERING | feature_bits.JOURNALING, "v", errno.EINVAL),
+        (22, feature_bits.LAYERING | 1 << 20, "v", errno.ENOSYS),
         (22, feature_bits.LAYERING, "", errno.EINVAL),
     ],
 )
@@ -388,7 +389,18 @@ def test_a_clone_cannot_have_smaller_objects_or_no_layering() -> None:
     with pytest.raises(StorageError) as caught:
         pool.clone("p", "s", "d", features=0)
     assert caught.value.errno == errno.ENOSYS
-    assert pool.clone("p", "s", "d", order=24).order == 24
+    larger = pool.clone("p", "s", "d", order=24)
+    assert (larger.order, larger.features) == (24, feature_bits.DEFAULT | feature_bits.STRIPING)
+
+
+def test_an_empty_snapshot_cannot_be_cloned() -> None:
+    """EINVAL for a snapshot of no bytes."""
+    pool = a_pool()
+    image = pool.create("p", 0)
+    image.create_snapshot("s")
+    image.protect_snapshot("s")
+    with pytest.raises(InvalidArgument):
+        pool.clone("p", "s", "c")
 
 
 def test_a_clone_stores_nothing_until_it_is_written_or_flattened() -> None:

@@ -169,8 +169,15 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert target.read_bytes() == b"new"
 
 
-def test_a_device_is_not_replaced(tmp_path: Path) -> None:
-    """``-o /dev/null`` by root must not put a file in its place."""
-    null = Path(os.devnull)
-    write_atomically(null, b"gone")
-    assert null.is_char_device()
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    """``-o /dev/null`` by root must not put a file in its place. A pipe of our own stands for the device."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_atomically(pipe, b"through")
+        assert os.read(reader, 100) == b"through"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
