@@ -31,7 +31,8 @@ from harness.errors import InputError
 from harness.sim.points import QUIET, Points
 
 TIB = 1 << 40
-VOLUME_GROUP_SIZE = 10 * TIB
+VOLUME_GROUP_SIZE = 10 * TIB + (4 << 20)
+"""One extent more than 10 TiB: lvm2 keeps the first MiB of a physical volume for itself."""
 _BACKEND_NAMES = {"lvm": "LVM", "rbd": "RBD", "other": ""}
 """What a driver calls itself where volume_backend_name is not set."""
 

@@ -19,7 +19,7 @@ Obstacle = Callable[["Scenario"], None]
 
 NO_SUCH_ID = "00000000-0000-4000-8000-000000000000"
 OVER_SUBSCRIPTION = 20
-LARGEST_GB = 100 * 1024
+LARGEST_GB = 500 * 1024
 
 
 def _record(**values: Any) -> Obstacle:
@@ -130,8 +130,8 @@ def _no_capacity(scenario: Scenario) -> None:
 
 
 def _in_parts(size_gb: int) -> list[int]:
-    """One volume would be larger than back-ends can make, and the last GiB of a group is never whole."""
-    whole, rest = divmod(size_gb - 1, LARGEST_GB)
+    """One volume of it all would be larger than back-ends can make."""
+    whole, rest = divmod(size_gb, LARGEST_GB)
     return [LARGEST_GB] * whole + ([rest] if rest else [])
 
 

@@ -132,9 +132,14 @@ class Scenario:
             )
 
     def _fill(self) -> None:
-        """The owner attaches the volume, writes, and detaches it again if it shall be available."""
+        """The owner attaches the volume, writes, and detaches it again if it shall be available.
+
+        To attach an encrypted volume formats it, so one that shall be empty is not attached at all.
+        """
+        one_container = self.source.container == self.destination.container
         if self.cell.status == "available" and self.cell.fill == "empty":
-            return
+            if self.cell.encryption != "none" or not one_container:
+                return
         count = 2 if self.cell.status == "multi-attached" else 1
         nova = self.cloud.nova
         for number in range(count):
@@ -145,7 +150,7 @@ class Scenario:
         pages = owners_pages(self.cell.fill, disk.device.size)
         # A read-only disk was written before it was made so.
         disk.write_pages(pages)
-        if self.source.container == self.destination.container:
+        if one_container:
             chunks = disk.device.occupied(0, disk.device.chunk_count)
             self.shown_before = foreign_pages(disk.device.load, chunks, FOREIGN)
         if self.cell.status == "available":
@@ -161,23 +166,29 @@ class Scenario:
         kernel.failures.clear()
         self.started_us = kernel.now_us
         self._watch()
-        for server in self.servers:
+        guests = [
             kernel.spawn(f"guest@{server.id}", self._guest_writes, server, daemon=True)
+            for server in self.servers
+        ]
         if self.cell.meanwhile != "nothing":
             kernel.spawn("user", self._interfere, delay_us=MEANWHILE_AFTER_US)
         try:
             self.act("operator", self._ask)
         except errors.ServiceError as refusal:
             self.refusal = refusal
+        kernel.kill(*guests)
         self.simulation.faults.heal()
 
     def _faults(self) -> list[Fault]:
-        return [
-            Fault(point=point, kind="eio", nth=nth, actor=actor.format(
-                source=f"c-vol@{self.cell.source}", destination=f"c-vol@{self.cell.destination}"
-            ))
+        """The failures on the way, and a pause in a copy that would be over before anybody interferes."""
+        actors = {"source": f"c-vol@{self.cell.source}", "destination": f"c-vol@{self.cell.destination}"}
+        faults = [
+            Fault(point=point, kind="eio", nth=nth, actor=actor.format(**actors))
             for point, nth, actor in FAULTS.get(self.cell.precondition, ())
-        ]  # fmt: skip
+        ]
+        if self.cell.meanwhile != "nothing":
+            faults.append(Fault(point="rbd.copy", kind="delay", nth=2, delay_us=2 * MEANWHILE_AFTER_US))
+        return faults
 
     def _ask(self) -> None:
         request, api = self.request, self.cloud.api

@@ -113,7 +113,7 @@ WRITES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(WRITES, st.sampled_from([2 * MIB, 4 * MIB, 2_068_480, 1_052_672]), st.integers(0, 5000))
 def test_what_is_written_comes_back(writes: list[tuple[int, bytes, int]], offset: int, tail: int) -> None:
     """Against a plain bytearray: any offset, any length, any header size, any size of device."""
@@ -158,7 +158,7 @@ def holds_everything(device: BlockDevice) -> bool:
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(WRITES, WRITES, st.sampled_from([2 * MIB, 4 * MIB, 2_068_480]))
 def test_copying_chunks_into_a_container_is_exact(
     old: list[tuple[int, bytes, int]], new: list[tuple[int, bytes, int]], offset: int
@@ -172,6 +172,19 @@ def test_copying_chunks_into_a_container_is_exact(
         source.write(start, piece * times)
     copy_range(source, payload, 0, source.chunk_count)
     assert chunk_bytes(payload) == chunk_bytes(source)
+
+
+@pytest.mark.parametrize("offset", [2 * MIB, 4 * MIB, 2_068_480])
+def test_storing_a_chunk_leaves_its_neighbours_alone(offset: int) -> None:
+    """It shares the device's chunks with them."""
+    device = container(offset + 12 * MIB, offset=offset)
+    payload = luks.LuksDevice(device, KEY)
+    payload.write(0, b"a" * 12 * MIB)
+    payload.store(1, {1: b"b" * PAGE, 1023: b"c" * PAGE})
+    assert payload.read(CHUNK - 1, 2 * PAGE + 2) == b"a" + bytes(PAGE) + b"b" * PAGE + b"\0"
+    assert payload.read(2 * CHUNK - PAGE - 1, PAGE + 2) == b"\0" + b"c" * PAGE + b"a"
+    assert luks.provider_of(device) == "luks"
+    assert payload.read(12 * MIB - 1, 2) == b"a"
 
 
 def test_ciphertext_is_not_the_plaintext_and_depends_on_the_position() -> None:

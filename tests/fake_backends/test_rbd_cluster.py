@@ -654,6 +654,108 @@ def act(pool: Pool, operation: str, name: str, other: str, number: int) -> None:
             pool.trash_move(name)
 
 
+class Versions:
+    """Another way to count: writing an object that a snapshot shares makes a new version of it."""
+
+    def __init__(self) -> None:
+        self.head: dict[int, int] = {}
+        self.snapshots: dict[str, dict[int, int]] = {}
+        self._made = 0
+
+    def write(self, first: int, last: int) -> None:
+        for number in range(first, last):
+            version = self.head.get(number)
+            if version is None or any(version in frozen.values() for frozen in self.snapshots.values()):
+                self.head[number] = self._new()
+
+    def resize(self, count: int) -> None:
+        self.head = {number: version for number, version in self.head.items() if number <= count}
+        if count in self.head:
+            self.write(count, count + 1)
+
+    def rollback(self, frozen: dict[int, int]) -> None:
+        self.head = {
+            number: version if self.head.get(number) == version else self._new()
+            for number, version in frozen.items()
+        }
+
+    def stored(self) -> int:
+        return len({version for layer in (self.head, *self.snapshots.values()) for version in layer.values()})
+
+    def _new(self) -> int:
+        self._made += 1
+        return self._made
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["write", "allocate", "snapshot", "drop", "rollback", "resize"]),
+            st.sampled_from(["s0", "s1", "s2"]),
+            st.integers(0, 5),
+        ),
+        max_size=25,
+    )
+)
+def test_every_version_of_an_object_is_stored_once(steps: list[tuple[str, str, int]]) -> None:
+    """By the image, or by the newest snapshot that still has it."""
+    pool = a_pool()
+    image = pool.create("v", 6 * CHUNK)
+    versions = Versions()
+    for operation, name, number in steps:
+        if operation == "write" and number * CHUNK < image.size:
+            write(pool, "v", number * CHUNK, b"data")
+            versions.write(number, number + 1)
+        elif operation == "allocate":
+            with pool.open("v") as handle:
+                handle.allocate(number, 6)
+                versions.write(number, handle.chunk_count)
+        elif operation == "snapshot" and name not in versions.snapshots:
+            image.create_snapshot(name)
+            versions.snapshots[name] = dict(versions.head)
+        elif operation == "drop" and name in versions.snapshots:
+            image.remove_snapshot(name)
+            del versions.snapshots[name]
+        elif operation == "rollback" and name in versions.snapshots:
+            image.rollback(name)
+            versions.rollback(versions.snapshots[name])
+        elif operation == "resize":
+            if number * CHUNK + 5 < image.size:
+                versions.resize(number)
+            image.resize(number * CHUNK + 5)
+        assert pool.used_objects == versions.stored()
+
+
+def test_an_older_snapshot_inherits_what_a_removed_one_kept() -> None:
+    """Two snapshots share an old version; it stays until both are gone."""
+    pool = a_pool()
+    image = pool.create("v", CHUNK)
+    write(pool, "v", 0, b"old")
+    for name in ("s0", "s1"):
+        image.create_snapshot(name)
+    write(pool, "v", 0, b"new")
+    assert pool.used_objects == 2
+    image.remove_snapshot("s1")
+    assert pool.used_objects == 2
+    image.remove_snapshot("s0")
+    assert pool.used_objects == 1
+
+
+def test_flattening_needs_room_for_what_is_not_written_yet() -> None:
+    """What the clone has of its own does not count twice, and a refusal changes nothing."""
+    pool = a_pool(size=4 * CHUNK)
+    cloned(pool)
+    write(pool, "c", 0, b"C")
+    pool.image("c").flatten()
+    assert pool.used_objects == 4
+    crowded = a_pool(size=3 * CHUNK)
+    cloned(crowded)
+    with pytest.raises(NoSpace):
+        crowded.image("c").flatten()
+    assert (crowded.used_objects, crowded.image("c").parent is None) == (2, False)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.integers(1, 2),

@@ -484,6 +484,15 @@ def test_a_deep_clone_is_flattened() -> None:
     assert lab.pool.image(volumes[2].name).snapshots == []
 
 
+def test_a_temporary_clone_is_not_flattened() -> None:
+    """However deep it is (use_quota is False)."""
+    lab = Lab(rbd_max_clone_depth=1)
+    first, second, temporary = lab.created(), lab.volume(), lab.volume(use_quota=False)
+    lab.rbd.create_cloned_volume(second, first)
+    lab.rbd.create_cloned_volume(temporary, second)
+    assert lab.pool.image(temporary.name).parent is not None
+
+
 def test_a_clone_depth_of_0_is_a_full_copy() -> None:
     """Without snapshot and without parent; the source still cannot tell."""
     lab = Lab(rbd_max_clone_depth=0)

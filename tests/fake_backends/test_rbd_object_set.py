@@ -27,7 +27,7 @@ def build(changes: list[tuple[bool, int, int]]) -> tuple[ObjectSet, set[int]]:
     return objects, model
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(RANGES, RANGES, st.integers(0, 40), st.integers(0, 40))
 def test_object_sets_agree_with_integer_sets(
     changes: list[tuple[bool, int, int]], others: list[tuple[bool, int, int]], first: int, last: int
