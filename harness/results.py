@@ -46,7 +46,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     code: int | None = None
     violations: dict[str, str] = {}
-    fault: str | None = None
+    fault: str = ""
 
     @property
     def faults(self) -> tuple[str, ...]:

@@ -164,6 +164,12 @@ _FAULTS = (
         "API, volume manager", "", f"{_MANAGER}.migrate_volume",
     ),
     KnownFault(
+        "CRU-RBD-QOS-REMOVE",
+        "A retype of an RBD volume without QoS to one with front-end QoS makes the driver remove settings that "
+        "are not there; it fails, and the volume is copied onto its own pool, or not retyped.",
+        "RBD driver", "", "cinder.volume.drivers.rbd:RBDDriver.retype",
+    ),
+    KnownFault(
         "CRU-EDIT-LOST",
         "What a user changes in name, description or metadata while the volume is copied is swapped away.",
         "volume manager", "", "cinder.objects.volume:Volume.finish_volume_migration",

@@ -81,6 +81,11 @@ AFTERMATH: tuple[Aftermath, ...] = (
         "objects", "CRU-EXTEND-ASSISTED",
         lambda s, rule: s.driver_copies and s.extended_meanwhile and rule.stage is Stage.ASSISTED,
     ),
+    # The store of a thick snapshot is no larger than its origin, and is cleared by the record's size.
+    Aftermath(
+        "life_after", "CRU-EXTEND-ASSISTED",
+        lambda s, rule: s.lvm_moves and s.to_thick and s.extended_meanwhile and rule.stage is Stage.ASSISTED,
+    ),
     Aftermath(
         "attachments", "CRU-READONLY-LOST",
         lambda s, rule: s.retype

@@ -119,11 +119,20 @@ OFFLINE: tuple[Rule, ...] = (
     ),
     Rule(
         name="attached-meanwhile", stage=Stage.GENERIC, outcome="data-loss",
-        applies=lambda s: s.offline and s.attached_meanwhile,
+        applies=lambda s: s.offline and s.attached_meanwhile and not s.to_rbd,
         reason="A server writes to the old volume behind the copy, and the record then points to the new one.",
         source=_COMPLETION, temporary_stays=True,
         violations=dict.fromkeys(
             ("data", "objects", "exports", "attachments", "statuses", "life_after"), "CRU-UNLOCKED-ATTACH"
+        ),
+    ),
+    Rule(
+        name="attached-meanwhile-rbd", stage=Stage.GENERIC, outcome="data-loss",
+        applies=lambda s: s.offline and s.attached_meanwhile,
+        reason="A server writes to the old volume behind the copy; the new one is an image, which needs no export.",
+        source=_COMPLETION, temporary_stays=True,
+        violations=dict.fromkeys(
+            ("data", "objects", "attachments", "statuses", "life_after"), "CRU-UNLOCKED-ATTACH"
         ),
     ),
     Rule(
@@ -166,6 +175,12 @@ OFFLINE: tuple[Rule, ...] = (
         applies=lambda s: s.offline and s.extended_meanwhile,
         reason="The volume has moved with its old size, and the quota counts the new one.",
         source="cinder.objects.volume:Volume.finish_volume_migration",
+    ),
+    Rule(
+        name="qos-removal-copied", stage=Stage.GENERIC, outcome="succeeded",
+        applies=lambda s: s.offline and s.qos_removal_fails and not s.encrypted,
+        reason="The driver fails to remove QoS settings that the image never had, so it is copied for nothing.",
+        source="cinder.volume.drivers.rbd:RBDDriver.retype", fault="CRU-RBD-QOS-REMOVE",
     ),
     Rule(
         name="same-encryption-copied", stage=Stage.GENERIC, outcome="succeeded",

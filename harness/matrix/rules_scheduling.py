@@ -95,6 +95,12 @@ SCHEDULING: tuple[Rule, ...] = (
         source=_RETYPE, fault="OPEN-SAME-ENC",
     ),
     Rule(
+        name="never-qos-removal", stage=Stage.SERVICE, outcome="failed-clean",
+        applies=lambda s: s.moves and s.cell.policy == "never" and s.qos_removal_fails and not s.encrypted,
+        reason="The driver fails to remove QoS settings that the image never had, and it may not be migrated.",
+        source="cinder.volume.drivers.rbd:RBDDriver.retype", fault="CRU-RBD-QOS-REMOVE",
+    ),
+    Rule(
         name="never-encryption", stage=Stage.SERVICE, outcome="failed-clean",
         applies=lambda s: s.retype and s.moves and s.cell.policy == "never",
         reason="A change of encryption needs a migration, and the volume may not be migrated.", source=_RETYPE,

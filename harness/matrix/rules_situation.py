@@ -174,8 +174,14 @@ class Situation:
 
     @property
     def driver_retypes(self) -> bool:
-        """The driver is asked, and both reference drivers say yes."""
-        return self.retype and self.in_place and not self.types_equal and not self.encrypted
+        """The driver is asked and says yes."""
+        asked = self.retype and self.in_place and not self.types_equal and not self.encrypted
+        return asked and not self.qos_removal_fails
+
+    @property
+    def qos_removal_fails(self) -> bool:
+        """RBD's driver removes QoS settings that the image never had, which fails, when they move to the front-end."""
+        return self.retype and self.in_place and self.from_rbd and self.cell.type == "front-end-qos"
 
     @cached_property
     def moves(self) -> bool:

@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from typing import Literal
 
 from harness import errors
-from harness.checkers import Evidence, Wanted, judge
+from harness.checkers import Wanted, judge
 from harness.control_plane.deployment import Deployment
 from harness.matrix.cells import Cell
 from harness.matrix.expectations import expect
@@ -25,6 +25,7 @@ from harness.results import (
     TimelineEvent,
     Verdict,
 )
+from harness.sim.history import Event
 from harness.sim.schedules import Schedule
 
 Timelines = Literal["failed", "all"]
@@ -75,14 +76,16 @@ def _judged(
         ]
         reason = _reason(scenario)
         reached = _goal_reached(scenario)
-        evidence = gather(scenario, _wanted(scenario, reached))
         rested = len(scenario.simulation.history)
+        evidence = gather(scenario, _wanted(scenario, reached))
+        judged = len(scenario.simulation.history)
         evidence.life = live_on(scenario, evidence)
         judgements = [_with_fault(judgement, expected) for judgement in judge(evidence)]
         observed = _observe(scenario, reached, judgements, crashes, reason)
         difference = compare(expected, observed, judgements)
         verdict: Verdict = "fail" if difference else "known" if expected.faults else "pass"
-        events = _timeline(scenario, evidence, rested) if keep_timeline or difference else []
+        shown = _shown(scenario.simulation.history, rested, judged, living_on=bool(evidence.life))
+        events = _timeline(scenario, shown) if keep_timeline or difference else []
     finally:
         scenario.simulation.close()
     return CellResult(
@@ -203,11 +206,12 @@ def compare(expected: Expectation, observed: Observation, judgements: Sequence[J
     return "; ".join(differences)
 
 
-def _timeline(scenario: Scenario, evidence: Evidence, rested: int) -> list[TimelineEvent]:
-    """The events from the request on; those of life after only if something broke there."""
-    history = scenario.simulation.history
-    if not evidence.life:
-        history = history[:rested]
+def _shown(history: list[Event], rested: int, judged: int, *, living_on: bool) -> list[Event]:
+    """Without the reading of the evidence; life after only if something broke there."""
+    return history[:rested] + (history[judged:] if living_on else [])
+
+
+def _timeline(scenario: Scenario, events: Sequence[Event]) -> list[TimelineEvent]:
     return [
         TimelineEvent(
             time_us=event.time_us - scenario.started_us,
@@ -217,7 +221,7 @@ def _timeline(scenario: Scenario, evidence: Evidence, rested: int) -> list[Timel
             source=event.source,
             temporary=event.temporary,
         )
-        for event in history
+        for event in events
     ]
 
 
