@@ -140,7 +140,9 @@ def attachments(evidence: Evidence) -> list[str]:
             wrong.append(f"the attachment of {server} is {row['attach_status']}, but should be attached")
         if (row["attach_mode"] or "rw") != mode:
             wrong.append(f"the attachment of {server} is {row['attach_mode']}, but should be {mode}")
-    wrong += [f"attachment row {row_id} ({row['attach_status']}) is of no server" for row_id, row in rows.items()]
+    wrong += [
+        f"attachment row {row_id} ({row['attach_status']}) is of no server" for row_id, row in rows.items()
+    ]
     attached = {row["volume_id"] for row in evidence.attachments.values()}
     for volume in evidence.volumes.values():
         should = "attached" if volume["id"] in attached else "detached"
@@ -260,7 +262,7 @@ def judge(evidence: Evidence) -> list[Judgement]:
 def _judged(name: str, checker: Callable[[Evidence], list[str] | None], evidence: Evidence) -> Judgement:
     try:
         wrong = checker(evidence)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (a checker that fails must not stand for a pass)
         return Judgement(name=name, holds=None, details=[f"the checker failed: {error!r}"])
     if wrong is None:
         return Judgement(name=name, holds=None, details=["not tried"])

@@ -11,7 +11,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from harness.errors import InvalidConnectorException
-from harness.model import ConnectionInfo, Connector, Context, ModelUpdate, Snapshot, TypesDiff, Volume, VolumeType
+from harness.model import (
+    ConnectionInfo,
+    Connector,
+    Context,
+    ModelUpdate,
+    Snapshot,
+    TypesDiff,
+    Volume,
+    VolumeType,
+)
 
 
 class Configuration(Mapping[str, Any]):

@@ -98,8 +98,10 @@ class Record:
         loaded = {}
         for name in self.NESTED:
             value = loaded[name] = fields[name]
-            if value is not None:
+            if value:
                 fields[name] = _own(value)
+            elif value is not None:
+                fields[name] = {}
         fields["_loaded"] = loaded
 
     def __setattr__(self, name: str, value: object) -> None:

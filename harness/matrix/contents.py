@@ -12,7 +12,7 @@ from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK
 FORMER_TENANT = b"left behind by a former tenant.." * (PAGE // 32)
 STALE_PAGES = (3, PAGES_PER_CHUNK - 4)
 """Where in an aged extent the former tenant's bytes are: near its start and near its end."""
-STALE = MappingProxyType({page: FORMER_TENANT for page in STALE_PAGES})
+STALE = MappingProxyType(dict.fromkeys(STALE_PAGES, FORMER_TENANT))
 FOREIGN = frozenset({FORMER_TENANT})
 STALE_EXTENTS = 600
 """Enough to lie under a volume of 1 GiB, and under what it is extended to."""

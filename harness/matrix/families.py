@@ -56,7 +56,9 @@ def default_cells(deployment: Deployment) -> list[Cell]:
     """The default matrix of a deployment, without duplicates, in a stable order."""
     facts = [facts_of(plan) for plan in deployment.backends]
     by_name = {each.name: each for each in facts}
-    pairs = [(source, destination) for source, destination in product(facts, facts) if source is not destination]
+    pairs = [
+        (source, destination) for source, destination in product(facts, facts) if source is not destination
+    ]
     in_place = [(each, each) for each in facts]
     few = representatives(pairs)
     cells: dict[str, Cell] = {}
@@ -84,10 +86,10 @@ def representatives(pairs: Iterable[Pair]) -> list[Pair]:
 
 def _cells(pairs: Iterable[Pair], **axes: Iterable[str]) -> Iterator[Cell]:
     """The product of pairs and axis values."""
-    for (source, destination), *values in product(pairs, *axes.values()):
-        yield Cell(
-            source=source.name, destination=destination.name, **dict(zip(axes, values, strict=True))
-        )
+    choices = list(product(*axes.values()))
+    for source, destination in pairs:
+        for values in choices:
+            yield Cell(source=source.name, destination=destination.name, **dict(zip(axes, values, strict=True)))
 
 
 def _all_families(
@@ -134,9 +136,7 @@ def _all_families(
         lock=["no", "yes"],
         meanwhile=["attach", "extend", "rename"],
     )
-    yield from _cells(
-        few, operation=["retype"], status=["available"], meanwhile=["attach", "extend", "rename"]
-    )
+    yield from _cells(few, operation=["retype"], status=["available"], meanwhile=["attach", "extend", "rename"])
     yield from _preconditions(few)
 
 
@@ -189,5 +189,3 @@ def parse(cell_id: str) -> Cell:
             near = difflib.get_close_matches(value, known, n=1)
             raise ValueError(f"axis {axis} has no value {value!r}" + (f"; nearest: {near[0]}" if near else ""))
     return msgspec.convert(values, Cell)
-
-

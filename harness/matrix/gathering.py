@@ -169,7 +169,6 @@ def _lost(scenario: Scenario, device: BlockDevice, where: str) -> list[str]:
     if not pages:
         return []
     named = ", ".join(str(page) for page in pages[:SHOWN])
-    return [
-        f"{where} {len(pages)} of {len(scenario.ledger.pages)} written pages that are not as written "
-        f"({named}{', ...' if len(pages) > SHOWN else ''})"
-    ]
+    more = ", ..." if len(pages) > SHOWN else ""
+    written = len(scenario.ledger.pages)
+    return [f"{where} {len(pages)} of {written} written pages that are not as written ({named}{more})"]

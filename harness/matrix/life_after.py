@@ -146,7 +146,7 @@ def _clone(scenario: Scenario) -> None:
 def _next_home(scenario: Scenario) -> BackendPlan | None:
     """Back where it came from or, if it never left, where it should have gone.
 
-    Only if that is expected to succeed without a blemish: what is wrong with that move is another cell's matter.
+    Only if that should succeed without a blemish: what is wrong with that move is another cell's matter.
     """
     cell = scenario.cell
     if cell.operation != "migrate" or cell.encryption != "none" or cell.precondition == "specs-mismatch":
@@ -190,5 +190,3 @@ def _left_over(scenario: Scenario, before: Evidence) -> list[str]:
             if each not in known and f"{KEPT_FOR_CLONES} belongs" not in each
         ]
     return left
-
-

@@ -80,9 +80,7 @@ def _nova(**values: Any) -> Obstacle:
 
 
 def _snapshot(scenario: Scenario) -> None:
-    snapshot = scenario.act(
-        "owner", scenario.cloud.api.create_snapshot, scenario.owner, scenario.volume_id
-    )
+    snapshot = scenario.act("owner", scenario.cloud.api.create_snapshot, scenario.owner, scenario.volume_id)
     scenario.undo.append(
         lambda: scenario.act("owner", scenario.cloud.api.delete_snapshot, scenario.owner, snapshot.id)
     )

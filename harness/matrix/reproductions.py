@@ -24,9 +24,9 @@ _ALL = (
         "lvm-to-rbd-in-use",
         "An attached volume goes from LVM to RBD",
         Cell(source="lvm-a", destination="rbd-a", status="in-use"),
-        "Cinder lets Nova copy an attached volume. Up to Nova 20 the destination had to be a host device, which an "
-        "RBD image is not, so this failed. Ussuri (21) with libvirt 6 and QEMU 4.2 or later does it, and every "
-        "release from Wallaby (23) on. Compare --nova 20 with --nova 23.",
+        "Cinder lets Nova copy an attached volume. Up to Nova 20 the destination had to be a host device, which "
+        "an RBD image is not, so this failed. Ussuri (21) with libvirt 6 and QEMU 4.2 or later does it, and "
+        "every release from Wallaby (23) on. Compare --nova 20 with --nova 23.",
         "nova.virt.libvirt.driver:LibvirtDriver.swap_volume",
     ),
     Reproduction(
@@ -41,24 +41,25 @@ _ALL = (
         "encrypted-retype-same-size",
         "A volume is retyped to an encrypted type of the same size",
         Cell(operation="retype", source="lvm-a", destination="lvm-b", encryption="none-luks", fill="full"),
-        "The LUKS header takes its place from the new volume, so the old one's bytes do not fit: the copy ends with "
-        "'No space left on device', the retype is undone, and the new encryption key stays behind.",
+        "The LUKS header takes its place from the new volume, so the old one's bytes do not fit: the copy ends "
+        "with 'No space left on device', the retype is undone, and the new encryption key stays behind.",
         "cinder.volume.manager:VolumeManager._copy_volume_data",
     ),
     Reproduction(
         "unlocked-migration-attach",
         "A volume is attached while it is migrated without lock_volume",
         Cell(source="lvm-a", destination="lvm-far", meanwhile="attach"),
-        "Without the lock the volume stays available, so it may be attached in the middle of the copy. The server "
-        "writes to the old volume behind the copier, the records are swapped all the same, and the writes are gone.",
+        "Without the lock the volume stays available, so it may be attached in the middle of the copy. The "
+        "server writes to the old volume behind the copier, the records are swapped all the same, and what it "
+        "wrote is gone.",
         "cinder.volume.api:API.migrate_volume",
     ),
     Reproduction(
         "same-vg-migration",
         "A volume goes to another back-end in the same volume group",
         Cell(source="lvm-a", destination="lvm-shared"),
-        "The LVM driver raises where it should refuse, and an exception of the driver is final: there is no generic "
-        "migration afterwards. With --force-host-copy (force=yes) it works.",
+        "The LVM driver raises where it should refuse, and an exception of the driver is final: there is no "
+        "generic migration afterwards. With --force-host-copy (force=yes) it works.",
         "cinder.volume.drivers.lvm:LVMVolumeDriver.migrate_volume",
     ),
     Reproduction(
@@ -72,16 +73,16 @@ _ALL = (
         "thin-to-thick-leak",
         "A thin LVM volume goes to a thick volume group on the same host",
         Cell(source="lvm-thin", destination="lvm-a"),
-        "The driver copies sparsely because the source is thin. The destination is thick: where nothing is written, "
-        "it shows what a former tenant left in its extents.",
+        "The driver copies sparsely because the source is thin. The destination is thick: where nothing is "
+        "written, it shows what a former tenant left in its extents.",
         "cinder.volume.drivers.lvm:LVMVolumeDriver.migrate_volume",
     ),
     Reproduction(
         "encrypted-rbd-truncated",
         "An encrypted RBD volume is copied and loses its end",
         Cell(source="rbd-a", destination="lvm-a", encryption="luks", fill="full"),
-        "Cinder makes an encrypted image larger than the volume, by the LUKS header. The generic copy stops at the "
-        "volume's size, so the end of what the owner wrote is gone.",
+        "Cinder makes an encrypted image larger than the volume, by the LUKS header. The generic copy stops at "
+        "the volume's size, so the end of what the owner wrote is gone.",
         "cinder.volume.manager:VolumeManager._copy_volume_data",
     ),
 )

@@ -129,7 +129,7 @@ OFFLINE: tuple[Rule, ...] = (
     Rule(
         name="attached-meanwhile-rbd", stage=Stage.GENERIC, outcome="data-loss",
         applies=lambda s: s.offline and s.attached_meanwhile,
-        reason="A server writes to the old volume behind the copy; the new one is an image, which needs no export.",
+        reason="A server writes to the old volume behind the copy; the new one needs no export.",
         source=_COMPLETION, temporary_stays=True,
         violations=dict.fromkeys(
             ("data", "objects", "attachments", "statuses", "life_after"), "CRU-UNLOCKED-ATTACH"

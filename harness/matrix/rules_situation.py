@@ -180,7 +180,7 @@ class Situation:
 
     @property
     def qos_removal_fails(self) -> bool:
-        """RBD's driver removes QoS settings that the image never had, which fails, when they move to the front-end."""
+        """RBD's driver removes settings that the image never had when QoS is the front-end's; that fails."""
         return self.retype and self.in_place and self.from_rbd and self.cell.type == "front-end-qos"
 
     @cached_property

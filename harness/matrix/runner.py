@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from multiprocessing import get_context
 from typing import Literal
 
@@ -30,6 +32,8 @@ from harness.sim.schedules import Schedule
 
 Timelines = Literal["failed", "all"]
 
+BATCH = 50
+"""Cells that a worker process takes at a time."""
 SERVICES_RAISE = (errors.ServiceError, errors.StorageError, NotImplementedError)
 """What a service may log and go on. Anything else came through from where nobody expected it."""
 
@@ -111,7 +115,7 @@ def _goal_reached(scenario: Scenario) -> bool:
     if row is None:
         return False
     if scenario.cell.operation == "migrate":
-        return row["host"] == scenario.destination.address != scenario.host_before
+        return bool(row["host"] == scenario.destination.address != scenario.host_before)
     names = {each["id"]: each["name"] for each in scenario.cloud.database.volume_types.values()}
     return names.get(row["volume_type_id"]) == scenario.request.type_name != names.get(scenario.type_before)
 
@@ -119,7 +123,9 @@ def _goal_reached(scenario: Scenario) -> bool:
 def _wanted(scenario: Scenario, reached: bool) -> Wanted:
     """How the volume should stand, if everything that was accepted had come out as its users expect."""
     database, cell = scenario.cloud.database, scenario.cell
-    new_type = database.get_volume_type(scenario.request.type_name) if reached and cell.operation == "retype" else None
+    new_type = (
+        database.get_volume_type(scenario.request.type_name) if reached and cell.operation == "retype" else None
+    )
     status = scenario.status_before
     if cell.meanwhile == "attach" and scenario.accepted_meanwhile:
         status = "in-use"
@@ -177,7 +183,13 @@ def _observe(
     return Observation(outcome=outcome, reason=reason, code=code)
 
 
-FAILURES = ("migration failed", "migration refused", "retype refused", "retype failed", "nova.swap_volume failed")
+FAILURES = (
+    "migration failed",
+    "migration refused",
+    "retype refused",
+    "retype failed",
+    "nova.swap_volume failed",
+)
 
 
 def _reason(scenario: Scenario) -> str:
@@ -245,21 +257,25 @@ def run_cells(
             results.append(run_cell(deployment, cell, seed=seed, keep_timeline=keep))
             on_result(results[-1])
         return results
-    size = max(1, min(50, len(cells) // (4 * jobs)))
+    size = max(1, min(BATCH, len(cells) // (4 * jobs)))
     batches = [cells[start : start + size] for start in range(0, len(cells), size)]
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_adopt, initargs=(deployment,)) as pool:
-        for batch in pool.map(_run_batch, batches, [seed] * len(batches), [keep] * len(batches)):
-            for result in batch:
-                results.append(result)
-                on_result(result)
+    # Fresh interpreters: nothing that this process has loaded or patched can reach a cell.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_ignore_interrupts) as pool:
+        try:
+            for batch in pool.map(_run_batch, repeat(deployment), batches, repeat(seed), repeat(keep)):
+                for result in batch:
+                    results.append(result)
+                    on_result(result)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     return results
 
 
-def _adopt(deployment: Deployment) -> None:
-    """In a worker process: keep the deployment, which every batch runs on."""
-    _run_batch.deployment = deployment  # type: ignore[attr-defined]
+def _ignore_interrupts() -> None:
+    """Ctrl-C is for the process that the user started; it ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _run_batch(cells: Sequence[Cell], seed: int, keep: bool) -> list[CellResult]:
-    deployment: Deployment = _run_batch.deployment  # type: ignore[attr-defined]
+def _run_batch(deployment: Deployment, cells: Sequence[Cell], seed: int, keep: bool) -> list[CellResult]:
     return [run_cell(deployment, cell, seed=seed, keep_timeline=keep) for cell in cells]

@@ -60,9 +60,7 @@ class Scenario:
         self.destination = deployment.backend(cell.destination)
         self.simulation = Simulation(schedule)
         names = list(dict.fromkeys((cell.source, cell.destination)))
-        self.cloud = Cloud(
-            deployment, self.simulation, nova=PROFILES[cell.nova], seed=seed, backends=names
-        )
+        self.cloud = Cloud(deployment, self.simulation, nova=PROFILES[cell.nova], seed=seed, backends=names)
         self.ledger = Ledger()
         self.shown_before: set[int] = set()
         self.servers: list[Server] = []
@@ -127,9 +125,7 @@ class Scenario:
         """The destination's disks have a history."""
         node, _, group = container.partition("/")
         if self.destination.kind == "lvm":
-            self.cloud.world.node(node).volume_groups[group].age(
-                STALE, STALE_EXTENTS, every=STALE_EVERY
-            )
+            self.cloud.world.node(node).volume_groups[group].age(STALE, STALE_EXTENTS, every=STALE_EVERY)
 
     def _fill(self) -> None:
         """The owner attaches the volume, writes, and detaches it again if it shall be available.
@@ -137,9 +133,9 @@ class Scenario:
         To attach an encrypted volume formats it, so one that shall be empty is not attached at all.
         """
         one_container = self.source.container == self.destination.container
-        if self.cell.status == "available" and self.cell.fill == "empty":
-            if self.cell.encryption != "none" or not one_container:
-                return
+        never_attached = self.cell.status == "available" and self.cell.fill == "empty"
+        if never_attached and (self.cell.encryption != "none" or not one_container):
+            return
         count = 2 if self.cell.status == "multi-attached" else 1
         nova = self.cloud.nova
         for number in range(count):

@@ -1,0 +1,1 @@
+"""Figures for the README: ``pip install -e '.[test,bench]' && pytest benchmarks``."""
