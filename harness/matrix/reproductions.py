@@ -24,9 +24,9 @@ _ALL = (
         "lvm-to-rbd-in-use",
         "An attached volume goes from LVM to RBD",
         Cell(source="lvm-a", destination="rbd-a", status="in-use"),
-        "Cinder lets Nova copy an attached volume. Up to Nova 20 the destination had to be a host device, which "
-        "an RBD image is not, so this failed. Ussuri (21) with libvirt 6 and QEMU 4.2 or later does it, and "
-        "every release from Wallaby (23) on. Compare --nova 20 with --nova 23.",
+        "Cinder lets Nova copy an attached volume. Up to Nova 20 the destination had to be a host device, "
+        "which an RBD image is not, so this failed. Ussuri (21) with libvirt 6 and QEMU 4.2 or later does "
+        "it, and every release from Wallaby (23) on. Compare --nova 20 with --nova 23.",
         "nova.virt.libvirt.driver:LibvirtDriver.swap_volume",
     ),
     Reproduction(
