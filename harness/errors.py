@@ -169,6 +169,10 @@ class InvalidHost(Invalid):
     template = "Invalid host: {reason}"
 
 
+class InvalidVolumeAttachMode(Invalid):
+    template = "Invalid attaching mode '{mode}' for volume {volume_id}."
+
+
 class InvalidConnectorException(Invalid):
     template = "Connector doesn't have required information: {missing}"
 
@@ -238,6 +242,10 @@ class DriverNotInitialized(ServiceError):
 
 class VolumeDriverException(ServiceError):
     template = "Volume driver reported an error: {message}"
+
+
+class RemoveExportException(VolumeDriverException):
+    template = "Failed to remove export for volume {volume}: {reason}"
 
 
 class VolumeBackendAPIException(ServiceError):

@@ -199,6 +199,10 @@ class Volume(Record):
     created_at: int | None
     launched_at: int | None
 
+    volume_attachment: list[Attachment]
+    """The live attachments when the record was loaded or refreshed, oldest first: messages carry them along,
+    and saving does not renew them (`cinder.objects.volume:Volume._get_expected_attrs`)."""
+
     DEFAULTS = {
         "id": "", "user_id": "user", "project_id": "project", "size": 1, "display_name": None,
         "display_description": None, "host": None, "cluster_name": None, "availability_zone": "nova",
@@ -210,6 +214,21 @@ class Volume(Record):
         "service_uuid": None, "use_quota": True, "metadata": {}, "admin_metadata": {},
         "glance_metadata": {}, "created_at": None, "launched_at": None,
     }  # fmt: skip
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any], store: Store) -> Self:
+        volume = super().from_row(row, store)
+        volume.__dict__["volume_attachment"] = store.attachments_of(volume.id)
+        return volume
+
+    def refresh(self) -> None:
+        super().refresh()
+        self.__dict__["volume_attachment"] = self._store.attachments_of(self.id)
+
+    def copy(self) -> Self:
+        volume = super().copy()
+        volume.__dict__["volume_attachment"] = self.volume_attachment
+        return volume
 
     @property
     def name_id(self) -> str:
@@ -225,11 +244,6 @@ class Volume(Record):
     def volume_type(self) -> VolumeType | None:
         """The record's type as it is now, or None."""
         return self._store.get_volume_type(self.volume_type_id) if self.volume_type_id else None
-
-    @property
-    def volume_attachment(self) -> list[Attachment]:
-        """The live attachment rows, oldest first, read afresh at each use."""
-        return self._store.attachments_of(self.id)
 
     @property
     def snapshots(self) -> list[Snapshot]:

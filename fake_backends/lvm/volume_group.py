@@ -293,14 +293,14 @@ class VolumeGroup:
     def age(self, pages: Mapping[int, bytes], extents: int, *, every: int = 1) -> None:
         """Let the first `extents` free extents of every disk hold `pages`, as if left by a former tenant.
 
-        With `every` only each n-th extent, counted so that the last of every n is one.
+        With `every` only the last of every n extents in a row of free ones.
         """
         stale: Chunk = dict(pages)
         for disk in self.disks:
             left = extents
             for run in disk.free:
                 last = min(run.last, run.first + left)
-                first = run.first + (every - 1 - run.first) % every
+                first = run.first + every - 1
                 disk.contents.update(dict.fromkeys(range(first, last, every), stale))
                 left -= last - run.first
 

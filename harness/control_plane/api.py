@@ -124,9 +124,7 @@ class VolumeApi:
         if not force:
             expected["status"] = DELETABLE_STATUSES
         no_snapshots = not volume.snapshots
-        if not self.cloud.database.conditional_update(
-            volume, {"status": "deleting"}, expected, no_snapshots
-        ):
+        if not self.cloud.database.conditional_update(volume, {"status": "deleting"}, expected, no_snapshots):
             raise errors.InvalidVolume(
                 reason="Volume status must be available or error or error_restoring or error_extending or "
                 "error_managing and must not be migrating, attached, belong to a group, have snapshots, "
@@ -318,7 +316,9 @@ class VolumeApi:
         """Nova's callback: it waits for the whole completion. Returns the id that goes on."""
         volume = self.get(context, volume_id)
         new_volume = self.get(context, new_volume_id)
-        authorize(context, volume, "volume_extension:volume_admin_actions:migrate_volume_completion", admin=True)
+        authorize(
+            context, volume, "volume_extension:volume_admin_actions:migrate_volume_completion", admin=True
+        )
         if not (volume.migration_status or new_volume.migration_status):
             return self._swap_without_migration(context, volume, new_volume, error)
         if not volume.migration_status:
@@ -336,9 +336,7 @@ class VolumeApi:
         )
         return saved
 
-    def _swap_without_migration(
-        self, context: Context, volume: Volume, new_volume: Volume, error: bool
-    ) -> str:
+    def _swap_without_migration(self, context: Context, volume: Volume, new_volume: Volume, error: bool) -> str:
         """A swap that Cinder did not start: attachments go, the new volume goes on."""
         if not error:
             for attachment in volume.volume_attachment:

@@ -34,12 +34,13 @@ class AttachmentApi:
         database = self.cloud.database
         if not database.conditional_update(
             volume, {"status": "reserved"}, {"multiattach": volume.multiattach, "status": allowed}
-        ) and not _same_server(volume, server_id):
+        ) and not self._same_server(volume, server_id):
             raise errors.InvalidVolume(
                 reason=f"Volume {volume.id} status must be {' or '.join(allowed)} to reserve, but the current "
                 f"status is {volume.status}."
             )
-        if volume.admin_metadata.get("readonly") == "True":
+        if volume.admin_metadata.get("readonly"):
+            # Whatever it says: "False" makes the attachment read-only, too.
             mode = "ro"
         attachment_id = database.create(
             Attachment, {"volume_id": volume.id, "instance_uuid": server_id, "attach_mode": mode}
@@ -58,11 +59,13 @@ class AttachmentApi:
                     f"Volume {volume.id} currently has a status of: {volume.status} "
                 )
             others = volume.volume_attachment
-            if len(others) > 1 and not volume.multiattach and any(other.connection_info for other in others):
+            shareable = volume.multiattach or (volume.volume_type and volume.volume_type.multiattach)
+            if len(others) > 1 and not shareable and any(other.connection_info for other in others):
                 raise errors.ResourceConflict(reason=f"duplicate connectors detected on volume {volume.id}")
-            self.cloud.messaging.call(
+            attachment.connection_info = self.cloud.messaging.call(
                 service_host(volume.host or ""), "attachment_update", volume, connector, attachment_id
             )
+            attachment.save()
         self.cloud.simulation.record("attachment-update", f"{volume.name} to {connector['host']}")
         return self.cloud.database.get_attachment(attachment_id)
 
@@ -92,6 +95,7 @@ class AttachmentApi:
     def begin_detaching(self, context: Context, volume_id: str) -> None:
         """in-use -> detaching. While the volume migrates: accepted, and nothing happens."""
         volume = self.cloud.api.get(context, volume_id)
+        authorize(context, volume, "volume_extension:volume_actions:begin_detaching")
         if is_migrating(volume.migration_status):
             return
         if not self.cloud.database.conditional_update(
@@ -105,11 +109,12 @@ class AttachmentApi:
     def roll_detaching(self, context: Context, volume_id: str) -> None:
         """detaching -> in-use; in any other status nothing happens."""
         volume = self.cloud.api.get(context, volume_id)
+        authorize(context, volume, "volume_extension:volume_actions:roll_detaching")
         self.cloud.database.conditional_update(volume, {"status": "in-use"}, {"status": "detaching"})
 
-
-def _same_server(volume: Volume, server_id: str) -> bool:
-    """A second attachment for the same server: it is being moved between hosts."""
-    return volume.status in ("in-use", "reserved") and any(
-        attachment.instance_uuid == server_id for attachment in volume.volume_attachment
-    )
+    def _same_server(self, volume: Volume, server_id: str) -> bool:
+        """A second attachment for the same server: it is being moved between hosts."""
+        return volume.status in ("in-use", "reserved") and any(
+            attachment.instance_uuid == server_id
+            for attachment in self.cloud.database.attachments_of(volume.id)
+        )

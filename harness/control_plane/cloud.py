@@ -81,19 +81,20 @@ class Cloud:
                 "availability_zone": plan.availability_zone,
             },
         )
-        self.managers[plan.service] = manager
-        self.messaging.register(plan.service, manager.actor, manager)
+        self._run(manager, fail=fail)
+
+    def _run(self, manager: VolumeManager, *, fail: bool) -> None:
+        """The service reads its messages when its driver is set up, or has failed to be."""
+        self.managers[manager.host] = manager
         if not fail:
             manager.init_host()
+        self.messaging.register(manager.host, manager.actor, manager)
 
     def start_again(self, name: str) -> None:
         """The process of a stopped service starts anew, and sets its driver up again."""
         plan = self.deployment.backend(name)
         self._stopped_us.pop(plan.service, None)
-        manager = VolumeManager(self, plan, make_driver(plan, self.world))
-        self.managers[plan.service] = manager
-        self.messaging.register(plan.service, manager.actor, manager)
-        manager.init_host()
+        self._run(VolumeManager(self, plan, make_driver(plan, self.world)), fail=False)
 
     def manager(self, name: str) -> VolumeManager:
         """The volume service of a back-end, by the back-end's name."""

@@ -44,7 +44,8 @@ class Connections(ManagerBase):
             ) from error
         try:
             model_update = self.drive("create_export", self.admin, volume, connector)
-        except errors.CrucibleError as error:
+        except errors.ServiceError as error:
+            # What is no exception of Cinder's, such as a failed command, goes through as it is.
             raise errors.VolumeBackendAPIException(
                 data=f"Create export for volume failed ({error})."
             ) from error
@@ -69,8 +70,10 @@ class Connections(ManagerBase):
             qos = volume_type.qos_specs
             if qos.consumer in ("front-end", "both"):
                 data["qos_specs"] = dict(qos.specs)
-        data.setdefault("access_mode", "ro" if volume.admin_metadata.get("readonly") == "True" else "rw")
-        data.setdefault("encrypted", volume.encryption_key_id is not None)
+        readonly = "ro" if volume.admin_metadata.get("readonly") == "True" else "rw"
+        data["access_mode"] = volume.admin_metadata.get("attached_mode") or readonly
+        if data.get("encrypted") is None:
+            data["encrypted"] = volume.encryption_key_id is not None
         return {**info, "data": data}
 
     def terminate_connection(self, volume_id: str, connector: Connector | None, force: bool) -> None:
@@ -103,12 +106,12 @@ class Connections(ManagerBase):
             mode = attachment.attach_mode
             connector = {**connector, "mode": mode}
         info = self._connection(volume, connector)
-        self.db.update(
-            Attachment,
-            attachment_id,
-            {"attach_status": "attaching", "connector": connector, "connection_info": info},
-        )
-        self.require_driver_initialized()
+        self.db.update(Attachment, attachment_id, {"attach_status": "attaching", "connector": connector})
+        try:
+            self.require_driver_initialized()
+        except errors.DriverNotInitialized:
+            self.db.update(Attachment, attachment_id, {"attach_status": "error_attaching"})
+            raise
         self.db.volume_attached(
             attachment_id,
             connector.get("host", ""),
@@ -127,7 +130,7 @@ class Connections(ManagerBase):
             return
         try:
             self.drive("remove_export", self.admin, volume)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (an export that stays does not keep a volume attached)
             self.note("ignored", f"remove_export failed: {error}")
 
     def _connection_terminate(self, volume: Volume, attachment: Attachment) -> bool | None:
@@ -142,6 +145,68 @@ class Connections(ManagerBase):
             ) from error
         return shared if isinstance(shared, bool) else False
 
+    def attach_volume(
+        self,
+        volume: Volume,
+        instance_uuid: str | None,
+        host_name: str | None,
+        mountpoint: str | None,
+        mode: str,
+    ) -> str:
+        """Mark the volume as attached, with a new attachment row (the flow of Nova before Queens).
+
+        Nothing is connected. Returns the attachment's id. Source: `VolumeManager.attach_volume`.
+        """
+        with self.cloud.lock(volume.id):
+            wanted = volume.admin_metadata.get("attached_mode")
+            if volume.status == "attaching" and wanted and wanted != mode:
+                raise errors.InvalidVolume(reason="being attached by different mode")
+            for known in self.db.attachments_of(volume.id):
+                same = (
+                    known.instance_uuid == instance_uuid if instance_uuid else known.attached_host == host_name
+                )
+                if same:
+                    volume.status = "in-use"
+                    volume.save()
+                    return known.id
+            if volume.status == "in-use" and not volume.multiattach and not volume.migration_status:
+                raise errors.InvalidVolume(
+                    reason="volume is already attached and multiple attachments are not enabled"
+                )
+            attachment_id = self.db.create(
+                Attachment,
+                {"volume_id": volume.id, "instance_uuid": instance_uuid, "attach_status": "attaching"},
+            )
+            volume.admin_metadata["attached_mode"] = mode
+            volume.save()
+            try:
+                if volume.admin_metadata.get("readonly") == "True" and mode != "ro":
+                    raise errors.InvalidVolumeAttachMode(mode=mode, volume_id=volume.id)
+                self.require_driver_initialized()
+            except errors.ServiceError:
+                self.db.update(Attachment, attachment_id, {"attach_status": "error_attaching"})
+                raise
+            self.db.volume_attached(attachment_id, host_name or "", mountpoint or "", mode, mark_attached=True)
+            self.note("attach_volume", volume.name)
+            return attachment_id
+
+    def detach_volume(self, volume_id: str, attachment_id: str) -> None:
+        """Mark the volume as detached and remove its export (`VolumeManager.detach_volume`)."""
+        with self.cloud.lock(f"{volume_id}-detach_volume"):
+            volume = self.db.get_volume(volume_id)
+            if attachment_id in self.db.attachments:
+                try:
+                    self.require_driver_initialized()
+                except errors.DriverNotInitialized:
+                    self.db.update(Attachment, attachment_id, {"attach_status": "error_detaching"})
+                    raise
+                try:
+                    self.drive("remove_export", self.admin, volume)
+                except Exception as error:
+                    raise errors.RemoveExportException(volume=volume_id, reason=str(error)) from error
+            self.db.volume_detached(volume_id, attachment_id)
+            self.note("detach_volume", volume.name)
+
     # ----------------------------------------------------------------------- attaching to our own host
 
     def attach_volume_here(
@@ -154,7 +219,12 @@ class Connections(ManagerBase):
         """
         connector = self.connector
         if remote:
-            info = self.messaging.call(_service_of(volume), "initialize_connection", volume, connector)
+            try:
+                info = self.messaging.call(_service_of(volume), "initialize_connection", volume, connector)
+            except Exception:
+                # Nothing is terminated: if the other side got through after all, its connection stays.
+                self.db.update(Volume, volume.id, {"status": volume.status})
+                raise
         else:
             info = self.initialize_connection(volume, connector)
         attachment: LocalAttachment | None = None
@@ -170,9 +240,7 @@ class Connections(ManagerBase):
             raise
         return attachment
 
-    def detach_volume_here(
-        self, attachment: LocalAttachment | None, volume: Volume, *, remote: bool
-    ) -> None:
+    def detach_volume_here(self, attachment: LocalAttachment | None, volume: Volume, *, remote: bool) -> None:
         """Undo `attach_volume_here` (`VolumeManager._detach_volume`): the remote export goes by a cast."""
         if attachment is not None:
             self.simulation.visit("os-brick.disconnect_volume", volume.name)

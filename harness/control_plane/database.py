@@ -34,6 +34,8 @@ class Database:
         self.attachments = self._tables["attachments"]
         self.services = self._tables["services"]
         self.volume_types = self._tables["volume_types"]
+        self.workers: dict[str, str] = {}
+        """Volumes that a service is creating or deleting, and its address: what a restart has to clean up."""
         self.on_create: Callable[[Row], None] = lambda row: None
 
     def new_id(self) -> str:
@@ -108,7 +110,7 @@ class Database:
         return Volume.from_row(row, self)
 
     def destroy_volume(self, volume_id: str) -> None:
-        """Delete the row and, with it, its attachment rows (`cinder.db.sqlalchemy.api:volume_destroy`)."""
+        """Delete the row and, with it, its attachment rows (`cinder.db.api:volume_destroy`)."""
         if self.volumes.pop(volume_id, None) is None:
             raise errors.VolumeNotFound(volume_id=volume_id)
         for attachment in self.attachments_of(volume_id):
@@ -146,15 +148,13 @@ class Database:
 
     def attachments_of(self, volume_id: str) -> list[Attachment]:
         return [
-            Attachment.from_row(row, self)
-            for row in self.attachments.values()
-            if row["volume_id"] == volume_id
+            Attachment.from_row(row, self) for row in self.attachments.values() if row["volume_id"] == volume_id
         ]
 
     def volume_attached(
         self, attachment_id: str, host: str, mountpoint: str, mode: str, *, mark_attached: bool
     ) -> None:
-        """Mark attachment and volume as attached or attaching (`cinder.db.sqlalchemy.api:volume_attached`)."""
+        """Mark attachment and volume as attached or attaching (`cinder.db.api:volume_attached`)."""
         attach_status, status = ("attached", "in-use") if mark_attached else ("attaching", "attaching")
         attachment = self.get_attachment(attachment_id)
         self.update(
@@ -173,12 +173,15 @@ class Database:
         """Delete the attachment; the volume's statuses follow from those that remain.
 
         While the volume migrates its status is not touched once it is detached: the migration writes it
-        later (`cinder.db.sqlalchemy.api:volume_detached`).
+        later (`cinder.db.api:volume_detached`, `cinder.objects.volume:Volume.finish_detach`).
         """
-        row = self.volumes[volume_id]
+        row = self._row(self.get_volume(volume_id))
         self.attachments.pop(attachment_id, None)
         status, attach_status = self._statuses_from_attachments(volume_id)
         row["attach_status"] = attach_status
+        row["admin_metadata"] = {
+            key: value for key, value in row["admin_metadata"].items() if key != "attached_mode"
+        }
         idle = not row["migration_status"] and row["status"] != "uploading"
         if attach_status != "detached" or idle or row["migration_status"] in ("success", "error"):
             row["status"] = status

@@ -38,9 +38,7 @@ def attach_encryptor(connection: Connection, encryption: Encryption, key: bytes)
     (`os_brick.encryptors:get_volume_encryptor`).
     """
     if connection.path is None:
-        raise errors.UnsupportedEncryption(
-            "expected str, bytes or os.PathLike object, not RBDVolumeIOWrapper"
-        )
+        raise errors.UnsupportedEncryption("expected str, bytes or os.PathLike object, not RBDVolumeIOWrapper")
     if luks.provider_of(connection.device) is None:
         luks.format(connection.device, provider=encryption.provider, key=key, key_size=encryption.key_size)
     return luks.LuksDevice(connection.device, key)

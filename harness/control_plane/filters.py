@@ -176,6 +176,18 @@ def weigh(pools: Iterable[PoolState], request: Request) -> list[PoolState]:
     return [candidates[n] for n in order]
 
 
+def consumed(pool: PoolState, size_gb: int) -> PoolState:
+    """The pool with so many GiB more promised (`host_manager:BackendState.consume_from_volume`)."""
+    free = pool.free_capacity_gb
+    capabilities = {
+        **pool.capabilities,
+        "allocated_capacity_gb": pool.allocated_capacity_gb + size_gb,
+        "provisioned_capacity_gb": pool.provisioned_capacity_gb + size_gb,
+        "free_capacity_gb": free if free in UNMEASURED else free - size_gb,
+    }
+    return PoolState(pool.address, pool.availability_zone, capabilities, pool.default_ratio)
+
+
 def virtual_free_capacity(pool: PoolState, *, thin: bool) -> float:
     """What the pool may still promise, rounded to 2 decimals (`sched_utils:calculate_capacity_factors`)."""
     provisioned = pool.provisioned_capacity_gb

@@ -144,28 +144,33 @@ class Nova:
             )
 
     def _swap_volume(self, server: Server, volume_id: str, new_volume_id: str, new: Attachment) -> None:
-        """The compute service's part; it always ends by telling Cinder, unless the old detach fails."""
+        """The compute service's part; it ends by telling Cinder, unless the deletion of an attachment fails.
+
+        Only of what is `migrating` when it begins: other swaps are none of Cinder's, and the disk is then of
+        the new volume. Nova's own record of the disk changes last.
+        """
         attachments = self.cloud.attachments
         disk = server.disks[volume_id]
-        old_connection = disk.connection
+        for_cinder = self.cloud.database.get_volume(volume_id).migration_status == "migrating"
+        save_volume_id = new_volume_id
+        failure: Exception | None = None
         try:
             self._copy_to_new(server, disk, new_volume_id, new)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever went wrong, the swap is rolled back)
+            failure = error
             self.cloud.simulation.record("nova.swap_volume failed", str(error))
             attachments.roll_detaching(self.context, volume_id)
-            attachments.delete(self.context, new.id)
-            self.cloud.api.migrate_volume_completion(self.context, volume_id, new_volume_id, error=True)
-            return
-        old_attachment = disk.attachment_id
-        disk.attachment_id = new.id
-        old_connection.disconnect()
-        attachments.delete(self.context, old_attachment)
-        disk.volume_id = self.cloud.api.migrate_volume_completion(
-            self.context, volume_id, new_volume_id, error=False
-        )
+        attachments.delete(self.context, new.id if failure else disk.attachment_id)
+        if for_cinder:
+            save_volume_id = self.cloud.api.migrate_volume_completion(
+                self.context, volume_id, new_volume_id, error=failure is not None
+            )
+        if failure is None:
+            disk.volume_id, disk.attachment_id = save_volume_id, new.id
+            server.disks[save_volume_id] = server.disks.pop(volume_id)
 
     def _copy_to_new(self, server: Server, disk: Disk, new_volume_id: str, new: Attachment) -> None:
-        """Connect the new volume, mirror, pivot, and mark its attachment as attached."""
+        """Connect the new volume, mirror, pivot, let go of the old one, mark the attachment as attached."""
         database = self.cloud.database
         new = self.cloud.attachments.update(self.context, new.id, host_connector(server.host))
         volume = database.get_volume(disk.volume_id)
@@ -174,6 +179,7 @@ class Nova:
             encryption = self._encryption(each)
             if encryption is not None and encryption.provider == "luks":
                 raise errors.SwapNotSupported(reason="Swap volume is not supported for encrypted volumes")
+        old_connection = disk.connection
         connection, device = self._connect(new_volume, new, server)
         try:
             if self.profile.needs_host_device and connection.path is None:
@@ -182,4 +188,5 @@ class Nova:
         except Exception:
             connection.disconnect()
             raise
+        old_connection.disconnect()
         self.cloud.attachments.complete(self.context, new.id)

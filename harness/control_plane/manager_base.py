@@ -35,6 +35,7 @@ class ManagerBase:
         self.initialized = False
         self.allocated_capacity_gb: dict[str, int] = {}
         self.stats: Mapping[str, Any] = {}
+        self.capabilities: Mapping[str, Any] = {}
 
     # --------------------------------------------------------------------------------------------- driver
 
@@ -85,8 +86,10 @@ class ManagerBase:
             self.cloud.scheduler.update_capabilities(self)
 
     def get_capabilities(self, discover: bool) -> Mapping[str, Any]:
-        """The stats as last reported (`VolumeManager.get_capabilities`)."""
-        return self.stats
+        """The stats as they were when the driver was set up (`cinder.volume.driver:init_capabilities`)."""
+        if discover:
+            self.capabilities = self.driver.get_volume_stats(refresh=True)
+        return self.capabilities
 
 
 def host_connector(hostname: str) -> Connector:

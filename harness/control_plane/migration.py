@@ -19,7 +19,7 @@ SECOND_US = 1_000_000
 
 NOT_COPIED_TO_TEMPORARY = frozenset(
     {"id", "_name_id", "host", "cluster_name", "availability_zone", "snapshot_id", "source_volid", "status",
-     "attach_status", "migration_status", "consistencygroup_id", "group_id", "use_quota"}
+     "attach_status", "migration_status", "use_quota"}
 )  # fmt: skip
 """`VolumeManager._VOLUME_CLONE_SKIP_PROPERTIES` and the fields set explicitly. provider_* *are* copied."""
 
@@ -247,21 +247,41 @@ class Migration(Connections):
         volume.migration_status = "completing"
         volume.save()
         self.note("migrate_volume_completion", f"original status {original_status}")
+        in_old_flow = self._detach_in_old_flow(volume, original_status)
         self.messaging.call(
             self._address(temporary), "update_migrated_volume", volume, temporary, original_status
         )
         volume.refresh()
         temporary.refresh()
         finish_volume_migration(volume, temporary)
-        volume.update(
-            {"status": original_status, "previous_status": volume.status, "migration_status": "success"}
-        )
+        updates = {"status": original_status, "previous_status": volume.status, "migration_status": "success"}
+        if original_status == "in-use" and volume.status in ("available", "reserved", "attaching"):
+            for attachment in in_old_flow:
+                self.messaging.call(
+                    self._address(volume), "attach_volume", volume, attachment.instance_uuid,
+                    attachment.attached_host, attachment.mountpoint, attachment.attach_mode or "rw",
+                )  # fmt: skip
+        volume.update(updates)
         volume.save()
         self.note("records swapped", f"{volume.id} is now on {volume.host}")
         self.messaging.cast(self._address(temporary), "delete_volume", temporary)
         for attachment in self.db.attachments_of(temporary.id):
             self.db.update(Attachment, attachment.id, {"volume_id": volume.id})
         return volume.id
+
+    def _detach_in_old_flow(self, volume: Volume, original_status: str | None) -> list[Attachment]:
+        """Detach what is still attached, and return it, for after the swap the new volume takes its place.
+
+        Nova has deleted the attachment by now, unless it attached in the manner of before Queens.
+        """
+        if original_status != "in-use" or volume.status == "available":
+            return []
+        for attachment in volume.volume_attachment:
+            try:
+                self.detach_volume(volume.id, attachment.id)
+            except Exception as error:  # noqa: BLE001 (whatever the driver raises is only logged)
+                self.note("ignored", f"detach_volume failed: {error}")
+        return volume.volume_attachment
 
     def update_migrated_volume(self, volume: Volume, temporary: Volume, original_status: str) -> None:
         """Ask the destination's driver for the final names, and store them crosswise.
@@ -278,7 +298,10 @@ class Migration(Connections):
             answer = dict(fields)
         if answer:
             fields.update(answer)
-            temporary.update({key: getattr(volume, key) for key in answer if key in Volume.DEFAULTS})
+            # A field that volumes do not have is an AttributeError, and the migration does not complete.
+            temporary.update(
+                {key: getattr(volume, key) for key in answer if key != "metadata" or volume.metadata}
+            )
             temporary.save()
         volume.update(fields)
         volume.save()
@@ -286,7 +309,10 @@ class Migration(Connections):
 
 
 def finish_volume_migration(volume: Volume, temporary: Volume) -> None:
-    """Swap the two records, field by field (`cinder.objects.volume:Volume.finish_volume_migration`)."""
+    """Swap the two records, field by field (`cinder.objects.volume:Volume.finish_volume_migration`).
+
+    Edits that the owner made to the volume meanwhile go to the temporary record, and are lost with it.
+    """
     for field in Volume.DEFAULTS:
         if field not in NOT_SWAPPED:
             ours, theirs = getattr(volume, field), getattr(temporary, field)

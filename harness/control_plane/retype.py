@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness import errors
+from harness.control_plane.extra_specs import as_bool
 from harness.control_plane.migration import Migration
 from harness.control_plane.volume_types import volume_types_diff
 from harness.model import ModelUpdate, Snapshot, TypesDiff, Volume
@@ -67,10 +68,8 @@ class Retype(Migration):
     ) -> tuple[bool, ModelUpdate | None]:
         """What the driver says; an exception counts as no."""
         try:
-            answer = self.drive(
-                "retype", self.admin, volume, self.db.get_volume_type(new_type_id), diff, host
-            )
-        except Exception as error:
+            answer = self.drive("retype", self.admin, volume, self.db.get_volume_type(new_type_id), diff, host)
+        except Exception as error:  # noqa: BLE001 (whatever the driver raises means "no")
             self.note("driver.retype failed", f"{error}; falling back to migration")
             return False, None
         if isinstance(answer, tuple):
@@ -106,8 +105,13 @@ class Retype(Migration):
 
 
 def _replication_status(diff: TypesDiff, fields: ModelUpdate) -> ModelUpdate:
-    """Follow a change of `replication_enabled` unless the driver did (`_set_replication_status`)."""
-    old, new = diff["extra_specs"].get("replication_enabled", (None, None))
-    if fields.get("replication_status") or old == new:
+    """Follow `replication_enabled` unless the driver did (`VolumeManager._set_replication_status`).
+
+    The diff has it also when both types say the same, so a volume whose replication failed is "enabled" again.
+    """
+    old_and_new = diff["extra_specs"].get("replication_enabled")
+    if fields.get("replication_status") or old_and_new is None:
         return {}
-    return {"replication_status": "enabled" if new == "<is> True" else "disabled"}
+    words = (old_and_new[1] or "").split()
+    enabled = len(words) == 2 and words[0] == "<is>" and as_bool(words[1])
+    return {"replication_status": "enabled" if enabled else "disabled"}

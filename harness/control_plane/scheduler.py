@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness import errors
 from harness.control_plane import filters
 from harness.control_plane.filters import PoolState, Request
-from harness.model import Volume, VolumeType, service_host
+from harness.model import Snapshot, Volume, VolumeType, service_host
 
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud
@@ -81,26 +81,39 @@ class Scheduler:
             volume.save()
             self._note("no valid backend", reasons)
             return
-        volume.host = passing[0].address
+        self._consume(passing[0], volume.size)
+        volume.update({"host": passing[0].address, "availability_zone": passing[0].availability_zone})
         volume.save()
         self._note("create_volume", passing[0].address)
         self.cloud.messaging.cast(service_host(passing[0].address), "create_volume", volume)
 
     def extend_volume(self, volume: Volume, new_size: int, reservations: Sequence[str]) -> None:
         """Check that the volume's own pool has room for the growth."""
-        request = _request(
-            volume, volume.volume_type, "extend", None, size_gb=new_size - volume.size
-        )
+        growth_gb = new_size - volume.size
+        request = _request(volume, volume.volume_type, "extend", None, size_gb=growth_gb)
         passing, reasons = self._passing(request)
-        if not any(_same_place(pool.address, volume.host or "") for pool in passing):
-            volume.status = volume.previous_status or "available"
-            volume.save()
+        chosen = next((pool for pool in passing if _same_place(pool.address, volume.host or "")), None)
+        if chosen is None:
             self.cloud.quotas.rollback(reservations)
+            self._set(volume, {"status": volume.previous_status, "previous_status": None})
             self._note("no valid backend", reasons)
             return
+        self._consume(chosen, growth_gb)
         self.cloud.messaging.cast(
             service_host(volume.host or ""), "extend_volume", volume, new_size, reservations
         )
+
+    def create_snapshot(self, snapshot: Snapshot, host: str) -> None:
+        """Check that the volume's own pool has room for its size again; if not, the snapshot is error."""
+        passing, reasons = self._passing(Request(size_gb=snapshot.volume_size, operation="create_snapshot"))
+        chosen = next((pool for pool in passing if _same_place(pool.address, host)), None)
+        if chosen is None:
+            snapshot.status = "error"
+            snapshot.save()
+            self._note("no valid backend", reasons)
+            return
+        self._consume(chosen, snapshot.volume_size)
+        self.cloud.messaging.cast(service_host(host), "create_snapshot", snapshot)
 
     def migrate_volume(self, volume: Volume, destination: str, force_host_copy: bool) -> None:
         """The requested pool, or the best pool of the requested back-end, if it passes the filters."""
@@ -122,10 +135,10 @@ class Scheduler:
 
     def _refuse_migration(self, volume: Volume, error: Exception) -> None:
         """migration_status error; only `maintenance` is undone (`_migrate_volume_set_error`)."""
+        values = {"migration_status": "error"}
         if volume.status == "maintenance":
-            volume.status = volume.previous_status or "available"
-        volume.migration_status = "error"
-        volume.save()
+            values["status"] = volume.previous_status or "maintenance"
+        self._set(volume, values)
         self._note("migration refused", str(error))
 
     def retype(
@@ -142,10 +155,9 @@ class Scheduler:
         try:
             chosen = self._find_retype_pool(volume, new_type, migration_policy, availability_zones)
         except Exception as error:
-            volume.status = volume.previous_status or "available"
-            volume.save()
             # Only the new type's reservations; the old type's stay open until they expire.
             self.cloud.quotas.rollback(reservations)
+            self._set(volume, {"status": volume.previous_status or volume.status})
             self._note("retype refused", str(error))
             if isinstance(error, errors.NoValidBackend):
                 return
@@ -179,7 +191,20 @@ class Scheduler:
             raise errors.NoValidBackend(
                 reason=f"Current host not valid for volume {volume.id}, migration not allowed"
             )
+        self._consume(passing[0], volume.size)
         return passing[0]
+
+    def _consume(self, pool: PoolState, size_gb: int) -> None:
+        """Count what was just promised, until the pool reports again; `pool` itself stays as reported.
+
+        Migrations are not counted. Source: `cinder.scheduler.host_manager:BackendState.consume_from_volume`.
+        """
+        known = self._pools[service_host(pool.address)]
+        known[known.index(pool)] = filters.consumed(pool, size_gb)
+
+    def _set(self, volume: Volume, values: dict[str, Any]) -> None:
+        """Write to the row, whatever the message's copy of the record says."""
+        self.cloud.database.update(Volume, volume.id, values)
 
     def _note(self, step: str, detail: str) -> None:
         self.cloud.simulation.record(step, detail)
@@ -212,6 +237,7 @@ def _request(
         availability_zones=availability_zones,
         operation=operation,
         current_address=volume.host,
+        attached=volume.attach_status != "detached",
     )
 
 

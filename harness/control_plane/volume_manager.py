@@ -5,7 +5,8 @@ Sources: `cinder.volume.manager:VolumeManager` and `cinder.volume.flows.manager.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from harness import errors
 from harness.control_plane.retype import Retype
@@ -20,23 +21,69 @@ class VolumeManager(Retype):
         try:
             self.drive("do_setup", self.admin)
             self.drive("check_for_setup_error")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (a driver may raise anything)
             self.note("driver not initialised", str(error))
             return
+        ours = [
+            Volume.from_row(row, self.db)
+            for row in self.db.volumes.values()
+            if self.is_our_backend(row["host"] or "")
+        ]
+        for volume in ours:
+            self.update_allocated_capacity(volume)
+            if volume.status == "in-use":
+                self._export_again(volume)
         self.initialized = True
-        for row in self.db.volumes.values():
-            if self.is_our_backend(row["host"] or ""):
-                volume = Volume.from_row(row, self.db)
-                self.update_allocated_capacity(volume)
         self.allocated_capacity_gb.setdefault(self.plan.pool, 0)
         self.publish_service_capabilities()
+        self.capabilities = self.stats
+        for volume in ours:
+            if self.db.workers.get(volume.id) == self.host:
+                self._take_up(volume)
+
+    def _export_again(self, volume: Volume) -> None:
+        try:
+            self.drive("ensure_export", self.admin, volume)
+        except Exception as error:  # noqa: BLE001 (a driver may raise anything)
+            self.note("ensure_export failed", str(error))
+            self.db.conditional_update(volume, {"status": "error"}, {"status": "in-use"})
+
+    def _take_up(self, volume: Volume) -> None:
+        """What a dead process had begun: creations become error, deletions go on (`_do_cleanup`).
+
+        Nothing of a migration is taken up: starting, migrating and completing stay for ever.
+        """
+        if volume.status == "creating":
+            volume.status = "error"
+            volume.save()
+        elif volume.status == "deleting":
+            self.messaging.cast(self.host, "delete_volume", volume)
 
     # -------------------------------------------------------------------------------------------- volumes
 
-    def create_volume(self, volume: Volume) -> None:
-        """Raw, or from `snapshot_id` or `source_volid`. A failure leaves the record in error."""
-        self.update_allocated_capacity(volume)
+    @contextmanager
+    def _worker(self, volume: Volume) -> Iterator[None]:
+        """Leave a trace for the next process, should this one die (`cinder.objects.cleanable:set_workers`)."""
+        self.db.workers[volume.id] = self.host
         try:
+            yield
+        except Exception:
+            self.db.workers.pop(volume.id, None)
+            raise
+        self.db.workers.pop(volume.id, None)
+
+    def create_volume(self, volume: Volume) -> None:
+        """Raw, or from `snapshot_id` or `source_volid`. A failure leaves the record in error.
+
+        The counter of the pool goes up first, and stays up when the creation fails.
+        """
+        self.update_allocated_capacity(volume)
+        with self._worker(volume):
+            self._create_volume(volume)
+
+    def _create_volume(self, volume: Volume) -> None:
+        try:
+            volume.refresh()
             self.require_driver_initialized()
             if volume.snapshot_id:
                 snapshot = self.db.get_snapshot(volume.snapshot_id)
@@ -47,23 +94,30 @@ class VolumeManager(Retype):
             else:
                 update = self.drive("create_volume", volume)
         except Exception as error:
-            volume.status = "error"
-            volume.save()
             self.note("create_volume failed", str(error))
+            self.db.update(Volume, volume.id, {"status": "error"})
             raise
         volume.update(update or {})
         volume.update({"status": "available", "launched_at": self.simulation.kernel.now_us})
+        volume.save()
+        volume.service_uuid = self.db.service(self.host).uuid
         volume.save()
         self.note("volume created", volume.name)
 
     def delete_volume(self, volume: Volume) -> None:
         """Remove export, object and record. Quota, and the capacity counter, only with `use_quota`."""
+        with self.cloud.lock(f"{volume.id}-delete_volume"), self._worker(volume):
+            self._delete_volume(volume)
+
+    def _delete_volume(self, volume: Volume) -> None:
         try:
             volume.refresh()
         except errors.VolumeNotFound:
             return
         if volume.attach_status == "attached":
             raise errors.VolumeAttached(volume_id=volume.id)
+        if not self.is_our_backend(volume.host or ""):
+            raise errors.Invalid(f"Invalid Volume: Volume {volume.id} is not local to {self.host}.")
         try:
             self.require_driver_initialized()
             self.drive("remove_export", self.admin, volume)
@@ -107,7 +161,7 @@ class VolumeManager(Retype):
             self.drive("extend_volume", volume, new_size)
         except errors.TargetUpdateFailed as error:
             self.note("ignored", str(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever the driver raises ends in error_extending)
             self.note("extend_volume failed", str(error))
             self.db.update(Volume, volume.id, {"status": "error_extending"})
             self.cloud.quotas.rollback(reservations)

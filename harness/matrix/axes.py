@@ -101,6 +101,7 @@ PRECONDITION = Axis("precondition", "what stands in the way before the operator 
     "service-disabled": "the destination's service is disabled",
     "service-frozen": "the destination's service is frozen",
     "no-host": "migrate only: neither host nor cluster is given",
+    "host-and-cluster": "migrate only: a host and a cluster are given",
     # the API looks at the new type
     "absent-type": "retype only: the new type does not exist",
     "same-type": "retype only: the new type is the type that the volume has",
@@ -129,6 +130,7 @@ PRECONDITION = Axis("precondition", "what stands in the way before the operator 
     "cross-az-forbidden": "Nova has [cinder]cross_az_attach=False, and server and destination are in "
                           "different availability zones",
     "absent-server": "the server is gone, the attachment row is not",
+    "not-attached": "Nova no longer knows that the server has the volume, the attachment row is there",
     # failures on the way
     "create-fails": "the destination's driver fails to create the temporary volume",
     "destination-export-fails": "the destination's driver fails to export the temporary volume",

@@ -48,7 +48,8 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     `container` is where its objects live: ``<node>/<volume group>`` or ``<cluster>/<pool>``. Two back-ends
     with the same container share one name space. `cluster` is the Ceph cluster (rbd only), `node` the host
-    name of the volume service.
+    name of the volume service. `wipes` is False where volume_clear is none; `over_subscription` is
+    max_over_subscription_ratio.
     """
 
     name: str
@@ -60,3 +61,5 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     cluster: str | None = None
     availability_zone: str = "nova"
     volume_backend_name: str = ""
+    wipes: bool = True
+    over_subscription: str = "20.0"

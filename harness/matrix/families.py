@@ -22,7 +22,7 @@ from harness.matrix.expectations import is_possible
 Pair = tuple[BackendFacts, BackendFacts]
 
 ONLY_MIGRATE = frozenset({
-    "same-host", "absent-host", "absent-pool", "no-host",
+    "same-host", "absent-host", "absent-pool", "no-host", "host-and-cluster",
 })  # fmt: skip
 ONLY_RETYPE = frozenset({
     "absent-type", "same-type", "min-size", "max-size", "multiattach-in-use", "multiattach-encrypted",
@@ -30,7 +30,7 @@ ONLY_RETYPE = frozenset({
 })  # fmt: skip
 ONLY_IN_USE = frozenset({
     "server-stopped", "server-shelved", "server-paused", "server-resized", "server-locked", "swap-forbidden",
-    "cross-az-forbidden", "absent-server", "multiattach-in-use",
+    "cross-az-forbidden", "absent-server", "not-attached", "multiattach-in-use",
 })  # fmt: skip
 ONLY_AVAILABLE = frozenset({
     "source-export-fails", "attaching", "error", "maintenance", "temporary", "absent-volume",
@@ -49,6 +49,8 @@ def facts_of(plan: BackendPlan) -> BackendFacts:
         cluster=plan.cluster,
         availability_zone=plan.availability_zone,
         volume_backend_name=plan.volume_backend_name,
+        wipes=plan.configuration.safe_get("volume_clear") != "none",
+        over_subscription=plan.configuration.safe_get("max_over_subscription_ratio") or "20.0",
     )
 
 

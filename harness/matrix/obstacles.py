@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from harness.control_plane.servers import Server
 from harness.model import Context, Service, Volume
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 Obstacle = Callable[["Scenario"], None]
 
 NO_SUCH_ID = "00000000-0000-4000-8000-000000000000"
-OVER_SUBSCRIPTION = 20
 LARGEST_GB = 500 * 1024
 
 
@@ -114,13 +114,16 @@ def _no_capacity(scenario: Scenario) -> None:
     manager = cloud.manager(plan.name)
     stats = manager.driver.get_volume_stats(refresh=True)
     pool = (stats.get("pools") or [stats])[0]
-    wanted_gb = int(pool["total_capacity_gb"] * OVER_SUBSCRIPTION if plan.thin else pool["free_capacity_gb"])
+    if plan.thin:
+        promised_gb = pool["total_capacity_gb"] * float(plan.configuration.max_over_subscription_ratio)
+    else:
+        promised_gb = pool["free_capacity_gb"]
     tenant = Context("other", "other-project", is_admin=False)
     for resource in ("volumes", "gigabytes"):
         cloud.quotas.set_limit(tenant.project_id, resource, -1)
     fillers = [
         scenario.act("tenant", cloud.api.create_volume, tenant, size, host=plan.address)
-        for size in _in_parts(wanted_gb)
+        for size in _in_parts(int(promised_gb))
     ]
     manager.publish_service_capabilities()
     for filler in fillers:
@@ -164,6 +167,12 @@ def _absent_server(scenario: Scenario) -> None:
         del scenario.cloud.nova.servers[server.id]
 
 
+def _not_attached(scenario: Scenario) -> None:
+    """Nova's own record of the disk is lost; the host still holds the device."""
+    for server in scenario.servers:
+        scenario.cloud.nova.servers[server.id] = Server(server.id, server.host, server.availability_zone)
+
+
 MEMBER = Context("user", "project", is_admin=False)
 STRANGER = Context("stranger", "other-project", is_admin=False)
 
@@ -187,6 +196,7 @@ OBSTACLES: dict[str, tuple[Obstacle, ...]] = {
     "service-disabled": (_service(disabled=True),),
     "service-frozen": (_service(frozen=True),),
     "no-host": (_request(host=None),),
+    "host-and-cluster": (_request(cluster="cluster@backend"),),
     "absent-type": (_request(type_name="no-such-type"),),
     "same-type": (_request(type_name="old"),),
     "quota-volumes": (_quota("volumes"),),
@@ -202,6 +212,7 @@ OBSTACLES: dict[str, tuple[Obstacle, ...]] = {
     "swap-forbidden": (_nova(swap_allowed=False),),
     "cross-az-forbidden": (_cross_az_forbidden,),
     "absent-server": (_absent_server,),
+    "not-attached": (_not_attached,),
 }
 
 FAULTS: dict[str, tuple[tuple[str, int, str], ...]] = {

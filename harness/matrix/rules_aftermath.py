@@ -84,7 +84,11 @@ AFTERMATH: tuple[Aftermath, ...] = (
     # The store of a thick snapshot is no larger than its origin, and is cleared by the record's size.
     Aftermath(
         "life_after", "CRU-EXTEND-ASSISTED",
-        lambda s, rule: s.lvm_moves and s.to_thick and s.extended_meanwhile and rule.stage is Stage.ASSISTED,
+        lambda s, rule: s.lvm_moves
+        and s.to_thick
+        and s.destination.wipes
+        and s.extended_meanwhile
+        and rule.stage is Stage.ASSISTED,
     ),
     Aftermath(
         "attachments", "CRU-READONLY-LOST",

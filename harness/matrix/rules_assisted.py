@@ -40,7 +40,7 @@ ASSISTED: tuple[Rule, ...] = (
     # the removal of the old object
     Rule(
         name="lvm-wiped-under-server", stage=Stage.SERVICE, outcome="data-loss",
-        applies=lambda s: s.lvm_moves and s.from_thick and s.attached_meanwhile,
+        applies=lambda s: s.lvm_moves and s.source_wipes and s.attached_meanwhile,
         reason="The LVM driver wipes the old volume while a server has it open, and then cannot remove it.",
         source=_LVM, violations={"data": "CRU-LVM-ASSISTED-WIPE", "objects": "CRU-ASSISTED-SECOND-COPY"},
     ),
@@ -59,7 +59,7 @@ ASSISTED: tuple[Rule, ...] = (
     Rule(
         name="lvm-wiped-and-kept", stage=Stage.SERVICE, outcome="data-loss",
         applies=lambda s: s.lvm_moves
-        and s.from_thick
+        and s.source_wipes
         and s.precondition == "source-delete-fails"
         and s.cell.fill != "empty",
         reason="The LVM driver wipes the old volume, cannot remove it, and the record stays with it.",

@@ -27,6 +27,11 @@ IN_USE: tuple[Rule, ...] = (
         reason="Nova does not know the server of the attachment.", source=_API,
     ),
     Rule(
+        name="not-attached", stage=Stage.TEMPORARY, outcome="failed-clean",
+        applies=lambda s: s.swapped and s.precondition == "not-attached",
+        reason="Nova does not know that the server has the volume.", source=_API,
+    ),
+    Rule(
         name="swap-forbidden", stage=Stage.TEMPORARY, outcome="failed-clean",
         applies=lambda s: s.swapped and s.precondition == "swap-forbidden",
         reason="Nova's policy does not let Cinder swap volumes.", source="nova.policies.volumes_attachments",

@@ -22,6 +22,7 @@ NOVA_PRECONDITIONS = (
     "swap-forbidden",
     "cross-az-forbidden",
     "absent-server",
+    "not-attached",
 )
 _STATUS_PRECONDITIONS = ("attaching", "error", "maintenance")
 _MIGRATE_ENCRYPTIONS = ("none", "luks", "luks2")
@@ -75,7 +76,28 @@ def impossible(s: Situation) -> bool:
         or _contradicts_status(s)
         or _contradicts_type(s)
         or (s.from_rbd and s.before == "luks2")
+        or _no_type_leads_there(s)
+        or _no_type_leads_elsewhere(s)
+        or _can_never_be_full(s)
     )
+
+
+def _can_never_be_full(s: Situation) -> bool:
+    """With the ratio auto a thin pool promises the more the more it has promised."""
+    never = s.destination.thin and s.destination.over_subscription == "auto"
+    return s.precondition == "no-capacity" and never
+
+
+def _no_type_leads_elsewhere(s: Situation) -> bool:
+    """A type that fits the source but not the destination needs back-ends of different names."""
+    same_name = s.source.volume_backend_name == s.destination.volume_backend_name
+    return s.migrate and s.precondition == "specs-mismatch" and same_name
+
+
+def _no_type_leads_there(s: Situation) -> bool:
+    """Two back-ends of one name: a type that names the destination lets the volume stay where it is."""
+    same_name = s.source.volume_backend_name == s.destination.volume_backend_name
+    return s.retype and not s.in_place and same_name
 
 
 def _refusal(
@@ -109,6 +131,11 @@ REFUSALS: tuple[Rule, ...] = (
     _refusal(
         "no-host", 400, _named("no-host"),
         "A migration must name a host or a cluster.",
+        "cinder.api.contrib.admin_actions:VolumeAdminController._migrate_volume",
+    ),
+    _refusal(
+        "host-and-cluster", 400, _named("host-and-cluster"),
+        "A migration must name a host or a cluster, and not both.",
         "cinder.api.contrib.admin_actions:VolumeAdminController._migrate_volume",
     ),
     _refusal(

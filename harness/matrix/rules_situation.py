@@ -113,9 +113,9 @@ class Situation:
         return self.from_rbd and self.to_rbd and self.source.cluster == self.destination.cluster
 
     @property
-    def from_thick(self) -> bool:
-        """The source wipes what it deletes."""
-        return self.source.kind == "lvm" and not self.source.thin
+    def source_wipes(self) -> bool:
+        """The source overwrites what it deletes: thick LVM does, unless volume_clear is none."""
+        return self.source.kind == "lvm" and not self.source.thin and self.source.wipes
 
     @property
     def to_thick(self) -> bool:

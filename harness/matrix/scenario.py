@@ -38,6 +38,7 @@ class Request:
         self.context = context
         self.volume_id = volume_id
         self.host = host
+        self.cluster: str | None = None
         self.type_name = type_name
 
 
@@ -193,6 +194,7 @@ class Scenario:
                 request.context,
                 request.volume_id,
                 request.host,
+                cluster=request.cluster,
                 force_host_copy=self.cell.force == "yes",
                 lock_volume=self.cell.lock == "yes",
             )

@@ -18,7 +18,7 @@ def types_of(
     cell: Cell, source: BackendPlan, destination: BackendPlan
 ) -> tuple[TypeFields | None, TypeFields | None]:
     """(old, new) as fields of volume types; None where the cell has none."""
-    old = _fields("old", _old_specs(cell, source, destination), _encryption(cell, before=True))
+    old = _fields("old", _old_specs(cell, source), _encryption(cell, before=True))
     if cell.operation == "migrate":
         return (old if old["extra_specs"] or old["encryption"] else None), None
     new = _fields("new", _new_specs(cell, destination), _encryption(cell, before=False))
@@ -35,13 +35,10 @@ def _fields(name: str, specs: dict[str, str], encryption: Encryption | None) -> 
     return {"name": name, "extra_specs": specs, "encryption": encryption, "qos_specs": None}
 
 
-def _old_specs(cell: Cell, source: BackendPlan, destination: BackendPlan) -> dict[str, str]:
+def _old_specs(cell: Cell, source: BackendPlan) -> dict[str, str]:
     specs: dict[str, str] = {}
-    if cell.operation == "retype":
+    if cell.operation == "retype" or cell.precondition == "specs-mismatch":
         specs["volume_backend_name"] = source.volume_backend_name
-    elif cell.precondition == "specs-mismatch":
-        same = source.volume_backend_name == destination.volume_backend_name
-        specs["volume_backend_name"] = "elsewhere" if same else source.volume_backend_name
     if cell.type in ("same", "specs", "shared"):
         specs[TIER] = "gold"
     if cell.status == "multi-attached":

@@ -99,6 +99,7 @@ FAMILIES: tuple[dict[str, list[str]], ...] = (
         "status": ["available", "in-use"],
         "encryption": list(BY_NAME["encryption"].values),
     },
+    {"operation": ["retype"], "policy": ["on-demand", "never"], "type": list(BY_NAME["type"].values)},
     {"operation": ["retype"], "meanwhile": list(BY_NAME["meanwhile"].values)},
     {"operation": ["retype"], "status": ["read-only"], "precondition": ["member"]},
     {
