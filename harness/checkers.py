@@ -6,6 +6,7 @@ that fails itself gives "could not tell", which is reported and is not a pass.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from harness.model import split_host
 from harness.results import Judgement
 
 Row = Mapping[str, Any]
+
+_VOLUME_NAME = re.compile(r"volume-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Wanted(msgspec.Struct, kw_only=True):
@@ -228,7 +231,7 @@ def statuses(evidence: Evidence) -> list[str]:
 
 
 def names(evidence: Evidence) -> list[str]:
-    """The name of the user's record leads to an object in the container of its host."""
+    """Name and provider_location of the user's record lead to an object in the container of its host."""
     row = evidence.volumes.get(evidence.subject)
     if row is None:
         return ["the record of the volume is gone"]
@@ -236,9 +239,16 @@ def names(evidence: Evidence) -> list[str]:
     if container is None or container not in evidence.objects:
         return []
     name = object_name(row)
-    if name in evidence.objects[container]:
-        return []
-    return [f"{name} is not in {container}, where the record's host {split_host(row['host']).backend} is"]
+    wrong: list[str] = []
+    if name not in evidence.objects[container]:
+        wrong.append(
+            f"{name} is not in {container}, where the record's host {split_host(row['host']).backend} is"
+        )
+    located = _VOLUME_NAME.search(row["provider_location"] or "")
+    # A driver that leaves the field alone keeps the location under the volume's first name, until the next export.
+    if located is not None and located.group() not in (name, f"volume-{row['id']}"):
+        wrong.append(f"provider_location leads to {located.group()}, but the object is {name}")
+    return wrong
 
 
 def life_after(evidence: Evidence) -> list[str] | None:

@@ -18,6 +18,7 @@ from harness.errors import InputError
 from harness.matrix.axes import BY_NAME, ENCRYPTION, NOVA, PRECONDITION
 from harness.matrix.cells import BackendFacts, Cell
 from harness.matrix.expectations import is_possible
+from harness.matrix.obstacles import FAULTS
 
 Pair = tuple[BackendFacts, BackendFacts]
 
@@ -70,19 +71,19 @@ def default_cells(deployment: Deployment) -> list[Cell]:
     return list(cells.values())
 
 
-def representatives(pairs: Iterable[Pair]) -> list[Pair]:
+def representatives(pairs: Iterable[Pair], *, only_kinds: bool = False) -> list[Pair]:
     """One pair for each way in which two back-ends can relate: the first of its kind."""
     chosen: dict[tuple[object, ...], Pair] = {}
     for source, destination in pairs:
+        kinds = (source.kind, source.thin, destination.kind, destination.thin)
         relation = (
-            source.kind, source.thin, destination.kind, destination.thin,
             source.name == destination.name,
             source.container == destination.container,
             source.kind == "lvm" and source.node == destination.node,
             source.cluster == destination.cluster,
             source.availability_zone == destination.availability_zone,
-        )  # fmt: skip
-        chosen.setdefault(relation, (source, destination))
+        )
+        chosen.setdefault(kinds if only_kinds else (*kinds, *relation), (source, destination))
     return list(chosen.values())
 
 
@@ -105,9 +106,7 @@ def _all_families(
     yield from _cells(pairs, operation=["migrate"], status=["in-use"], nova=list(NOVA.values))
     # Retype: what differs decides which way it goes.
     yield from _cells(pairs, operation=["retype"], status=both, policy=["on-demand", "never"])
-    yield from _cells(
-        pairs, operation=["retype"], status=both, type=["specs", "shared", "qos", "front-end-qos"]
-    )
+    yield from _cells(few, operation=["retype"], status=both, type=["specs", "shared", "qos", "front-end-qos"])
     yield from _cells(pairs, operation=["retype"], status=both, fill=["full"])
     yield from _cells(few, operation=["retype"], status=["in-use"], nova=list(NOVA.values))
     yield from _cells(few, operation=["retype"], status=["available"], type=["multiattach"])
@@ -139,18 +138,19 @@ def _all_families(
         meanwhile=["attach", "extend", "rename"],
     )
     yield from _cells(few, operation=["retype"], status=["available"], meanwhile=["attach", "extend", "rename"])
-    yield from _preconditions(few)
+    yield from _preconditions(few, representatives(pairs, only_kinds=True))
 
 
-def _preconditions(few: list[Pair]) -> Iterator[Cell]:
-    """Every refusal and every failure as a cell of its own, on one pair of each kind."""
+def _preconditions(few: list[Pair], kinds: list[Pair]) -> Iterator[Cell]:
+    """Every refusal and every failure as a cell of its own; for a refusal the kinds of back-ends will do."""
     for name in list(PRECONDITION.values)[1:]:
         operations = ["migrate"] if name in ONLY_MIGRATE else ["migrate", "retype"]
         operations = ["retype"] if name in ONLY_RETYPE else operations
         statuses = ["available", "in-use"]
         statuses = ["in-use"] if name in ONLY_IN_USE else statuses
         statuses = ["available"] if name in ONLY_AVAILABLE else statuses
-        yield from _cells(few, operation=operations, status=statuses, precondition=[name])
+        where = few if name in FAULTS else kinds
+        yield from _cells(where, operation=operations, status=statuses, precondition=[name])
 
 
 def find(deployment: Deployment, cell_id: str) -> Cell:

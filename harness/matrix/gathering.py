@@ -25,6 +25,8 @@ def gather(scenario: Scenario, wanted: Wanted, *, read: bool = True) -> Evidence
     cloud = scenario.cloud
     database = cloud.database
     plans = [manager.plan for manager in cloud.managers.values()]
+    # To read connects and disconnects: what is exported is looked at first.
+    exports, sessions = list(_exports(scenario)), list(_sessions(scenario))
     reading = read_back(scenario) if read else Reading()
     project = scenario.owner.project_id
     usages = {name: (usage.in_use, usage.reserved) for name, usage in cloud.quotas.usages(project).items()}
@@ -40,8 +42,8 @@ def gather(scenario: Scenario, wanted: Wanted, *, read: bool = True) -> Evidence
         containers={plan.address: plan.container for plan in plans},
         objects=_objects(scenario),
         exporting=frozenset(plan.container for plan in plans if plan.kind == "lvm"),
-        exports=list(_exports(scenario)),
-        sessions=list(_sessions(scenario)),
+        exports=exports,
+        sessions=sessions,
         disks=[
             (server.id, volume_id, disk.attachment_id, disk.mode)
             for server in scenario.servers

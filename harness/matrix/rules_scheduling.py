@@ -89,16 +89,16 @@ SCHEDULING: tuple[Rule, ...] = (
         reason="The source's service has no driver.", source=_MIGRATE,
     ),
     Rule(
-        name="never-same-encryption", stage=Stage.SERVICE, outcome="failed-clean",
-        applies=lambda s: s.retype and s.moves and s.cell.policy == "never" and not s.encryption_changes,
-        reason="The types are encrypted alike, so the driver is not asked, and the volume may not be migrated.",
-        source=_RETYPE, fault="OPEN-SAME-ENC",
-    ),
-    Rule(
         name="never-qos-removal", stage=Stage.SERVICE, outcome="failed-clean",
         applies=lambda s: s.moves and s.cell.policy == "never" and s.qos_removal_fails and not s.encrypted,
         reason="The driver fails to remove QoS settings that the image never had, and it may not be migrated.",
         source="cinder.volume.drivers.rbd:RBDDriver.retype", fault="CRU-RBD-QOS-REMOVE",
+    ),
+    Rule(
+        name="never-same-encryption", stage=Stage.SERVICE, outcome="failed-clean",
+        applies=lambda s: s.retype and s.moves and s.cell.policy == "never" and not s.encryption_changes,
+        reason="The types are encrypted alike, so the driver is not asked, and the volume may not be migrated.",
+        source=_RETYPE, fault="OPEN-SAME-ENC",
     ),
     Rule(
         name="never-encryption", stage=Stage.SERVICE, outcome="failed-clean",

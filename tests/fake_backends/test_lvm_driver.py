@@ -550,6 +550,7 @@ def test_terminate_tells_whether_others_use_the_export() -> None:
     for _ in range(2):
         values = {"volume_id": volume.id, "connector": CONNECTOR, "attach_status": "attached"}
         lab.database.create(Attachment, values)
+    volume.refresh()
     assert driver.terminate_connection(volume, CONNECTOR) is True
     [target] = lab.node.targets.targets.values()
     assert target.allowed == [CONNECTOR["initiator"]]

@@ -14,16 +14,13 @@ import msgspec
 import pytest
 
 from fake_backends.lvm.driver import LvmDriver
-from fake_backends.lvm.exports import IscsiExports
 from fake_backends.rbd.cluster import Pool
 from fake_backends.rbd.driver import RbdDriver
 from harness.checkers import CHECKERS
-from harness.control_plane import copying, migration
+from harness.control_plane import migration
 from harness.control_plane.api import VolumeApi
-from harness.control_plane.attachments import AttachmentApi
 from harness.control_plane.connections import Connections
 from harness.control_plane.deployment import Deployment
-from harness.control_plane.encryption import KeyManager
 from harness.control_plane.hypervisor import Nova
 from harness.control_plane.manager_base import ManagerBase
 from harness.control_plane.migration import Migration
@@ -49,7 +46,11 @@ class Mutation(msgspec.Struct, frozen=True):
         text = textwrap.dedent(inspect.getsource(function))
         assert text.count(self.old) == 1, f"{self.name} has changed: {self.old!r} is not in it exactly once"
         made: dict[str, Any] = {}
-        exec(compile(text.replace(self.old, self.new), f"<mutated {self.name}>", "exec"), function.__globals__, made)
+        exec(
+            compile(text.replace(self.old, self.new), f"<mutated {self.name}>", "exec"),
+            function.__globals__,
+            made,
+        )
         monkeypatch.setattr(self.owner, self.name, made[self.name])
 
 

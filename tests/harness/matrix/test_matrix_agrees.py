@@ -1,0 +1,69 @@
+"""The two oracles agree: on a sample here, on the whole default matrix whenever `crucible matrix` runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.control_plane.deployment import Deployment
+from harness.matrix.axes import AXES, PRECONDITION
+from harness.matrix.cells import Cell
+from harness.matrix.expectations import expect
+from harness.matrix.families import default_cells, facts_of, find
+from harness.matrix.reproductions import REPRODUCTIONS
+from harness.matrix.runner import run_cell
+
+EVERY = 25
+SAMPLES = 8
+
+
+def _sample(deployment: Deployment) -> list[Cell]:
+    """Every 25th cell, and the first of each rule."""
+    cells = default_cells(deployment)
+    first: dict[str, Cell] = {}
+    for cell in cells:
+        facts = (facts_of(deployment.backend(name)) for name in (cell.source, cell.destination))
+        first.setdefault(expect(cell, *facts).rule, cell)
+    return list(dict.fromkeys([*cells[::EVERY], *first.values()]))
+
+
+@pytest.mark.parametrize("part", range(SAMPLES))
+def test_simulation_and_expectation_agree(part: int, deployment: Deployment) -> None:
+    """No cell differs, and none is an error."""
+    results = [run_cell(deployment, cell) for cell in _sample(deployment)[part::SAMPLES]]
+    assert [f"{each.id}: {each.difference}" for each in results if each.verdict in ("fail", "error")] == []
+
+
+def test_the_default_matrix_is_large_and_has_everything(deployment: Deployment) -> None:
+    """At least 2,000 cells with unique ids, and every value of every axis in one of them."""
+    cells = default_cells(deployment)
+    assert len(cells) >= 2000
+    assert len({cell.id for cell in cells}) == len(cells)
+    for axis in AXES:
+        used = {getattr(cell, axis.name) for cell in cells}
+        assert set(axis.values) <= used, axis.name
+    assert {cell.precondition for cell in cells} == set(PRECONDITION.values)
+
+
+def test_ids_lead_back_to_their_cells(deployment: Deployment) -> None:
+    """What is printed can be typed."""
+    for cell in default_cells(deployment)[::7]:
+        assert find(deployment, cell.id) == cell
+
+
+@pytest.mark.parametrize("name", REPRODUCTIONS)
+def test_reproductions_come_out_as_their_cells_are_expected_to(name: str, deployment: Deployment) -> None:
+    """Each is a possible cell, with a timeline and no difference."""
+    reproduction = REPRODUCTIONS[name]
+    result = run_cell(deployment, find(deployment, reproduction.cell.id), keep_timeline=True)
+    assert result.difference == ""
+    assert result.timeline
+    assert reproduction.name == name
+
+
+@pytest.mark.parametrize(
+    ("nova", "outcome"), [("20", "failed-clean"), ("21", "succeeded"), ("23", "succeeded"), ("32", "succeeded")]
+)
+def test_lvm_to_rbd_in_use_depends_on_nova(nova: str, outcome: str, deployment: Deployment) -> None:
+    """Up to Nova 20 only host devices could be swapped in."""
+    cell = Cell(source="lvm-a", destination="rbd-a", status="in-use", nova=nova)
+    assert run_cell(deployment, cell).observed.outcome == outcome
