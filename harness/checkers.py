@@ -245,7 +245,7 @@ def names(evidence: Evidence) -> list[str]:
             f"{name} is not in {container}, where the record's host {split_host(row['host']).backend} is"
         )
     located = _VOLUME_NAME.search(row["provider_location"] or "")
-    # A driver that leaves the field alone keeps the location under the volume's first name, until the next export.
+    # A driver that leaves the field alone keeps the location under the first name, until the next export.
     if located is not None and located.group() not in (name, f"volume-{row['id']}"):
         wrong.append(f"provider_location leads to {located.group()}, but the object is {name}")
     return wrong

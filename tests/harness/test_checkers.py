@@ -22,7 +22,8 @@ OTHER = "0bad"
 def row(row_id: str = VOLUME, **changes: Any) -> dict[str, Any]:
     """A detached volume of 1 GiB on HERE, as the database has it."""
     return {
-        "id": row_id, "_name_id": None, "host": HERE, "size": 1, "status": "available", "migration_status": None,
+        "id": row_id, "_name_id": None, "host": HERE, "size": 1, "status": "available",
+        "migration_status": None,
         "attach_status": "detached", "volume_type_id": "t", "multiattach": False, "display_name": "data",
         "metadata": {}, "project_id": "project", "use_quota": True, "encryption_key_id": None,
         "provider_location": None, **changes,
@@ -31,7 +32,8 @@ def row(row_id: str = VOLUME, **changes: Any) -> dict[str, Any]:
 
 def attachment(volume_id: str = VOLUME, **changes: Any) -> dict[str, Any]:
     """A complete attachment, read/write."""
-    return {"volume_id": volume_id, "attach_status": "attached", "attach_mode": "rw", "connector": {"host": "c1"},
+    return {"volume_id": volume_id, "attach_status": "attached", "attach_mode": "rw",
+            "connector": {"host": "c1"},
             **changes}  # fmt: skip
 
 
@@ -148,7 +150,8 @@ ONE_THING_WRONG: dict[str, tuple[Evidence, set[str], str]] = {
         evidence(free={HERE: (5.0, 4.0)}), {"capacity"}, f"{HERE} reports 5.0 GiB free, but has 4.0",
     ),
     "usage is too high": (
-        evidence(usages={**evidence().usages, "volumes": (2, 0)}), {"quota"}, "usage of volumes is off the recount by +1",
+        evidence(usages={**evidence().usages, "volumes": (2, 0)}), {"quota"},
+        "usage of volumes is off the recount by +1",
     ),
     "a usage is missing": (
         evidence(usages=dict.fromkeys(("volumes", "volumes_gold", "gigabytes"), (1, 0))), {"quota"},
@@ -315,7 +318,9 @@ def test_evidence_that_makes_no_sense_is_undecided() -> None:
 VOLUMES = st.dictionaries(
     st.sampled_from("abcdef"),
     st.builds(
-        lambda size, host, name_id, key: {"size": size, "host": host, "_name_id": name_id, "encryption_key_id": key},
+        lambda size, host, name_id, key: {
+            "size": size, "host": host, "_name_id": name_id, "encryption_key_id": key
+        },
         st.integers(1, 50), st.sampled_from([HERE, THERE]), st.sampled_from([None, "x", "y", "z"]),
         st.sampled_from([None, "k1", "k2"]),
     ),

@@ -116,7 +116,7 @@ ONE_FAULT_PER_CHECKER: dict[str, tuple[str, Mutation]] = {
         Mutation(
             LvmDriver, "update_migrated_volume",
             '"provider_location": None',
-            '"provider_location": "192.0.2.1:3260,1 iqn.2010-10.org.openstack:" + VOLUME_NAME % new_volume.id + " 0"',
+            '"provider_location": "192.0.2.1:3260,1 iqn:" + VOLUME_NAME % new_volume.id + " 0"',
         ),
     ),
     # An extension goes by the id of the volume, and not by the name that it got when it moved.
@@ -198,7 +198,7 @@ MUTANTS: dict[str, tuple[str, list[Mutation], str]] = {
     ),
     "M12 the size to copy is in the wrong unit: generic": (
         "migrate/lvm-a/rbd-a/available/fill=full",
-        [Mutation(migration, "copy_volume", "chunks = size_gb * GIB // CHUNK", "chunks = (size_gb << 20) // CHUNK")],
+        [Mutation(migration, "copy_volume", "chunks = size_gb * GIB", "chunks = (size_gb << 20)")],
         "data",
     ),
     "M15 only what is available is moved by the driver, not what is retyping": (
@@ -291,7 +291,8 @@ MUTANTS: dict[str, tuple[str, list[Mutation], str]] = {
     "M35 a copy that ends too early is taken for a success": (
         "retype/lvm-a/lvm-far/available/encryption=none-luks/fill=full",
         [Mutation(
-            Migration, "_copy_volume_data", "    finally:\n        try:", "    except errors.NoSpace:\n        pass\n"
+            Migration, "_copy_volume_data", "    finally:\n        try:",
+            "    except errors.NoSpace:\n        pass\n"
             "    finally:\n        try:",
         )],
         "data",
