@@ -46,19 +46,28 @@ def run_cell(
     keep_timeline: bool = False,
     schedule: Schedule | None = None,
 ) -> CellResult:
-    """One cell in a world of its own. A defect of Crucible gives the verdict "error", never an exception."""
+    """One cell in a world of its own. Whatever goes wrong is a verdict, never an exception.
+
+    What comes through from a foreign driver is a finding about it ("fail"), else our own defect ("error").
+    """
     source, destination = (facts_of(deployment.backend(name)) for name in (cell.source, cell.destination))
     expected = expect(cell, source, destination)
     try:
         return _judged(deployment, cell, expected, seed, keep_timeline, schedule)
-    except Exception as error:  # noqa: BLE001 (a defect of ours is a verdict, and the other cells go on)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 (a driver may even call sys.exit; the other cells go on)
+        foreign = "other" in (source.kind, destination.kind)
+        what = f"{type(error).__name__}: {error}"
         return CellResult(
             id=cell.id,
             axes=cell.axes,
             expected=expected,
-            observed=Observation(outcome="crashed", reason=f"{type(error).__name__}: {error}"),
-            verdict="error",
-            difference="Crucible failed on this cell",
+            observed=Observation(outcome="crashed", reason=what),
+            verdict="fail" if foreign else "error",
+            difference=f"the cell could not be run: {what}"
+            if foreign
+            else f"Crucible failed on this cell: {what}",
         )
 
 
