@@ -18,7 +18,18 @@ from harness.model import AVAILABLE_MIGRATION_STATUSES, Context, Snapshot, Volum
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud
 
-RESETTABLE_MIGRATION_STATUSES = ("migrating", "error", "success", "completing", "none", "starting")
+ADMIN_ACTIONS = "volume_extension:volume_admin_actions"
+RESETTABLE = {
+    "status": (
+        "creating", "available", "deleting", "error", "error_deleting", "error_managing", "managing",
+        "attaching", "in-use", "detaching", "maintenance", "restoring-backup", "error_restoring", "reserved",
+        "awaiting-transfer", "backing-up", "error_backing-up", "error_extending", "downloading", "uploading",
+        "retyping", "extending",
+    ),
+    "attach_status": ("attached", "detached"),
+    "migration_status": ("migrating", "error", "success", "completing", "none", "starting"),
+}  # fmt: skip
+"""What reset-status takes (`cinder.api.schemas.admin_actions:reset_status_volume`)."""
 DELETABLE_STATUSES = ("available", "error", "error_restoring", "error_extending", "error_managing")
 
 
@@ -54,6 +65,11 @@ class VolumeApi:
         """Record, quota, key; then the scheduler. `host` names the pool and skips the scheduler."""
         database = self.cloud.database
         kind = database.get_volume_type(volume_type) if volume_type else None
+        if kind:
+            _check_size_limits(kind, size)
+        # The key is made before the quota is asked: it stays behind when the quota refuses.
+        key_id = self._key_for(kind, snapshot_id, source_volid)
+        self.cloud.quotas.check_size(context.project_id, size)
         reservations = self.cloud.reserve(
             context.project_id, kind.id if kind else None, {"volumes": 1, "gigabytes": size}
         )
@@ -69,7 +85,7 @@ class VolumeApi:
                     "display_name": name,
                     "volume_type_id": kind.id if kind else None,
                     "multiattach": kind.multiattach if kind else False,
-                    "encryption_key_id": self._key_for(kind, snapshot_id, source_volid),
+                    "encryption_key_id": key_id,
                     "snapshot_id": snapshot_id,
                     "source_volid": source_volid,
                     "host": host,
@@ -115,6 +131,9 @@ class VolumeApi:
         """InvalidVolume unless idle, detached, ungrouped and without snapshots; `force` ignores status."""
         volume = self.get(context, volume_id)
         authorize(context, volume, "volume:force_delete" if force else "volume:delete", admin=force)
+        if not volume.host:
+            return self._delete_unscheduled(volume)
+        self._require_thawed(volume)
         expected: dict[str, object] = {
             "attach_status": Not("attached"),
             "migration_status": AVAILABLE_MIGRATION_STATUSES,
@@ -131,11 +150,27 @@ class VolumeApi:
                 "awaiting a transfer, or be disassociated from snapshots after volume transfer."
             )
         if volume.encryption_key_id is not None:
+            # At once: should the deletion fail, nobody can read the volume any more.
             self.cloud.key_manager.delete_key(volume.encryption_key_id)
-            volume.encryption_key_id = None
-            volume.save()
         self._note("delete_volume", volume.name)
-        self.cloud.messaging.cast(service_host(volume.host or ""), "delete_volume", volume)
+        self.cloud.messaging.cast(service_host(volume.host), "delete_volume", volume)
+
+    def _delete_unscheduled(self, volume: Volume) -> None:
+        """A volume that never got a host has a record and a share of the quota only."""
+        if volume.use_quota:
+            reservations = self.cloud.reserve(
+                volume.project_id, volume.volume_type_id, {"volumes": -1, "gigabytes": -volume.size}
+            )
+            self.cloud.quotas.commit(reservations)
+        self.cloud.database.destroy_volume(volume.id)
+        self._note("delete_volume", volume.name)
+
+    def _require_thawed(self, volume: Volume) -> None:
+        """InvalidInput if the volume's service is frozen (`ClusteredObject.assert_not_frozen`)."""
+        if self.cloud.database.service(service_host(volume.host or "")).frozen:
+            raise errors.InvalidInput(
+                reason="Modification operations are not allowed on frozen storage backends."
+            )
 
     def extend_volume(self, context: Context, volume_id: str, new_size: int) -> None:
         """Grow an available volume, or an in-use one (microversion 3.42)."""
@@ -146,6 +181,8 @@ class VolumeApi:
                 reason="New size for extend must be greater than current size. "
                 f"(current: {volume.size}, extended: {new_size})."
             )
+        if volume.volume_type:
+            _check_size_limits(volume.volume_type, new_size)
         original = volume.status
         wanted = "in-use" if original == "in-use" else "available"
         values = {"status": "extending", "previous_status": original}
@@ -154,6 +191,7 @@ class VolumeApi:
                 reason=f"Volume {volume.id} status must be '{wanted}' to extend, currently {original}."
             )
         try:
+            self.cloud.quotas.check_size(context.project_id, new_size)
             reservations = self.cloud.reserve(
                 volume.project_id, volume.volume_type_id, {"gigabytes": new_size - volume.size}
             )
@@ -182,37 +220,47 @@ class VolumeApi:
         attach_status: str | None = None,
         migration_status: str | None = None,
     ) -> None:
-        """Write states by hand. It stops nothing: a running migration overwrites them when it ends."""
-        volume = self.get(context, volume_id)
-        authorize(context, volume, "volume_extension:volume_admin_actions:reset_status", admin=True)
-        if status is None and attach_status is None and migration_status is None:
+        """Write states by hand. It stops nothing: a running migration overwrites them when it ends.
+
+        Detaching by hand deletes the attachments, and the statuses then follow as after any detach.
+        """
+        wanted = {"status": status, "attach_status": attach_status, "migration_status": migration_status}
+        values: dict[str, str | None] = {name: value.lower() for name, value in wanted.items() if value}
+        if not values:
             raise errors.InvalidInput(reason="Must specify 'status', 'attach_status' or 'migration_status'.")
-        if migration_status is not None:
-            migration_status = migration_status.lower()
-            if migration_status not in RESETTABLE_MIGRATION_STATUSES:
-                raise errors.InvalidInput(reason=f"Invalid migration_status: '{migration_status}'.")
-            volume.migration_status = None if migration_status == "none" else migration_status
-        if status is not None:
-            status = status.lower()
-            if status == "deleting" or (status == "in-use" and not volume.volume_attachment):
-                raise errors.InvalidInput(reason=f"Must not set status '{status}' here.")
-            volume.status = status
-        if attach_status is not None:
-            if attach_status not in ("attached", "detached"):
-                raise errors.InvalidInput(reason=f"Invalid attach_status: '{attach_status}'.")
-            volume.attach_status = attach_status
-            if attach_status == "detached":
-                for attachment in volume.volume_attachment:
-                    del self.cloud.database.attachments[attachment.id]
-        volume.save()
+        for name, value in values.items():
+            if value not in RESETTABLE[name]:
+                raise errors.InvalidInput(reason=f"Invalid {name}: '{value}'.")
+        if values.get("migration_status") == "none":
+            values["migration_status"] = None
+        volume = self.get(context, volume_id)
+        authorize(context, volume, f"{ADMIN_ACTIONS}:reset_status", admin=True)
+        new_status = values.get("status")
+        # error_deleting and detaching were to be refused as well, but a missing comma makes one word of them.
+        if new_status == "deleting" or (new_status == "in-use" and not volume.volume_attachment):
+            raise errors.InvalidInput(reason=f"Cannot reset-state to {new_status}")
+        database = self.cloud.database
+        database.update(Volume, volume.id, values)
+        database.workers.pop(volume.id, None)
+        if values.get("attach_status") == "detached":
+            for attachment in volume.volume_attachment:
+                database.volume_detached(volume.id, attachment.id)
         self._note("reset_status", f"{status or '-'}/{attach_status or '-'}/{migration_status or '-'}")
 
     # ------------------------------------------------------------------------------------------ snapshots
 
     def create_snapshot(self, context: Context, volume_id: str) -> Snapshot:
-        """Of an available or in-use volume that does not migrate (microversion 3.66)."""
+        """Of an available or in-use volume that does not migrate (microversion 3.66).
+
+        Snapshot and quota are those of the caller's project, not of the volume's.
+        """
         volume = self.get(context, volume_id)
+        self._require_thawed(volume)
         authorize(context, volume, "volume:create_snapshot")
+        if volume.status == "maintenance":
+            raise errors.InvalidVolume(
+                reason="The snapshot cannot be created when the volume is in maintenance mode."
+            )
         if volume.migration_status not in AVAILABLE_MIGRATION_STATUSES:
             raise errors.InvalidVolume(reason="Snapshot cannot be created while volume is migrating.")
         if volume.status not in ("available", "in-use"):
@@ -222,7 +270,7 @@ class VolumeApi:
             )
         database = self.cloud.database
         reservations = self.cloud.reserve(
-            volume.project_id, volume.volume_type_id, {"snapshots": 1, "gigabytes": volume.size}
+            context.project_id, volume.volume_type_id, {"snapshots": 1, "gigabytes": volume.size}
         )
         snapshot = database.get_snapshot(
             database.create(
@@ -230,7 +278,7 @@ class VolumeApi:
                 {
                     "volume_id": volume.id,
                     "user_id": context.user_id,
-                    "project_id": volume.project_id,
+                    "project_id": context.project_id,
                     "volume_size": volume.size,
                     "volume_type_id": volume.volume_type_id,
                     "encryption_key_id": volume.encryption_key_id,
@@ -239,7 +287,7 @@ class VolumeApi:
         )
         self.cloud.quotas.commit(reservations)
         self._note("create_snapshot", snapshot.name)
-        self.cloud.messaging.cast(service_host(volume.host or ""), "create_snapshot", snapshot)
+        self.cloud.messaging.cast(TOPIC, "create_snapshot", snapshot, volume.host or "")
         return snapshot
 
     def delete_snapshot(self, context: Context, snapshot_id: str) -> None:
@@ -247,6 +295,7 @@ class VolumeApi:
         snapshot = self.cloud.database.get_snapshot(snapshot_id)
         volume = self.get(context, snapshot.volume_id)
         authorize(context, volume, "volume:delete_snapshot")
+        self._require_thawed(volume)
         if snapshot.status not in ("available", "error"):
             raise errors.InvalidSnapshot(reason="Snapshot status must be available or error.")
         snapshot.status = "deleting"
@@ -268,7 +317,7 @@ class VolumeApi:
     ) -> None:
         """202: everything later shows in migration_status only. The host test compares strings."""
         volume = self.get(context, volume_id)
-        authorize(context, volume, "volume_extension:volume_admin_actions:migrate_volume", admin=True)
+        authorize(context, volume, f"{ADMIN_ACTIONS}:migrate_volume", admin=True)
         if bool(host) == bool(cluster):
             raise errors.InvalidInput(reason="Must specify 'host' or 'cluster', and not both.")
         if cluster or host is None:
@@ -315,12 +364,10 @@ class VolumeApi:
     ) -> str:
         """Nova's callback: it waits for the whole completion. Returns the id that goes on."""
         volume = self.get(context, volume_id)
+        authorize(context, volume, f"{ADMIN_ACTIONS}:migrate_volume_completion", admin=True)
         new_volume = self.get(context, new_volume_id)
-        authorize(
-            context, volume, "volume_extension:volume_admin_actions:migrate_volume_completion", admin=True
-        )
         if not (volume.migration_status or new_volume.migration_status):
-            return self._swap_without_migration(context, volume, new_volume, error)
+            return self._swap_without_migration(volume, new_volume, error)
         if not volume.migration_status:
             raise errors.InvalidVolume(reason=f"Source volume {volume.id} not mid-migration.")
         if not new_volume.migration_status:
@@ -336,11 +383,21 @@ class VolumeApi:
         )
         return saved
 
-    def _swap_without_migration(self, context: Context, volume: Volume, new_volume: Volume, error: bool) -> str:
-        """A swap that Cinder did not start: attachments go, the new volume goes on."""
+    def _swap_without_migration(self, volume: Volume, new_volume: Volume, error: bool) -> str:
+        """A swap that Cinder did not start: the attachments go over to the new volume, which goes on."""
         if not error:
             for attachment in volume.volume_attachment:
-                self.cloud.attachments.delete(context, attachment.id)
+                self.cloud.messaging.call(
+                    service_host(volume.host or ""), "detach_volume", volume.id, attachment.id
+                )
+                new_volume.admin_metadata.setdefault("readonly", "False")
+                new_volume.save()
+                if new_volume.admin_metadata["readonly"] == "True":
+                    raise errors.InvalidVolumeAttachMode(mode="rw", volume_id=new_volume.id)
+                self.cloud.messaging.call(
+                    service_host(new_volume.host or ""), "attach_volume", new_volume,
+                    attachment.instance_uuid, attachment.attached_host, attachment.mountpoint, "rw",
+                )  # fmt: skip
         return new_volume.id
 
     def retype(
