@@ -108,7 +108,8 @@ def test_a_system_that_refuses_is_quoted(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(storage, "_locked", refused)
-    refuse(tmp_path, "Read-only file system")
+    (tmp_path / "storage").mkdir()
+    refuse(tmp_path / "storage", "Read-only file system")
 
 
 def test_a_directory_is_open_once(tmp_path: Path) -> None:
