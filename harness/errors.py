@@ -10,7 +10,8 @@
         │   ├── NotFound (ENOENT)
         │   ├── AlreadyExists (EEXIST)
         │   ├── Busy (EBUSY)
-        │   └── InvalidArgument (EINVAL)
+        │   ├── InvalidArgument (EINVAL)
+        │   └── Unreadable (EIO)
         └── ServiceError                what Cinder's and Nova's services raise; `code` is the HTTP code
             ├── NotFoundError 404:      VolumeNotFound, SnapshotNotFound, VolumeTypeNotFound, ...
             ├── Invalid 400:            InvalidVolume, InvalidInput, InvalidHost, ...
@@ -100,6 +101,13 @@ class InvalidArgument(StorageError):
     """The request makes no sense to the back-end."""
 
     errno = errno.EINVAL
+
+
+class Unreadable(StorageError):
+    """What is on a medium is not what should be there: no label, a wrong checksum, a format not known.
+
+    The text says what the medium has or lacks; whoever knows the medium's name puts it in front.
+    """
 
 
 # --------------------------------------------------------------------------------------------- services

@@ -1,0 +1,30 @@
+"""lvm2's identifiers: 32 letters and digits, written in groups of 6-4-4-4-4-4-6."""
+
+from __future__ import annotations
+
+import random
+import string
+
+ALPHABET = string.digits + string.ascii_lowercase + string.ascii_uppercase
+LENGTH = 32
+_GROUPS = (6, 4, 4, 4, 4, 4, 6)
+
+
+def new_uuid(stream: random.Random) -> str:
+    """The next identifier of a stream, with its hyphens."""
+    return with_hyphens("".join(ALPHABET[stream.randrange(len(ALPHABET))] for _ in range(LENGTH)))
+
+
+def with_hyphens(plain: str) -> str:
+    """The form in text metadata and on the terminal, from the 32 characters in a label."""
+    pieces: list[str] = []
+    position = 0
+    for length in _GROUPS:
+        pieces.append(plain[position : position + length])
+        position += length
+    return "-".join(pieces)
+
+
+def without_hyphens(uuid: str) -> str:
+    """The form in a label, from the form in text metadata."""
+    return uuid.replace("-", "")
