@@ -13,8 +13,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from fake_backends.block_store import BlockDevice
 from fake_backends.lvm.on_disk.checksum import checksum
+from fake_backends.lvm.on_disk.medium import Medium
 from fake_backends.lvm.on_disk.uuids import LENGTH, with_hyphens, without_hyphens
 from harness.errors import Unreadable
 
@@ -46,7 +46,7 @@ class Label:
     metadata_areas: tuple[tuple[int, int], ...] = ((METADATA_START, METADATA_SIZE),)
 
 
-def write_label(device: BlockDevice, label: Label) -> None:
+def write_label(medium: Medium, label: Label) -> None:
     """Make a device a physical volume that belongs to a group. One write of one sector."""
     header = _IDENTITY.pack(without_hyphens(label.uuid).encode(), label.device_size)
     for areas in (label.data_areas, label.metadata_areas):
@@ -56,12 +56,12 @@ def write_label(device: BlockDevice, label: Label) -> None:
     _LABEL.pack_into(sector, 0, _ID, 1, 0, _LABEL.size, _TYPE)
     sector[_LABEL.size : _LABEL.size + len(header)] = header
     struct.pack_into("<I", sector, 16, checksum(bytes(sector[_CHECKED_FROM:])))
-    device.write(SECTOR, bytes(sector))
+    medium.write(SECTOR, bytes(sector))
 
 
-def read_label(device: BlockDevice) -> Label:
+def read_label(medium: Medium) -> Label:
     """The label of a device. Unreadable, with the reason, if there is none that can be trusted."""
-    start = device.read(0, SECTORS_SCANNED * SECTOR)
+    start = medium.read(0, SECTORS_SCANNED * SECTOR)
     for number in range(SECTORS_SCANNED):
         sector = start[number * SECTOR : (number + 1) * SECTOR]
         if sector.startswith(_ID):

@@ -12,8 +12,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fake_backends.block_store import BlockDevice
 from fake_backends.lvm.on_disk.checksum import checksum
+from fake_backends.lvm.on_disk.medium import Medium
 from harness.errors import NoSpace, Unreadable
 
 HEADER = 512
@@ -42,8 +42,8 @@ NOWHERE = Location()
 class MetadataArea:
     """The area at `start` of a device, `size` bytes long."""
 
-    def __init__(self, device: BlockDevice, start: int, size: int) -> None:
-        self._device = device
+    def __init__(self, medium: Medium, start: int, size: int) -> None:
+        self._medium = medium
         self._start = start
         self._size = size
 
@@ -75,9 +75,9 @@ class MetadataArea:
         committed, _ = self._header()
         place = Location(self._next_offset(committed), len(raw), checksum(raw))
         first = min(len(raw), self._size - place.offset)
-        self._device.write(self._start + place.offset, _padded(raw[:first]))
+        self._medium.write(self._start + place.offset, _padded(raw[:first]))
         if first < len(raw):
-            self._device.write(self._start + HEADER, _padded(raw[first:]))
+            self._medium.write(self._start + HEADER, _padded(raw[first:]))
         return place
 
     def precommit(self, place: Location) -> None:
@@ -90,7 +90,7 @@ class MetadataArea:
         self._write_header(place, NOWHERE)
 
     def _header(self) -> tuple[Location, Location]:
-        sector = self._device.read(self._start, HEADER)
+        sector = self._medium.read(self._start, HEADER)
         if len(sector) < HEADER:
             raise Unreadable("ends before its metadata area")
         crc, magic, version, start, size = _FIXED.unpack_from(sector)
@@ -115,7 +115,7 @@ class MetadataArea:
             values = (place.offset, place.size, place.checksum, place.flags)
             _LOCATION.pack_into(sector, _FIXED.size + slot * _LOCATION.size, *values)
         struct.pack_into("<I", sector, 0, checksum(bytes(sector[4:])))
-        self._device.write(self._start, bytes(sector))
+        self._medium.write(self._start, bytes(sector))
 
     def _next_offset(self, committed: Location) -> int:
         """Behind the text in force, on a sector boundary; at the start if less than a sector is left there."""
@@ -129,8 +129,8 @@ class MetadataArea:
 
     def _ring_read(self, place: Location) -> bytes:
         first = min(place.size, self._size - place.offset)
-        raw = self._device.read(self._start + place.offset, first)
-        return raw + self._device.read(self._start + HEADER, place.size - first)
+        raw = self._medium.read(self._start + place.offset, first)
+        return raw + self._medium.read(self._start + HEADER, place.size - first)
 
 
 def _padded(raw: bytes) -> bytes:
