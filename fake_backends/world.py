@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fake_backends.files.directory import Directory
 from fake_backends.lvm.volume_group import VolumeGroup
 from fake_backends.rbd.cluster import Cluster
 from fake_backends.targets import TargetPortal
@@ -22,11 +23,12 @@ class World:
     """All storage of one deployment. Two worlds share nothing.
 
     `keys` are the volume encryption keys by id: what a driver that encrypts by itself gets from the key
-    manager.
+    manager. With a `home` storage lives in that directory, otherwise in memory.
     """
 
-    def __init__(self, points: Points = QUIET) -> None:
+    def __init__(self, points: Points = QUIET, home: Directory | None = None) -> None:
         self.points = points
+        self.home = home
         self.nodes: dict[str, Node] = {}
         self.clusters: dict[str, Cluster] = {}
         self.keys: dict[str, bytes] = {}
@@ -43,3 +45,6 @@ class World:
         if name not in self.clusters:
             self.clusters[name] = Cluster(name, points=self.points)
         return self.clusters[name]
+
+    def close(self) -> None:
+        """Let go of the files. Closing twice is nothing."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from harness.control_plane.deployment import Deployment
+    from harness.matrix.cell_storage import CellStorage
     from harness.matrix.cells import Cell
     from harness.matrix.reproductions import Reproduction
     from harness.results import CellResult
@@ -31,7 +32,9 @@ class Engine(Protocol):
     def find(self, deployment: Deployment, cell_id: str) -> Cell:
         """The cell of that id; InputError names the nearest ones."""
 
-    def run_cell(self, deployment: Deployment, cell: Cell, *, seed: int, keep_timeline: bool) -> CellResult:
+    def run_cell(
+        self, deployment: Deployment, cell: Cell, *, seed: int, keep_timeline: bool, storage: CellStorage
+    ) -> CellResult:
         """One cell, here and now."""
 
     def run_cells(
@@ -43,6 +46,7 @@ class Engine(Protocol):
         jobs: int,
         timelines: Timelines,
         on_result: Callable[[CellResult], None],
+        storage: CellStorage,
     ) -> list[CellResult]:
         """Many cells in `jobs` processes. `on_result` hears of each when it is done; the list is in order."""
 

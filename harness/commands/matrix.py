@@ -68,6 +68,7 @@ def matrix(
     grid: Grid,
     engine_name: str,
     storage: str,
+    storage_dir: Path | None,
 ) -> int:
     """Run the migration matrix.
 
@@ -93,7 +94,7 @@ def matrix(
         console(sys.stderr),
         titles=engine.faults(),
         grid=grid,
-        options=options.to_repeat(seed, configs),
+        options=options.to_repeat(seed, configs, storage),
     )
     writers: list[Writer] = [*([JsonFile(json_path)] if json_path else []), terminal]
     run = options.new_result(
@@ -111,21 +112,23 @@ def matrix(
             writer.cell(result)
 
     begun_s = time.monotonic()
-    try:
-        for writer in writers:
-            writer.begin(run, len(cells))
-        results = engine.run_cells(
-            deployment,
-            cells,
-            seed=seed,
-            jobs=jobs or _cores(),
-            timelines=timelines,
-            on_result=on_result,
-        )
-    except BaseException:
-        for writer in writers:
-            writer.abort()
-        raise
+    with options.open_storage(storage, storage_dir, keep="unexpected") as place:
+        try:
+            for writer in writers:
+                writer.begin(run, len(cells))
+            results = engine.run_cells(
+                deployment,
+                cells,
+                seed=seed,
+                jobs=jobs or _cores(),
+                timelines=timelines,
+                on_result=on_result,
+                storage=place,
+            )
+        except BaseException:
+            for writer in writers:
+                writer.abort()
+            raise
     run = msgspec.structs.replace(run, cells=results, duration_s=round(time.monotonic() - begun_s, 3))
     with ExitStack() as ends:
         # Last in, first out: people read the result even if the file cannot be written in the end, and

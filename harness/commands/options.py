@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 import harness
+from fake_backends.files.storage import StorageDirectory
 from harness.commands.engine import Engine
 from harness.errors import InputError
+from harness.matrix.cell_storage import CellStorage
 from harness.results import CellResult, MatrixResult
 from reports.printable import printable, quoted
 
@@ -65,9 +68,26 @@ json_file = click.option(
 engine = click.option(
     "--engine", "engine_name", type=click.Choice(["sim"]), default="sim", help="Who plays Cinder."
 )
-storage = click.option(
-    "--storage", type=click.Choice(["memory"]), default="memory", help="Where the bytes are kept."
+_storage = click.option(
+    "--storage",
+    type=click.Choice(["memory", "file"]),
+    default="memory",
+    show_default=True,
+    help="Where the bytes are kept. Files without a directory are in pyfakefs, and touch no disk.",
 )
+_storage_dir = click.option(
+    "--storage-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Keep the files there, for each cell in a directory of its own.",
+)
+
+
+def storage(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--storage`` and ``--storage-dir``."""
+    return _storage(_storage_dir(command))
+
+
 debug = click.option(
     "--debug",
     is_flag=True,
@@ -75,6 +95,22 @@ debug = click.option(
     callback=_set_debug,
     help="Show the traceback of a defect of Crucible.",
 )
+
+
+@contextmanager
+def open_storage(
+    kind: str, directory: Path | None, keep: Literal["unexpected", "all"]
+) -> Iterator[CellStorage]:
+    """What ``--storage`` and ``--storage-dir`` ask for; the directory is ours alone meanwhile. InputError."""
+    if kind == "memory":
+        if directory is not None:
+            raise InputError(f"--storage-dir {directory}: add --storage file, or leave the directory out")
+        yield CellStorage()
+    elif directory is None:
+        yield CellStorage(kind="file")
+    else:
+        with StorageDirectory(directory):
+            yield CellStorage(kind="file", directory=directory.resolve(), keep=keep)
 
 
 def new_result(
@@ -108,9 +144,10 @@ def backend_kind(kind: str, thin: bool) -> str:
     return f"lvm {'thin' if thin else 'thick'}" if kind == "lvm" else kind
 
 
-def to_repeat(seed: int, configs: Sequence[Path]) -> str:
+def to_repeat(seed: int, configs: Sequence[Path], storage: str) -> str:
     """The options that a command needs to repeat a cell of this run, with a blank in front of each."""
     words = [f" --seed {seed}"] if seed != DEFAULT_SEED else []
+    words += [f" --storage {storage}"] if storage != "memory" else []
     return "".join(words + [f" --config {quoted(str(path))}" for path in configs])
 
 

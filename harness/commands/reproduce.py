@@ -50,6 +50,7 @@ def reproduce(
     json_path: Path | None,
     engine_name: str,
     storage: str,
+    storage_dir: Path | None,
 ) -> int:
     """Run one cell and print its timeline.
 
@@ -82,7 +83,8 @@ def reproduce(
     if writer:
         writer.begin(run, 1)
     begun_s = time.monotonic()
-    result = engine.run_cell(deployment, cell, seed=seed, keep_timeline=True)
+    with options.open_storage(storage, storage_dir, keep="all") as place:
+        result = engine.run_cell(deployment, cell, seed=seed, keep_timeline=True, storage=place)
     run = msgspec.structs.replace(run, cells=[result], duration_s=round(time.monotonic() - begun_s, 3))
 
     try:

@@ -1,4 +1,4 @@
-"""The engine `sim`: Crucible's own control plane, drivers and storage, all in memory."""
+"""The engine `sim`: Crucible's own control plane, drivers and storage."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from harness.commands.engine import Timelines
 from harness.control_plane import deployment as deployments
 from harness.control_plane.deployment import Deployment
 from harness.matrix import families, reproductions, runner
+from harness.matrix.cell_storage import CellStorage
 from harness.matrix.cells import Cell
 from harness.matrix.known_faults import KNOWN_FAULTS
 from harness.matrix.reproductions import Reproduction
@@ -27,8 +28,10 @@ class Simulated:
     def find(self, deployment: Deployment, cell_id: str) -> Cell:
         return families.find(deployment, cell_id)
 
-    def run_cell(self, deployment: Deployment, cell: Cell, *, seed: int, keep_timeline: bool) -> CellResult:
-        return runner.run_cell(deployment, cell, seed=seed, keep_timeline=keep_timeline)
+    def run_cell(
+        self, deployment: Deployment, cell: Cell, *, seed: int, keep_timeline: bool, storage: CellStorage
+    ) -> CellResult:
+        return runner.run_cell(deployment, cell, seed=seed, keep_timeline=keep_timeline, storage=storage)
 
     def run_cells(
         self,
@@ -39,9 +42,16 @@ class Simulated:
         jobs: int,
         timelines: Timelines,
         on_result: Callable[[CellResult], None],
+        storage: CellStorage,
     ) -> list[CellResult]:
         return runner.run_cells(
-            deployment, cells, seed=seed, jobs=jobs, timelines=timelines, on_result=on_result
+            deployment,
+            cells,
+            seed=seed,
+            jobs=jobs,
+            timelines=timelines,
+            on_result=on_result,
+            storage=storage,
         )
 
     def reproductions(self) -> Mapping[str, Reproduction]:

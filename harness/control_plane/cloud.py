@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fake_backends.files.directory import Directory
 from fake_backends.world import World
 from harness.control_plane.api import VolumeApi
 from harness.control_plane.attachments import AttachmentApi
@@ -38,15 +39,17 @@ class Cloud:
         seed: int = 0,
         backends: Sequence[str] | None = None,
         uninitialised: Sequence[str] = (),
+        home: Directory | None = None,
     ) -> None:
         """Start the services of `backends` (all by default).
 
-        `uninitialised` names back-ends whose driver fails to set up.
+        `uninitialised` names back-ends whose driver fails to set up. `home` is where storage is kept, None
+        for memory.
         """
         self.deployment = deployment
         self.simulation = simulation
         self.seed = seed
-        self.world: World = build_world(deployment, simulation)
+        self.world: World = build_world(deployment, simulation, home)
         self.database = Database(seed)
         self.messaging = Messaging(simulation)
         self.key_manager = KeyManager(seed, self.world)

@@ -19,6 +19,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from fake_backends.files.directory import Directory
 from fake_backends.lvm.provisioning import ensure_pool
 from fake_backends.lvm.volume_group import VolumeGroup
 from fake_backends.world import World
@@ -152,9 +153,9 @@ def load(paths: Sequence[str | Path]) -> Deployment:
     return Deployment(tuple(nodes), tuple(_named(backends)))
 
 
-def build_world(deployment: Deployment, points: Points = QUIET) -> World:
-    """Fresh, empty storage for every back-end of the deployment."""
-    world = World(points)
+def build_world(deployment: Deployment, points: Points = QUIET, home: Directory | None = None) -> World:
+    """Storage for every back-end of the deployment: what is in `home` already, and fresh for all others."""
+    world = World(points, home)
     for node in deployment.nodes:
         world.node(node.host)
     for group in deployment.volume_groups:

@@ -9,9 +9,11 @@ from itertools import repeat
 from multiprocessing import get_context
 from typing import Literal
 
+from fake_backends.files.directory import Directory
 from harness import errors
 from harness.checkers import Wanted, judge
 from harness.control_plane.deployment import Deployment
+from harness.matrix.cell_storage import MEMORY, CellStorage
 from harness.matrix.cells import Cell
 from harness.matrix.expectations import expect
 from harness.matrix.families import facts_of
@@ -45,6 +47,7 @@ def run_cell(
     seed: int = 0,
     keep_timeline: bool = False,
     schedule: Schedule | None = None,
+    storage: CellStorage = MEMORY,
 ) -> CellResult:
     """One cell in a world of its own. Whatever goes wrong is a verdict, never an exception.
 
@@ -53,7 +56,10 @@ def run_cell(
     source, destination = (facts_of(deployment.backend(name)) for name in (cell.source, cell.destination))
     expected = expect(cell, source, destination)
     try:
-        return _judged(deployment, cell, expected, seed, keep_timeline, schedule)
+        with storage.opened(cell.id) as home:
+            result = _judged(deployment, cell, expected, seed, keep_timeline, schedule, home)
+        storage.finish(cell.id, result.verdict)
+        return result
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 (a driver may even call sys.exit; the other cells go on)
@@ -78,8 +84,9 @@ def _judged(
     seed: int,
     keep_timeline: bool,
     schedule: Schedule | None,
+    home: Directory | None,
 ) -> CellResult:
-    scenario = Scenario(deployment, cell, seed=seed, schedule=schedule)
+    scenario = Scenario(deployment, cell, seed=seed, schedule=schedule, home=home)
     try:
         scenario.run()
         crashes = [
@@ -100,7 +107,7 @@ def _judged(
         shown = _shown(scenario.simulation.history, rested, judged, living_on=bool(evidence.life))
         events = _timeline(scenario, shown) if keep_timeline or difference else []
     finally:
-        scenario.simulation.close()
+        scenario.close()
     return CellResult(
         id=cell.id,
         axes=cell.axes,
@@ -257,13 +264,14 @@ def run_cells(
     jobs: int = 1,
     timelines: Timelines = "failed",
     on_result: Callable[[CellResult], None] = lambda result: None,
+    storage: CellStorage = MEMORY,
 ) -> list[CellResult]:
     """All cells, in `jobs` processes; results come in the order of the cells, whatever `jobs` is."""
     keep = timelines == "all"
     results: list[CellResult] = []
     if jobs <= 1 or len(cells) < 2 * jobs:
         for cell in cells:
-            results.append(run_cell(deployment, cell, seed=seed, keep_timeline=keep))
+            results.append(run_cell(deployment, cell, seed=seed, keep_timeline=keep, storage=storage))
             on_result(results[-1])
         return results
     size = max(1, min(BATCH, len(cells) // (4 * jobs)))
@@ -271,7 +279,9 @@ def run_cells(
     # Fresh interpreters: nothing that this process has loaded or patched can reach a cell.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_ignore_interrupts) as pool:
         try:
-            for batch in pool.map(_run_batch, repeat(deployment), batches, repeat(seed), repeat(keep)):
+            for batch in pool.map(
+                _run_batch, repeat(deployment), batches, repeat(seed), repeat(keep), repeat(storage)
+            ):
                 for result in batch:
                     results.append(result)
                     on_result(result)
@@ -286,5 +296,7 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _run_batch(deployment: Deployment, cells: Sequence[Cell], seed: int, keep: bool) -> list[CellResult]:
-    return [run_cell(deployment, cell, seed=seed, keep_timeline=keep) for cell in cells]
+def _run_batch(
+    deployment: Deployment, cells: Sequence[Cell], seed: int, keep: bool, storage: CellStorage
+) -> list[CellResult]:
+    return [run_cell(deployment, cell, seed=seed, keep_timeline=keep, storage=storage) for cell in cells]

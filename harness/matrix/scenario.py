@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fake_backends.files.directory import Directory
 from harness import errors
 from harness.control_plane.cloud import Cloud
 from harness.control_plane.deployment import Deployment
@@ -53,15 +54,24 @@ class Scenario:
     admin = Context("admin", "admin-project", is_admin=True)
 
     def __init__(
-        self, deployment: Deployment, cell: Cell, *, seed: int = 0, schedule: Schedule | None = None
+        self,
+        deployment: Deployment,
+        cell: Cell,
+        *,
+        seed: int = 0,
+        schedule: Schedule | None = None,
+        home: Directory | None = None,
     ) -> None:
+        """`home` is where the world keeps its storage, None for memory."""
         self.cell = cell
         self.deployment = deployment
         self.source = deployment.backend(cell.source)
         self.destination = deployment.backend(cell.destination)
         self.simulation = Simulation(schedule)
         names = list(dict.fromkeys((cell.source, cell.destination)))
-        self.cloud = Cloud(deployment, self.simulation, nova=PROFILES[cell.nova], seed=seed, backends=names)
+        self.cloud = Cloud(
+            deployment, self.simulation, nova=PROFILES[cell.nova], seed=seed, backends=names, home=home
+        )
         self.ledger = Ledger()
         self.shown_before: set[int] = set()
         self.servers: list[Server] = []
@@ -71,6 +81,11 @@ class Scenario:
         self.started_us = 0
         self._temporary_id: str | None = None
         self._prepare()
+
+    def close(self) -> None:
+        """The end of this world: its tasks, and the files that it has open."""
+        self.simulation.close()
+        self.cloud.world.close()
 
     # ---------------------------------------------------------------------------------------------- tools
 

@@ -20,6 +20,7 @@ from harness.cli import crucible, main
 from harness.commands.engine import Engine, Timelines, open_engine
 from harness.commands.options import Session, backend_kind, to_repeat
 from harness.errors import InputError, KernelError
+from harness.matrix.cell_storage import CellStorage
 from harness.matrix.cells import BackendFacts, Cell
 from harness.results import CellResult, Expectation, Observation, TimelineEvent, Verdict, load
 
@@ -70,10 +71,12 @@ class FakeEngine:
                 return cell
         raise InputError(f"there is no cell {cell_id!r}; near it is {CELLS[0].id}")
 
-    def run_cell(self, deployment: Any, cell: Cell, *, seed: int, keep_timeline: bool) -> CellResult:
+    def run_cell(
+        self, deployment: Any, cell: Cell, *, seed: int, keep_timeline: bool, storage: CellStorage
+    ) -> CellResult:
         if self.failure is not None:
             raise self.failure
-        self.seen |= {"cell": cell, "seed": seed}
+        self.seen |= {"cell": cell, "seed": seed, "storage": storage}
         return CellResult(
             id=cell.id,
             axes=cell.axes,
@@ -92,11 +95,13 @@ class FakeEngine:
         jobs: int,
         timelines: Timelines,
         on_result: Callable[[CellResult], None],
+        storage: CellStorage,
     ) -> list[CellResult]:
         self.seen |= {"jobs": jobs, "timelines": timelines}
         results = []
         for cell in cells:
-            results.append(self.run_cell(deployment, cell, seed=seed, keep_timeline=timelines == "all"))
+            keep = timelines == "all"
+            results.append(self.run_cell(deployment, cell, seed=seed, keep_timeline=keep, storage=storage))
             on_result(results[-1])
         return results
 
@@ -413,13 +418,60 @@ def test_the_commands_can_be_driven_by_clicks_own_runner(engine: FakeEngine) -> 
     assert result.output.splitlines() == [cell.id for cell in CELLS]
 
 
+# ------------------------------------------------------------------------------------------------- storage
+
+
+@pytest.mark.parametrize(
+    ("command", "keep"), [(("matrix",), "unexpected"), (("reproduce", CELLS[0].id), "all")]
+)
+def test_cells_keep_their_bytes_where_the_options_say(
+    run: Run, engine: FakeEngine, tmp_path: Path, command: Sequence[str], keep: str
+) -> None:
+    """In memory, in pyfakefs, or below a directory, which is marked as ours."""
+    assert run(*command)[0] == 0
+    assert engine.seen["storage"] == CellStorage()
+    assert run(*command, "--storage", "file")[0] == 0
+    assert engine.seen["storage"] == CellStorage(kind="file")
+    status, _, err = run(*command, "--storage", "file", "--storage-dir", str(tmp_path / "new"))
+    assert (status, err) == (0, "")
+    assert engine.seen["storage"] == CellStorage(kind="file", directory=tmp_path / "new", keep=keep)
+    assert (tmp_path / "new" / "storage.json").exists()
+
+
+def test_a_storage_directory_that_is_not_ours_is_refused(run: Run, tmp_path: Path) -> None:
+    """One line, exit status 2, nothing touched, no result file."""
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "letter.txt").write_text("Dear ...")
+    status, out, err = run(
+        "matrix", "--storage", "file", "--storage-dir", str(tmp_path / "letters"),
+        "--json", str(tmp_path / "result.json"),
+    )  # fmt: skip
+    assert (status, out) == (2, "")
+    assert_one_line(err)
+    assert "is not empty" in err
+    assert [str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*")] == [
+        "letters",
+        "letters/letter.txt",
+    ]
+
+
+def test_a_storage_directory_needs_file_storage(run: Run, tmp_path: Path) -> None:
+    """Memory storage has no directory."""
+    status, _, err = run("matrix", "--storage-dir", str(tmp_path))
+    assert status == 2
+    assert_one_line(err)
+    assert "add --storage file" in err
+
+
 # ------------------------------------------------------------------------------------------------- options
 
 
 def test_what_repeats_a_run_leaves_out_defaults() -> None:
     """Each option with a blank in front."""
-    assert to_repeat(0, []) == ""
-    assert to_repeat(3, [Path("a.conf"), Path("b c.conf")]) == " --seed 3 --config a.conf --config 'b c.conf'"
+    assert to_repeat(0, [], "memory") == ""
+    assert to_repeat(3, [Path("a.conf"), Path("b c.conf")], "file") == (
+        " --seed 3 --storage file --config a.conf --config 'b c.conf'"
+    )
 
 
 def test_only_lvm_comes_thick_and_thin() -> None:
