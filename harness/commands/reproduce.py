@@ -80,10 +80,10 @@ def reproduce(
     run = options.new_result(
         deployment, configs, engine_name=engine_name, storage=storage, seed=seed, selection=cell.id
     )
-    if writer:
-        writer.begin(run, 1)
     begun_s = time.monotonic()
     with options.open_storage(storage, storage_dir, keep="all") as place:
+        if writer:
+            writer.begin(run, 1)
         result = engine.run_cell(deployment, cell, seed=seed, keep_timeline=True, storage=place)
     run = msgspec.structs.replace(run, cells=[result], duration_s=round(time.monotonic() - begun_s, 3))
 

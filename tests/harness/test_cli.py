@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 from click.testing import CliRunner
@@ -425,7 +425,7 @@ def test_the_commands_can_be_driven_by_clicks_own_runner(engine: FakeEngine) -> 
     ("command", "keep"), [(("matrix",), "unexpected"), (("reproduce", CELLS[0].id), "all")]
 )
 def test_cells_keep_their_bytes_where_the_options_say(
-    run: Run, engine: FakeEngine, tmp_path: Path, command: Sequence[str], keep: str
+    run: Run, engine: FakeEngine, tmp_path: Path, command: Sequence[str], keep: Literal["unexpected", "all"]
 ) -> None:
     """In memory, in pyfakefs, or below a directory, which is marked as ours."""
     assert run(*command)[0] == 0
