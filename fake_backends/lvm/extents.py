@@ -5,14 +5,17 @@ Nothing here ever lists the extents of a volume one by one: a volume of 1 TiB is
 
 from __future__ import annotations
 
+import hashlib
+import string
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from fake_backends.block_store import CHUNK, Chunk
+from fake_backends.block_store import CHUNK, EMPTY, Chunk
 
 PV_METADATA = 1 << 20
 """Bytes at the start of a physical volume that lvm2 keeps for itself."""
+_UUID_LETTERS = string.digits + string.ascii_letters
 
 
 class Run(NamedTuple):
@@ -58,16 +61,22 @@ class Runs:
                 pieces.append(Run(max(run.first, last), run.last, run.tag))
         self._runs[low:high] = _joined(pieces)
 
+    def between(self, first: int, last: int) -> Iterator[Run]:
+        """The parts of the runs that lie in first <= n < last, ascending."""
+        for run in self._runs[max(0, bisect_right(self._runs, first, key=_first) - 1) :]:
+            if run.first >= last:
+                return
+            if run.last > first:
+                yield Run(max(first, run.first), min(last, run.last), run.tag)
+
     def gaps(self, first: int, last: int) -> list[tuple[int, int]]:
         """The parts of first <= n < last that have no tag."""
         found: list[tuple[int, int]] = []
         position = first
-        for run in self._runs[max(0, bisect_right(self._runs, first, key=_first) - 1) :]:
-            if run.first >= last:
-                break
+        for run in self.between(first, last):
             if run.first > position:
                 found.append((position, run.first))
-            position = max(position, run.last)
+            position = run.last
         if position < last:
             found.append((position, last))
         return found
@@ -88,17 +97,39 @@ def _joined(pieces: Sequence[Run]) -> list[Run]:
 
 
 class PhysicalVolume:
-    """A disk cut into extents. `contents` holds what was last written to each, by whomever."""
+    """A disk that belongs to a volume group, or is ready to. `contents` is what was last written, by anyone.
 
-    def __init__(self, size: int) -> None:
-        self.extent_count = max(0, size - PV_METADATA) // CHUNK
+    Extents are counted from the first one behind lvm2's metadata, in units of 4 MiB: an extent of 32 MiB is
+    eight of them. `name` is the device's path. Nothing but `get`, `put` and `occupied` touches `contents`.
+    """
+
+    def __init__(self, size: int, name: str = "", uuid: str = "") -> None:
+        self.size = size
+        self.name = name
+        self.uuid = uuid or lvm_uuid("pv", name, str(size))
+        self.tags: list[str] = []
         self.contents: dict[int, Chunk] = {}
+        self.extent_count = 0
+        self.free = Runs()
+        self.format(CHUNK)
+
+    def format(self, extent_size: int) -> None:
+        """Cut into free extents of that many bytes. What was written stays."""
+        self.extent_count = self.usable(extent_size) // CHUNK
         self.free = Runs([Run(0, self.extent_count, 0)] if self.extent_count else [])
+
+    def usable(self, extent_size: int) -> int:
+        """Bytes in whole extents of that size."""
+        return max(0, self.size - PV_METADATA) // extent_size * extent_size
 
     @property
     def free_extents(self) -> int:
         """How many extents belong to no logical volume."""
         return sum(run.last - run.first for run in self.free)
+
+    def get(self, extent: int) -> Chunk:
+        """What an extent holds."""
+        return self.contents.get(extent, EMPTY)
 
     def put(self, extent: int, chunk: Chunk) -> None:
         """Write a whole extent."""
@@ -106,6 +137,23 @@ class PhysicalVolume:
             self.contents[extent] = chunk
         else:
             self.contents.pop(extent, None)
+
+    def occupied(self, first: int, last: int) -> list[int]:
+        """Extents first <= n < last that hold something, ascending."""
+        if last - first < len(self.contents):
+            return [extent for extent in range(first, last) if extent in self.contents]
+        return sorted(extent for extent in self.contents if first <= extent < last)
+
+
+def lvm_uuid(*parts: str) -> str:
+    """An identifier in lvm2's form (6-4-4-4-4-4-6 letters and digits) that follows from `parts` alone."""
+    number = int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest())
+    letters = []
+    for _ in range(32):
+        number, index = divmod(number, len(_UUID_LETTERS))
+        letters.append(_UUID_LETTERS[index])
+    text = "".join(letters)
+    return "-".join((text[:6], *(text[at : at + 4] for at in range(6, 26, 4)), text[26:]))
 
 
 class Segment(NamedTuple):
@@ -140,12 +188,8 @@ class Area:
         for segment in self.segments:
             low = max(first, segment.first) - segment.first + segment.start
             high = min(last, segment.first + segment.length) - segment.first + segment.start
-            contents = segment.disk.contents
-            if high - low < len(contents):
-                extents = [extent for extent in range(low, high) if extent in contents]
-            else:
-                extents = sorted(extent for extent in contents if low <= extent < high)
-            found.extend(extent - segment.start + segment.first for extent in extents)
+            shift = segment.first - segment.start
+            found.extend(extent + shift for extent in segment.disk.occupied(low, high))
         return found
 
     def append(self, disk: PhysicalVolume, start: int, count: int) -> None:
@@ -172,7 +216,7 @@ def allocate(disks: Sequence[PhysicalVolume], area: Area, count: int) -> None:
     """Grow an area by `count` extents, which must be free.
 
     First choice: right behind its last extent. Second: the first free run that is long enough, disk by
-    disk. Otherwise pieces, the longest first on each disk (lvm2's policies contiguous, cling and normal).
+    disk. Otherwise pieces, the longest first wherever it is (lvm2's policies contiguous, cling and normal).
     """
     if area.segments:
         tail = area.segments[-1]
@@ -185,13 +229,13 @@ def allocate(disks: Sequence[PhysicalVolume], area: Area, count: int) -> None:
             if run.last - run.first >= count:
                 area.append(disk, run.first, count)
                 return
-    for disk in disks:
-        for run in sorted(disk.free, key=lambda run: run.first - run.last):
-            taken = min(count, run.last - run.first)
-            area.append(disk, run.first, taken)
-            count -= taken
-            if not count:
-                return
+    pieces = [(run.first - run.last, index, run) for index, disk in enumerate(disks) for run in disk.free]
+    for _, index, run in sorted(pieces):
+        taken = min(count, run.last - run.first)
+        area.append(disks[index], run.first, taken)
+        count -= taken
+        if not count:
+            return
 
 
 def _taken(disk: PhysicalVolume, start: int, count: int) -> bool:

@@ -7,6 +7,7 @@ writes of it fail with EIO, while the origin goes on.
 
 from __future__ import annotations
 
+import errno
 from abc import abstractmethod
 from collections.abc import Iterable
 
@@ -21,10 +22,14 @@ EXCEPTIONS_PER_PAGE = 256
 
 
 class OpenVolume(BlockDevice):
-    """One opener of a logical volume. `size` follows an extend; after `close` every access fails."""
+    """One opener of a logical volume. `size` follows an extend; after `close` every access fails.
 
-    def __init__(self, volume: LogicalVolume) -> None:
+    `mounted` says that a file system on it is in use.
+    """
+
+    def __init__(self, volume: LogicalVolume, *, mounted: bool = False) -> None:
         self.volume = volume
+        self.mounted = mounted
         self.size = volume.size
         self.closed = False
 
@@ -58,13 +63,18 @@ class OpenVolume(BlockDevice):
 class LogicalVolume(BlockDevice):
     """What all kinds have in common. `size` is the size of the device in bytes.
 
-    `origin` is the volume that a snapshot was made of; `snapshots` are the thick ones of this volume.
+    `origin` is the volume that a snapshot was made of; `snapshots` are the thick ones of this volume. A volume
+    that `skips_activation` (``-k y``, the default of thin snapshots) is activated only when told to (``-K``).
     """
 
-    def __init__(self, name: str, extents: int) -> None:
+    def __init__(self, name: str, extents: int, uuid: str = "") -> None:
         self.name = name
+        self.uuid = uuid
         self.size = extents * CHUNK
         self.active = True
+        self.read_only = False
+        self.skips_activation = False
+        self.tags: list[str] = []
         self.origin: LogicalVolume | None = None
         self.merging = False
         self.snapshots: list[ThickSnapshot] = []
@@ -75,11 +85,11 @@ class LogicalVolume(BlockDevice):
         """The size that `lvs` lists, in bytes."""
         return self.size
 
-    def open(self) -> OpenVolume:
+    def open(self, *, mounted: bool = False) -> OpenVolume:
         """A new handle. NotFound while the volume is inactive, because there is no device then."""
         if not self.active:
             raise NotFound(f"{self.name}: No such file or directory")
-        handle = OpenVolume(self)
+        handle = OpenVolume(self, mounted=mounted)
         self.openers.append(handle)
         return handle
 
@@ -102,33 +112,39 @@ class LogicalVolume(BlockDevice):
 
     def _write(self, number: int, chunk: Chunk, mask: int) -> None:
         """Write the pages of `mask`; `chunk` is the whole chunk as it is afterwards."""
+        self._check_writable()
         if number * CHUNK >= self.size:
             raise NoSpace
         if self.snapshots:
             old = self.load(number)
             for snapshot in self.snapshots:
                 snapshot.preserve(number, old, mask)
-        self._put(number, chunk)
+        self._put(number, chunk, mask)
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise StorageError(f"Operation not permitted: {self.name} is read-only", errno=errno.EPERM)
 
     @abstractmethod
-    def _put(self, number: int, chunk: Chunk) -> None: ...
+    def _put(self, number: int, chunk: Chunk, mask: int) -> None:
+        """Store the pages of `mask`; `chunk` is the whole chunk as it is afterwards."""
 
 
 class LinearVolume(LogicalVolume):
     """Extents of physical volumes. Unwritten chunks show what the extents held before."""
 
-    def __init__(self, name: str, area: Area) -> None:
-        super().__init__(name, area.count)
+    def __init__(self, name: str, area: Area, uuid: str = "") -> None:
+        super().__init__(name, area.count, uuid)
         self.area = area
 
     def load(self, number: int) -> Chunk:
         disk, extent = self.area.locate(number)
-        return disk.contents.get(extent, EMPTY)
+        return disk.get(extent)
 
     def occupied(self, first: int, last: int) -> Iterable[int]:
         return self.area.occupied(first, last)
 
-    def _put(self, number: int, chunk: Chunk) -> None:
+    def _put(self, number: int, chunk: Chunk, mask: int) -> None:
         disk, extent = self.area.locate(number)
         disk.put(extent, chunk)
 
@@ -140,8 +156,8 @@ class ThickSnapshot(LogicalVolume):
     so a store as large as the origin cannot hold a full rewrite.
     """
 
-    def __init__(self, name: str, origin: LogicalVolume, area: Area) -> None:
-        super().__init__(name, origin.size // CHUNK)
+    def __init__(self, name: str, origin: LogicalVolume, area: Area, uuid: str = "") -> None:
+        super().__init__(name, origin.size // CHUNK, uuid)
         self.origin: LogicalVolume = origin
         self.area = area
         self.invalid = False
@@ -156,6 +172,11 @@ class ThickSnapshot(LogicalVolume):
     def used(self) -> int:
         """Bytes of the store in use: all of them once the snapshot is invalid."""
         return self.listed_size if self.invalid else _store_pages(self._pages) * PAGE
+
+    @property
+    def percent_used(self) -> float:
+        """What lvs shows as Data%: nothing as long as no page was copied, everything once it is invalid."""
+        return 100 * self.used / self.listed_size if self._pages or self.invalid else 0.0
 
     def load(self, number: int) -> Chunk:
         self._check()
@@ -232,6 +253,7 @@ class ThickSnapshot(LogicalVolume):
 
     def _write(self, number: int, chunk: Chunk, mask: int) -> None:
         self._check()
+        self._check_writable()
         if number * CHUNK >= self.size:
             raise NoSpace
         have, _ = self._copies.get(number, (0, EMPTY))
@@ -239,8 +261,8 @@ class ThickSnapshot(LogicalVolume):
             self._check()
         self._copies[number] = (have | mask, _inside(chunk, have | mask))
 
-    def _put(self, number: int, chunk: Chunk) -> None:
-        self._write(number, chunk, ALL_PAGES)
+    def _put(self, number: int, chunk: Chunk, mask: int) -> None:
+        self._write(number, chunk, mask)
 
     def _leave_copies(self) -> None:
         """Put the copied pages where the store had them on disk, so that the extents' next owner sees them."""
@@ -254,7 +276,7 @@ class ThickSnapshot(LogicalVolume):
             position += mask.bit_count()
         for number, pages_written in written.items():
             disk, extent = self.area.locate(number)
-            disk.put(extent, {**disk.contents.get(extent, EMPTY), **pages_written})
+            disk.put(extent, {**disk.get(extent), **pages_written})
 
 
 def _store_pages(data_pages: int) -> int:

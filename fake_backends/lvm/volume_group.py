@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from fake_backends.block_store import CHUNK, BlockDevice, Chunk
-from fake_backends.lvm.extents import Area, PhysicalVolume, allocate
+from fake_backends.block_store import CHUNK, PAGE, BlockDevice, Chunk
+from fake_backends.lvm import signatures
+from fake_backends.lvm.extents import Area, PhysicalVolume, allocate, lvm_uuid
 from fake_backends.lvm.logical_volume import (
     LinearVolume,
     LogicalVolume,
@@ -19,7 +20,8 @@ from fake_backends.lvm.logical_volume import (
     ThickSnapshot,
     store_extents_max,
 )
-from fake_backends.lvm.thin_pool import ThinPool, ThinVolume, metadata_extents
+from fake_backends.lvm.signatures import Signature
+from fake_backends.lvm.thin_pool import ThinPool, ThinVolume, metadata_size
 from harness.errors import AlreadyExists, Busy, InvalidArgument, NoSpace, NotFound, StorageError
 from harness.sim.points import QUIET, Points
 
@@ -28,12 +30,37 @@ _T = TypeVar("_T")
 RESERVED_PREFIXES = ("snapshot", "pvmove")
 
 
+class SignatureFound(StorageError):
+    """A new volume would show `signatures` of somebody else's; lvcreate asks whether to wipe them."""
+
+    def __init__(self, volume: str, found: Sequence[Signature]) -> None:
+        super().__init__(f"Failed to wipe signatures on logical volume {volume}.")
+        self.signatures = list(found)
+
+
 class VolumeGroup:
     """Sizes are bytes and are rounded up to extents. Every change first passes the point ``lvm.<command>``."""
 
-    def __init__(self, name: str, pv_sizes: Sequence[int], *, points: Points = QUIET) -> None:
+    def __init__(
+        self,
+        name: str,
+        disks: Sequence[int | PhysicalVolume],
+        *,
+        extent_size: int = CHUNK,
+        points: Points = QUIET,
+    ) -> None:
+        """`disks` are physical volumes, or sizes of new ones; what was allocated on them is free again."""
         self.name = name
-        self.disks = [PhysicalVolume(size) for size in pv_sizes]
+        self.extent_size = extent_size
+        self.disks = [
+            PhysicalVolume(disk, f"/dev/{name}-disk{index}") if isinstance(disk, int) else disk
+            for index, disk in enumerate(disks)
+        ]
+        for disk in self.disks:
+            disk.format(extent_size)
+        self.uuid = lvm_uuid("vg", name, *(disk.uuid for disk in self.disks))
+        self.seqno = 1
+        self.tags: list[str] = []
         self._points = points
         self._volumes: dict[str, LogicalVolume] = {}
         self._pools: dict[str, ThinPool] = {}
@@ -44,22 +71,22 @@ class VolumeGroup:
     @property
     def extent_count(self) -> int:
         """All extents: each physical volume has lost its first MiB to lvm2's metadata."""
-        return sum(disk.extent_count for disk in self.disks)
+        return self.size // self.extent_size
 
     @property
     def free_extents(self) -> int:
         """Extents that nothing is allocated on."""
-        return sum(disk.free_extents for disk in self.disks)
+        return self.free // self.extent_size
 
     @property
     def size(self) -> int:
         """Bytes in all extents."""
-        return self.extent_count * CHUNK
+        return sum(disk.usable(self.extent_size) for disk in self.disks)
 
     @property
     def free(self) -> int:
         """Bytes in free extents."""
-        return self.free_extents * CHUNK
+        return self.size - sum(disk.extent_count - disk.free_extents for disk in self.disks) * CHUNK
 
     def names(self) -> list[str]:
         """Volumes and snapshots (no pools) in the order of their creation; one that merges is hidden."""
@@ -68,6 +95,16 @@ class VolumeGroup:
     def pools(self) -> list[str]:
         """Thin pools in the order of their creation."""
         return list(self._pools)
+
+    @property
+    def volumes(self) -> Mapping[str, LogicalVolume]:
+        """Volumes and snapshots by name, in the order of their creation, with those that merge."""
+        return self._volumes
+
+    @property
+    def spare(self) -> Area:
+        """What is set aside to repair the metadata of thin pools (``lvol0_pmspare``)."""
+        return self._spare
 
     def __contains__(self, name: str) -> bool:
         return name in self._volumes or name in self._pools
@@ -90,15 +127,23 @@ class VolumeGroup:
 
     # ------------------------------------------------------------------------------------------- lvcreate
 
-    def create(self, name: str, size_bytes: int) -> None:
-        """A thick linear volume. AlreadyExists, NoSpace, InvalidArgument (a reserved name)."""
+    def create(self, name: str, size_bytes: int, *, wipe: bool = False) -> list[Signature]:
+        """A thick linear volume. Its first 4,096 bytes are zeroed, the rest shows what the extents held.
+
+        AlreadyExists, NoSpace, InvalidArgument (a reserved name); `SignatureFound` if the extents still show
+        somebody's file system or container, unless `wipe`. Returns the signatures that were wiped.
+        """
         self._visit("lvcreate", f"lvcreate -n {name} {self.name} -L {size_bytes}b")
         self._check_new(name)
-        volume = LinearVolume(name, self._allocated(_extents(size_bytes)))
-        first_page_zeroed = dict(volume.load(0))
-        first_page_zeroed.pop(0, None)
-        volume.store(0, first_page_zeroed)
+        volume = LinearVolume(name, self._allocated(self.round_up(size_bytes)), self._new_uuid(name))
+        if not wipe and (left := signatures.found(volume)):
+            volume.area.release()
+            raise SignatureFound(f"{self.name}/{name}", left)
+        wiped = signatures.wipe(volume)
+        volume.write(0, bytes(PAGE))
         self._volumes[name] = volume
+        self._changed()
+        return wiped
 
     def create_thin_pool(self, name: str, size_bytes: int) -> None:
         """A thin pool: data, metadata, and room to repair the largest metadata of the group.
@@ -109,32 +154,34 @@ class VolumeGroup:
         if name in self:
             raise AlreadyExists(f"Logical volume {name} already exists in Volume group {self.name}.")
         _check_name(name)
-        data = _extents(size_bytes)
-        metadata = metadata_extents(data)
+        data = self.round_up(size_bytes)
+        metadata = self.round_up(metadata_size(data * CHUNK))
         spare = max(0, metadata - self._spare.count)
-        free = self.free_extents - spare
+        free = self.free // CHUNK - spare
         if data > free:
             raise self._too_little(free, data)
         if data + metadata > free:
-            raise NoSpace(
-                f"Insufficient free space: {data + metadata} extents needed, but only {free} available"
-            )
+            raise self._insufficient(data + metadata, free)
         allocate(self.disks, self._spare, spare)
-        self._pools[name] = ThinPool(name, self._allocated(data), self._allocated(metadata))
+        pool = ThinPool(name, self._allocated(data), self._allocated(metadata), self._new_uuid(name))
+        self._pools[name] = pool
+        self._changed()
 
     def create_thin(self, name: str, virtual_size: int, pool: str) -> None:
         """A volume in a thin pool; nothing is allocated yet. NotFound (the pool), AlreadyExists."""
         self._visit("lvcreate", f"lvcreate -T -V {virtual_size}b -n {name} {self.name}/{pool}")
         home = self.pool(pool)
         self._check_new(name)
-        volume = ThinVolume(name, _extents(virtual_size), home)
+        volume = ThinVolume(name, self.round_up(virtual_size), home, uuid=self._new_uuid(name))
         home.add(volume)
         self._volumes[name] = volume
+        self._changed()
 
     def snapshot(self, origin: str, name: str, size_bytes: int | None) -> None:
         """A thick snapshot with a store of `size_bytes`, or with None a thin one of a thin volume.
 
-        A thick one may be made of a thin volume too. A store larger than it could ever use is cut down.
+        A thick one may be made of a thin volume too. A store larger than it could ever use is cut down. A thin
+        one is not active, and is activated only when asked for by name (``-K``).
         NotFound (the origin), AlreadyExists, NoSpace, InvalidArgument.
         """
         size = "" if size_bytes is None else f" -L {size_bytes}b"
@@ -146,8 +193,9 @@ class VolumeGroup:
         self._volumes[name] = (
             self._thin_snapshot(source, name)
             if size_bytes is None
-            else self._thick_snapshot(source, name, _extents(size_bytes))
+            else self._thick_snapshot(source, name, self.round_up(size_bytes))
         )
+        self._changed()
 
     # --------------------------------------------------------------- lvremove, lvrename, lvextend, lvconvert
 
@@ -161,6 +209,7 @@ class VolumeGroup:
         self._visit("lvremove", f"lvremove -f {self.name}/{name}")
         if name in self._pools:
             self._remove_pool(self._pools[name], cascade)
+            self._changed()
             return
         volume = self.volume(name)
         if isinstance(volume, ThickSnapshot) and volume.merging:
@@ -171,6 +220,7 @@ class VolumeGroup:
             raise Busy(f"Logical volume {self.name}/{name} has {len(volume.snapshots)} snapshot(s).")
         for victim in reversed(doomed):
             self._drop(victim)
+        self._changed()
 
     def rename(self, old: str, new: str) -> None:
         """Change a name, in use or not. NotFound, AlreadyExists, InvalidArgument (a reserved name)."""
@@ -187,6 +237,7 @@ class VolumeGroup:
         else:
             self._volumes = _renamed(self._volumes, old, new)
             self._volumes[new].name = new
+        self._changed()
 
     def extend(self, name: str, new_size: int) -> None:
         """Grow a volume, a pool, or the store of a thick snapshot, to `new_size`.
@@ -199,27 +250,30 @@ class VolumeGroup:
             raise NotFound(f"Logical volume {name} not found in volume group {self.name}.")
         grown = self._pools.get(name) or self._volumes[name]
         size = grown.size if isinstance(grown, ThinPool) else grown.listed_size
-        now, wanted = size // CHUNK, _extents(new_size)
+        now, wanted = size // CHUNK, self.round_up(new_size)
         if wanted == now:
-            raise InvalidArgument(f"New size ({wanted} extents) matches existing size ({now} extents).")
+            raise InvalidArgument(
+                f"New size ({self._in_extents(wanted)} extents) matches existing size "
+                f"({self._in_extents(now)} extents)."
+            )
         if wanted < now:
             raise InvalidArgument(
-                f"New size given ({wanted} extents) not larger than existing size ({now} extents)"
+                f"New size given ({self._in_extents(wanted)} extents) not larger than existing size "
+                f"({self._in_extents(now)} extents)"
             )
         if isinstance(grown, ThinPool):
             self._grow(grown.data, wanted - now)
-            return
-        if grown.snapshots and grown.active:
+        elif grown.snapshots and grown.active:
             raise InvalidArgument(
                 "Snapshot origin volumes can be resized only while inactive: try lvchange -an."
             )
-        if isinstance(grown, ThickSnapshot):
-            self._grow(grown.area, wanted - now)
-            return
-        if isinstance(grown, LinearVolume):
-            self._grow(grown.area, wanted - now)
-        for volume in (grown, *grown.snapshots):
-            volume.resize(wanted)
+        else:
+            if isinstance(grown, LinearVolume | ThickSnapshot):
+                self._grow(grown.area, wanted - now)
+            if not isinstance(grown, ThickSnapshot):
+                for volume in (grown, *grown.snapshots):
+                    volume.resize(wanted)
+        self._changed()
 
     def merge(self, name: str) -> bool:
         """Put the origin back to what the snapshot shows; the snapshot disappears.
@@ -243,28 +297,45 @@ class VolumeGroup:
             raise InvalidArgument(f"Command not permitted on LV {self.name}/{name}.")
         if isinstance(snapshot, ThickSnapshot) and snapshot.invalid:
             raise StorageError(f"Unable to merge invalidated snapshot LV {self.name}/{name}.")
-        if origin.openers or snapshot.openers or not origin.active:
+        waits = bool(origin.openers or snapshot.openers or not origin.active)
+        if waits:
             snapshot.merging = True
-            return False
-        self._merge(snapshot, origin)
-        return True
+        else:
+            self._merge(snapshot, origin)
+        self._changed()
+        return not waits
 
     # ------------------------------------------------------------------------------------------- lvchange
 
-    def activate(self, name: str) -> None:
-        """Make the device appear, with those of its thick snapshots; merges that waited take place."""
+    def activate(self, name: str, *, skipping: bool = False) -> None:
+        """Make the device appear, with those of its thick snapshots; merges that waited take place.
+
+        With `skipping`, a volume that skips activation stays as it is (``lvchange -ay`` without ``-K``).
+        """
+        if name in self._pools:
+            self._pools[name].active = True
+            return
         volume = self.volume(name)
         origin = volume.origin if isinstance(volume, ThickSnapshot) else volume
         assert origin is not None
+        if skipping and volume.skips_activation:
+            return
         if not origin.active:
             self._visit("lvchange", f"lvchange -a y --yes -K {self.name}/{name}")
             self._set_active(origin, True)
         for waiting in [other for other in self._volumes.values() if other.merging and other.origin is origin]:
             if not origin.openers and not waiting.openers:
                 self._merge(waiting, origin)
+                self._changed()
 
     def deactivate(self, name: str) -> None:
-        """Make the device disappear, with those of its thick snapshots. Busy if any of them is open."""
+        """Make the device disappear, with those of its thick snapshots. Busy if any of them is open.
+
+        A pool's own device goes; the volumes in it stay.
+        """
+        if name in self._pools:
+            self._pools[name].active = False
+            return
         volume = self.volume(name)
         if volume.active:
             self._visit("lvchange", f"lvchange -a n {self.name}/{name}")
@@ -301,10 +372,15 @@ class VolumeGroup:
             for run in disk.free:
                 last = min(run.last, run.first + left)
                 first = run.first + every - 1
-                disk.contents.update(dict.fromkeys(range(first, last, every), stale))
+                for extent in range(first, last, every):
+                    disk.put(extent, stale)
                 left -= last - run.first
 
     # -------------------------------------------------------------------------------------------- insides
+
+    def store_max(self, origin: LogicalVolume) -> int:
+        """Units of 4 MiB in the largest store that a thick snapshot of a volume can use."""
+        return self.round_up(store_extents_max(origin.size // CHUNK) * CHUNK)
 
     def _visit(self, command: str, detail: str) -> None:
         self._points.visit(f"lvm.{command}", detail, cost_us=COMMAND_US)
@@ -317,30 +393,64 @@ class VolumeGroup:
     def _check_closed(self, volumes: Sequence[LogicalVolume], name: str | None = None) -> None:
         for volume in volumes:
             if volume.openers:
-                raise Busy(f"Logical volume {self.name}/{name or volume.name} in use.")
+                mounted = any(opener.mounted for opener in volume.openers)
+                use = "contains a filesystem in use." if mounted else "in use."
+                raise Busy(f"Logical volume {self.name}/{name or volume.name} {use}")
+
+    def round_up(self, size: int) -> int:
+        """Units of 4 MiB (`CHUNK`) in the whole extents that so many bytes take. InvalidArgument unless > 0.
+
+        lvm2's extents are `extent_size`; here one must be a multiple of 4 MiB to be allocated.
+        """
+        if size <= 0:
+            raise InvalidArgument("--size may not be zero." if size == 0 else "Size may not be negative.")
+        if self.extent_size % CHUNK:
+            raise InvalidArgument(
+                f"extents of {self.extent_size} bytes cannot be allocated here, only multiples of {CHUNK}"
+            )
+        return -(-size // self.extent_size) * self.extent_size // CHUNK
+
+    def _in_extents(self, chunks: int) -> int:
+        return chunks * CHUNK // self.extent_size
 
     def _too_little(self, free: int, wanted: int) -> NoSpace:
         return NoSpace(
-            f'Volume group "{self.name}" has insufficient free space ({free} extents): {wanted} required.'
+            f'Volume group "{self.name}" has insufficient free space ({self._in_extents(free)} extents): '
+            f"{self._in_extents(wanted)} required."
         )
 
-    def _allocated(self, extents: int) -> Area:
-        if extents > self.free_extents:
-            raise self._too_little(self.free_extents, extents)
+    def _insufficient(self, wanted: int, free: int) -> NoSpace:
+        return NoSpace(
+            f"Insufficient free space: {self._in_extents(wanted)} extents needed, "
+            f"but only {self._in_extents(free)} available"
+        )
+
+    def _allocated(self, chunks: int) -> Area:
+        free = self.free // CHUNK
+        if chunks > free:
+            raise self._too_little(free, chunks)
         area = Area()
-        allocate(self.disks, area, extents)
+        allocate(self.disks, area, chunks)
         return area
 
-    def _grow(self, area: Area, extents: int) -> None:
-        free = self.free_extents
-        if extents > free:
-            raise NoSpace(f"Insufficient free space: {extents} extents needed, but only {free} available")
-        allocate(self.disks, area, extents)
+    def _grow(self, area: Area, chunks: int) -> None:
+        free = self.free // CHUNK
+        if chunks > free:
+            raise self._insufficient(chunks, free)
+        allocate(self.disks, area, chunks)
+
+    def _new_uuid(self, name: str) -> str:
+        return lvm_uuid("lv", self.uuid, name, str(self.seqno))
+
+    def _changed(self) -> None:
+        """The metadata of the group has changed: called once per command, when the change is complete."""
+        self.seqno += 1
 
     def _thin_snapshot(self, source: LogicalVolume, name: str) -> ThinVolume:
         if not isinstance(source, ThinVolume):
             raise InvalidArgument("Please specify either size or extents with snapshots.")
-        volume = ThinVolume(name, source.size // CHUNK, source.pool, source)
+        volume = ThinVolume(name, source.size // CHUNK, source.pool, source, self._new_uuid(name))
+        volume.active, volume.skips_activation = False, True
         source.pool.add(volume)
         return volume
 
@@ -349,8 +459,8 @@ class VolumeGroup:
             raise InvalidArgument("Snapshots of snapshots are not supported.")
         if any(snapshot.merging for snapshot in source.snapshots):
             raise InvalidArgument("Snapshots of an origin that has a merging snapshot are not supported.")
-        store = self._allocated(min(extents, store_extents_max(source.size // CHUNK)))
-        snapshot = ThickSnapshot(name, source, store)
+        store = self._allocated(min(extents, self.store_max(source)))
+        snapshot = ThickSnapshot(name, source, store, self._new_uuid(name))
         snapshot.active = source.active
         source.snapshots.append(snapshot)
         return snapshot
@@ -396,12 +506,6 @@ class VolumeGroup:
     def _set_active(volume: LogicalVolume, active: bool) -> None:
         for one in (volume, *volume.snapshots):
             one.active = active
-
-
-def _extents(size_bytes: int) -> int:
-    if size_bytes <= 0:
-        raise InvalidArgument("--size may not be zero." if size_bytes == 0 else "Size may not be negative.")
-    return -(-size_bytes // CHUNK)
 
 
 def _check_name(name: str) -> None:

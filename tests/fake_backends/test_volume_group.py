@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from fake_backends.block_store import CHUNK, PAGE, BlockDevice, MemoryDevice, copy_range
 from fake_backends.lvm.extents import Run, Runs
 from fake_backends.lvm.logical_volume import LinearVolume, ThickSnapshot
-from fake_backends.lvm.volume_group import VolumeGroup
+from fake_backends.lvm.volume_group import SignatureFound, VolumeGroup
 from harness.errors import AlreadyExists, Busy, InvalidArgument, NoSpace, NotFound, StorageError
 from harness.sim.points import Points
 
@@ -440,10 +440,11 @@ def test_thin_snapshots_share_blocks_until_one_side_writes() -> None:
     vg.create_thin("a", GIB, "pool")
     write(vg, "a", 0, b"1" * 2 * CHUNK)
     vg.snapshot("a", "s", None)
+    vg.activate("s")
     assert pool.data_used == 2 * CHUNK
     write(vg, "a", 0, b"2")
     write(vg, "s", CHUNK, b"3")
-    assert pool.data_used == 4 * CHUNK
+    assert pool.data_used == 2 * CHUNK + 2 * pool.block_size
     assert (read(vg, "s", 0, 1), read(vg, "a", CHUNK, 1)) == (b"1", b"1")
     vg.remove("a")
     assert pool.data_used == 2 * CHUNK
@@ -459,6 +460,7 @@ def test_full_pool_makes_writes_fail() -> None:
         write(vg, "a", 2 * CHUNK, b"1")
     write(vg, "a", 0, b"2")
     vg.snapshot("a", "s", None)
+    vg.activate("s")
     with pytest.raises(NoSpace):
         write(vg, "a", 0, b"3")
     assert read(vg, "s", 0, 1) == b"2"
@@ -479,6 +481,115 @@ def test_full_copy_allocates_a_thin_volume_as_far_as_the_pool_reaches() -> None:
     assert vg.pool("pool").data_used == GIB
 
 
+def test_thin_snapshot_is_inactive_until_asked_for() -> None:
+    """It skips activation, as lvcreate makes it; -K, which is Cinder's habit, overrides that."""
+    vg = thin_group()
+    vg.create_thin("a", GIB, "pool")
+    vg.snapshot("a", "s", None)
+    with pytest.raises(NotFound):
+        vg.open("s")
+    vg.activate("s", skipping=True)
+    assert not vg.volume("s").active
+    vg.activate("s")
+    assert vg.volume("s").active
+
+
+@pytest.mark.parametrize(
+    ("offset", "length", "expected"),
+    [(0, 1, 1), (65535, 2, 2), (0, 65536, 1), (10 * CHUNK - 1, 2, 2), (3, 1 << 20, 17)],
+)
+def test_thin_blocks_are_64_kib(offset: int, length: int, expected: int) -> None:
+    """A write takes every block that it touches, and none twice."""
+    vg = thin_group()
+    vg.create_thin("a", GIB, "pool")
+    for _ in range(2):
+        write(vg, "a", offset, b"x" * length)
+        assert vg.pool("pool").data_used == expected * (64 << 10)
+
+
+@pytest.mark.parametrize(
+    ("gib", "kib"), [(1, 64), (127, 64), (500, 256), (1000, 512), (1900, 1024), (9000, 8192)]
+)
+def test_large_pools_have_larger_blocks(gib: int, kib: int) -> None:
+    """lvm2 doubles the block until the metadata fits into 128 MiB; also beyond 4 MiB."""
+    vg = group(10 * TIB)
+    vg.create_thin_pool("pool", gib * GIB)
+    assert vg.pool("pool").block_size == kib << 10
+    vg.create_thin("a", TIB, "pool")
+    write(vg, "a", 5 * GIB, b"x")
+    with opened(vg, "a") as device:
+        copy_range(MemoryDevice(TIB), device, 0, 3)
+    assert vg.pool("pool").data_used == (kib << 10) + -(-3 * CHUNK // (kib << 10)) * (kib << 10)
+
+
+def test_write_to_a_full_pool_goes_as_far_as_there_are_blocks() -> None:
+    """What fitted before the pool was full is there, and counted."""
+    vg = thin_group(CHUNK)
+    vg.create_thin("a", GIB, "pool")
+    write(vg, "a", 0, b"1" * (3 << 20))
+    with pytest.raises(NoSpace) as caught:
+        write(vg, "a", 6 << 20, b"2" * (3 << 20))
+    assert caught.value.written == 1 << 20
+    assert read(vg, "a", 6 << 20, 1 << 20) == b"2" * (1 << 20)
+    assert read(vg, "a", 7 << 20, 1 << 20) == bytes(1 << 20)
+
+
+def test_large_volumes_lie_on_the_freest_disks() -> None:
+    """Where no run is long enough, lvm2 takes the longest ones first, whatever disk they are on."""
+    vg = group(4 * GIB, 4 * GIB)
+    vg.create("a", GIB)
+    vg.create("b", 6 * GIB)
+    volume = vg.volume("b")
+    assert isinstance(volume, LinearVolume)
+    assert [(segment.disk, segment.start, segment.length) for segment in volume.area.segments] == [
+        (vg.disks[1], 0, 1023),
+        (vg.disks[0], 256, 513),
+    ]
+
+
+def test_extents_of_32_mib() -> None:
+    """Sizes are rounded up to the group's extents, and what is left behind the last one is lost."""
+    vg = VolumeGroup("vg", [4 * GIB], extent_size=32 << 20)
+    vg.create("a", GIB + 1)
+    assert (vg.extent_count, vg.free_extents, vg.volume("a").size) == (127, 94, GIB + (32 << 20))
+    with pytest.raises(NoSpace, match=r"\(94 extents\): 96 required"):
+        vg.create("b", 3 * GIB)
+
+
+SUPERBLOCKS = {
+    "crypto_LUKS": (0, b"LUKS\xba\xbe"),
+    "swap": (4086, b"SWAPSPACE2"),
+    "ext2": (1080, b"\x53\xef"),
+    "xfs": (0, b"XFSB"),
+    "gpt": (512, b"EFI PART"),
+}
+
+
+@pytest.mark.parametrize("name", SUPERBLOCKS)
+def test_signature_on_reused_extents_stops_lvcreate(name: str) -> None:
+    """Unless it may be wiped; a failed lvcreate leaves nothing behind."""
+    vg = group()
+    offset, magic = SUPERBLOCKS[name]
+    vg.create("a", CHUNK)
+    write(vg, "a", offset, magic)
+    vg.remove("a")
+    with pytest.raises(SignatureFound, match="Failed to wipe signatures on logical volume vg/b") as caught:
+        vg.create("b", CHUNK)
+    assert [(found.name, found.offset) for found in caught.value.signatures] == [(name, offset)]
+    assert (vg.names(), vg.free_extents) == ([], vg.extent_count)
+    assert [found.name for found in vg.create("b", CHUNK, wipe=True)] == [name]
+    assert read(vg, "b", 0, PAGE) == bytes(PAGE)
+
+
+def test_read_only_volume_refuses_writes() -> None:
+    """EPERM, as from a device whose table is read-only."""
+    vg = group()
+    vg.create("a", CHUNK)
+    vg.volume("a").read_only = True
+    with pytest.raises(StorageError, match="Operation not permitted"):
+        write(vg, "a", 0, b"x")
+
+
 def test_thin_merge_replaces_the_origin() -> None:
     """The origin takes the content and the size of the snapshot."""
     vg = thin_group()
@@ -489,7 +600,7 @@ def test_thin_merge_replaces_the_origin() -> None:
     vg.extend("a", 2 * GIB)
     assert vg.merge("s") is True
     assert (read(vg, "a", 0, 1), vg.volume("a").size, vg.names()) == (b"1", GIB, ["a"])
-    assert vg.pool("pool").data_used == CHUNK
+    assert vg.pool("pool").data_used == 64 << 10
 
 
 def test_thin_merge_that_waits_ends_with_its_origin() -> None:
@@ -566,6 +677,7 @@ class SnapshotMachine(RuleBasedStateMachine):
     def snapshot(self, name: str) -> None:
         if name not in self.model:
             self.vg.snapshot("v", name, self.snapshot_size())
+            self.vg.activate(name)
             self.model[name] = dict(self.model["v"])
 
     @precondition(lambda self: len(self.model) > 1)
