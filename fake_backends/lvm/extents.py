@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from fake_backends.block_store import CHUNK, EMPTY, Chunk
+from fake_backends.block_store import CHUNK, EMPTY, Chunk, patched
 
 PV_METADATA = 1 << 20
 """Bytes at the start of a physical volume that lvm2 keeps for itself."""
@@ -100,7 +100,7 @@ class PhysicalVolume:
     """A disk that belongs to a volume group, or is ready to. `contents` is what was last written, by anyone.
 
     Extents are counted from the first one behind lvm2's metadata, in units of 4 MiB: an extent of 32 MiB is
-    eight of them. `name` is the device's path. Nothing but `get`, `put` and `occupied` touches `contents`.
+    eight of them. `name` is the path of the device. Only `get`, `put`, `patch` and `occupied` touch `contents`.
     """
 
     def __init__(self, size: int, name: str = "", uuid: str = "") -> None:
@@ -137,6 +137,10 @@ class PhysicalVolume:
             self.contents[extent] = chunk
         else:
             self.contents.pop(extent, None)
+
+    def patch(self, extent: int, start: int, data: bytes) -> None:
+        """Write inside an extent, from its byte `start` on."""
+        self.put(extent, patched(self.get(extent), start, data))
 
     def occupied(self, first: int, last: int) -> list[int]:
         """Extents first <= n < last that hold something, ascending."""

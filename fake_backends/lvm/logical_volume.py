@@ -11,14 +11,19 @@ import errno
 from abc import abstractmethod
 from collections.abc import Iterable
 
-from fake_backends.block_store import CHUNK, EMPTY, PAGE, PAGES_PER_CHUNK, BlockDevice, Chunk, patched
+from fake_backends.block_store import (
+    CHUNK,
+    PAGE,
+    PAGES_PER_CHUNK,
+    BlockDevice,
+    Chunk,
+    chunks_between,
+    patched,
+)
+from fake_backends.lvm.copy_store import ALL_PAGES, CopyStore, outside
 from fake_backends.lvm.extents import Area
+from fake_backends.lvm.on_disk.exception_store import pages_taken
 from harness.errors import NoSpace, NotFound, StorageError
-
-ALL_PAGES = (1 << PAGES_PER_CHUNK) - 1
-"""A bit for every page of a chunk."""
-EXCEPTIONS_PER_PAGE = 256
-"""Entries of 16 bytes in a metadata page of a copy-on-write store."""
 
 
 class OpenVolume(BlockDevice):
@@ -104,7 +109,7 @@ class LogicalVolume(BlockDevice):
 
     def patch(self, number: int, start: int, data: bytes) -> None:
         first, last = start // PAGE, -(-(start + len(data)) // PAGE)
-        self._write(number, patched(self.load(number), start, data), (1 << last) - (1 << first))
+        self._patch(number, start, data, (1 << last) - (1 << first))
 
     def allocate(self, first: int, last: int) -> None:
         for snapshot in self.snapshots:
@@ -112,6 +117,11 @@ class LogicalVolume(BlockDevice):
 
     def _write(self, number: int, chunk: Chunk, mask: int) -> None:
         """Write the pages of `mask`; `chunk` is the whole chunk as it is afterwards."""
+        self._preserve(number, mask)
+        self._put(number, chunk, mask)
+
+    def _preserve(self, number: int, mask: int) -> None:
+        """Let the snapshots keep what a write is about to change."""
         self._check_writable()
         if number * CHUNK >= self.size:
             raise NoSpace
@@ -119,7 +129,10 @@ class LogicalVolume(BlockDevice):
             old = self.load(number)
             for snapshot in self.snapshots:
                 snapshot.preserve(number, old, mask)
-        self._put(number, chunk, mask)
+
+    def _patch(self, number: int, start: int, data: bytes, mask: int) -> None:
+        """Write `data`, which touches the pages of `mask`."""
+        self._write(number, patched(self.load(number), start, data), mask)
 
     def _check_writable(self) -> None:
         if self.read_only:
@@ -144,6 +157,11 @@ class LinearVolume(LogicalVolume):
     def occupied(self, first: int, last: int) -> Iterable[int]:
         return self.area.occupied(first, last)
 
+    def _patch(self, number: int, start: int, data: bytes, mask: int) -> None:
+        self._preserve(number, mask)
+        disk, extent = self.area.locate(number)
+        disk.patch(extent, start, data)
+
     def _put(self, number: int, chunk: Chunk, mask: int) -> None:
         disk, extent = self.area.locate(number)
         disk.put(extent, chunk)
@@ -156,13 +174,12 @@ class ThickSnapshot(LogicalVolume):
     so a store as large as the origin cannot hold a full rewrite.
     """
 
-    def __init__(self, name: str, origin: LogicalVolume, area: Area, uuid: str = "") -> None:
+    def __init__(self, name: str, origin: LogicalVolume, store: CopyStore, uuid: str = "") -> None:
         super().__init__(name, origin.size // CHUNK, uuid)
         self.origin: LogicalVolume = origin
-        self.area = area
+        self.area = store.area
+        self.copies = store
         self.invalid = False
-        self._copies: dict[int, tuple[int, Chunk]] = {}
-        self._pages = 0
 
     @property
     def listed_size(self) -> int:
@@ -171,23 +188,23 @@ class ThickSnapshot(LogicalVolume):
     @property
     def used(self) -> int:
         """Bytes of the store in use: all of them once the snapshot is invalid."""
-        return self.listed_size if self.invalid else _store_pages(self._pages) * PAGE
+        return self.listed_size if self.invalid else pages_taken(self.copies.count) * PAGE
 
     @property
     def percent_used(self) -> float:
         """What lvs shows as Data%: nothing as long as no page was copied, everything once it is invalid."""
-        return 100 * self.used / self.listed_size if self._pages or self.invalid else 0.0
+        return 100 * self.used / self.listed_size if self.copies.count or self.invalid else 0.0
 
     def load(self, number: int) -> Chunk:
         self._check()
-        mask, pages = self._copies.get(number, (0, EMPTY))
+        mask = self.copies.mask(number)
         if mask == ALL_PAGES:
-            return pages
+            return self.copies.load(number)
         below = self.origin.load(number)
-        return {**_outside(below, mask), **pages} if mask else below
+        return {**outside(below, mask), **self.copies.load(number)} if mask else below
 
     def occupied(self, first: int, last: int) -> Iterable[int]:
-        own = (number for number, (_, pages) in self._copies.items() if pages and first <= number < last)
+        own = chunks_between(self.copies.numbers(), first, last)
         return sorted({*self.origin.occupied(first, last), *own})
 
     def allocate(self, first: int, last: int) -> None:
@@ -197,103 +214,57 @@ class ThickSnapshot(LogicalVolume):
 
     def preserve(self, number: int, old: Chunk, mask: int) -> None:
         """Keep those pages of `old` that the mask names and the store does not have."""
-        have, pages = self._copies.get(number, (0, EMPTY))
-        missing = mask & ~have
-        if self.invalid or not missing or not self._grow(missing.bit_count()):
-            return
-        kept = old if missing == ALL_PAGES else {**pages, **_inside(old, missing)}
-        self._copies[number] = (have | mask, kept)
+        missing = mask & ~self.copies.mask(number)
+        if not self.invalid and missing and self._has_room(missing.bit_count()):
+            self.copies.put(number, missing, old)
 
     def preserve_all(self, first: int, last: int) -> None:
         """Keep what chunks first <= n < last hold now: somebody writes zeros over zeros there."""
-        known = sum(1 for number in self._copies if first <= number < last)
-        if _store_pages(self._pages + (last - first - known) * PAGES_PER_CHUNK) > self._room:
-            self._invalidate()
-        for number in range(first, last) if not self.invalid else ():
-            self.preserve(number, self.origin.load(number), ALL_PAGES)
+        known = sum(1 for number in self.copies.numbers() if first <= number < last)
+        if self._has_room((last - first - known) * PAGES_PER_CHUNK):
+            for number in range(first, last):
+                self.preserve(number, self.origin.load(number), ALL_PAGES)
 
     def merge(self) -> None:
         """Write the store back into the origin. Its other snapshots keep what they show."""
-        for number, (mask, pages) in self._copies.items():
-            chunk = {**_outside(self.origin.load(number), mask), **pages}
+        for number in self.copies.numbers():
+            mask = self.copies.mask(number)
+            chunk = {**outside(self.origin.load(number), mask), **self.copies.load(number)}
             self.origin._write(number, chunk, mask)
 
     def clear_store(self) -> None:
         """What zeros written over the store's own device do: every page in the store reads zero."""
-        self._copies = {number: (mask, EMPTY) for number, (mask, _) in self._copies.items()}
-        for number in self.area.occupied(0, self.area.count):
-            disk, extent = self.area.locate(number)
-            disk.put(extent, EMPTY)
+        self.copies.clear()
 
     def release(self) -> None:
         """Give the extents of the store back, with the copied pages still in them."""
-        self._leave_copies()
+        self.copies.abandon()
         self.area.release()
-
-    @property
-    def _room(self) -> int:
-        return self.area.count * PAGES_PER_CHUNK
 
     def _check(self) -> None:
         if self.invalid:
             raise StorageError(f"Input/output error: snapshot {self.name} is invalid, its store was full")
 
-    def _grow(self, pages: int) -> bool:
-        """Account for more data pages; False if they do not fit, which makes the snapshot invalid."""
-        if _store_pages(self._pages + pages) > self._room:
-            self._invalidate()
-            return False
-        self._pages += pages
-        return True
-
-    def _invalidate(self) -> None:
-        self._leave_copies()
-        self.invalid = True
-        self._copies.clear()
+    def _has_room(self, pages: int) -> bool:
+        """Whether so many more copies fit; if they do not, the snapshot becomes invalid."""
+        if not self.invalid and pages_taken(self.copies.count + pages) > self.area.count * PAGES_PER_CHUNK:
+            self.invalid = True
+            self.copies.abandon(invalid=True)
+        return not self.invalid
 
     def _write(self, number: int, chunk: Chunk, mask: int) -> None:
         self._check()
         self._check_writable()
         if number * CHUNK >= self.size:
             raise NoSpace
-        have, _ = self._copies.get(number, (0, EMPTY))
-        if not self._grow((mask & ~have).bit_count()):
+        if not self._has_room((mask & ~self.copies.mask(number)).bit_count()):
             self._check()
-        self._copies[number] = (have | mask, _inside(chunk, have | mask))
+        self.copies.put(number, mask, chunk)
 
     def _put(self, number: int, chunk: Chunk, mask: int) -> None:
         self._write(number, chunk, mask)
 
-    def _leave_copies(self) -> None:
-        """Put the copied pages where the store had them on disk, so that the extents' next owner sees them."""
-        written: dict[int, dict[int, bytes]] = {}
-        position = 0
-        for mask, pages in self._copies.values():
-            for index in sorted(pages):
-                rank = position + (mask & ((1 << index) - 1)).bit_count()
-                number, inside = divmod(2 + rank + rank // EXCEPTIONS_PER_PAGE, PAGES_PER_CHUNK)
-                written.setdefault(number, {})[inside] = pages[index]
-            position += mask.bit_count()
-        for number, pages_written in written.items():
-            disk, extent = self.area.locate(number)
-            disk.put(extent, {**disk.get(extent), **pages_written})
-
-
-def _store_pages(data_pages: int) -> int:
-    """Pages of a store that holds so many data pages."""
-    return 1 + data_pages + data_pages // EXCEPTIONS_PER_PAGE + 1
-
 
 def store_extents_max(origin_extents: int) -> int:
     """The most extents that a store can ever use: lvm2 makes none larger."""
-    return -(-(_store_pages(origin_extents * PAGES_PER_CHUNK) + 1) // PAGES_PER_CHUNK)
-
-
-def _inside(chunk: Chunk, mask: int) -> Chunk:
-    if mask == ALL_PAGES:
-        return chunk
-    return {index: page for index, page in chunk.items() if mask >> index & 1}
-
-
-def _outside(chunk: Chunk, mask: int) -> Chunk:
-    return {index: page for index, page in chunk.items() if not mask >> index & 1}
+    return -(-(pages_taken(origin_extents * PAGES_PER_CHUNK) + 1) // PAGES_PER_CHUNK)

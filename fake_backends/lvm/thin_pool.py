@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 
 from fake_backends.block_store import CHUNK, EMPTY, PAGE, PAGES_PER_CHUNK, Chunk, chunks_between
+from fake_backends.lvm.copy_store import ALL_PAGES
 from fake_backends.lvm.extents import Area, Run, Runs
-from fake_backends.lvm.logical_volume import ALL_PAGES, LogicalVolume
+from fake_backends.lvm.logical_volume import LogicalVolume
 from harness.errors import InvalidArgument, NoSpace
 
 METADATA_BYTES_PER_BLOCK = 64
@@ -97,9 +98,13 @@ class ThinPool:
         """An epoch that no volume has written under."""
         return next(self._epochs)
 
-    def add(self, volume: ThinVolume) -> None:
-        """Take a new volume in. The blocks that it holds, if any, are its origin's."""
+    def new_volume(
+        self, name: str, extents: int, origin: ThinVolume | None = None, uuid: str = ""
+    ) -> ThinVolume:
+        """A new volume of the pool. The blocks that it holds, if any, are its origin's."""
+        volume = ThinVolume(name, extents, self, origin, uuid)
         self.volumes.append(volume)
+        return volume
 
     def remove(self, volume: ThinVolume) -> None:
         """Drop a volume; blocks that nobody else holds become free."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from fake_backends.block_store import CHUNK, PAGE, BlockDevice, Chunk
 from fake_backends.lvm import signatures
+from fake_backends.lvm.backing import IN_MEMORY, Backing
 from fake_backends.lvm.extents import Area, PhysicalVolume, allocate, lvm_uuid
 from fake_backends.lvm.logical_volume import (
     LinearVolume,
@@ -48,6 +49,7 @@ class VolumeGroup:
         *,
         extent_size: int = CHUNK,
         points: Points = QUIET,
+        backing: Backing = IN_MEMORY,
     ) -> None:
         """`disks` are physical volumes, or sizes of new ones; what was allocated on them is free again."""
         self.name = name
@@ -62,6 +64,7 @@ class VolumeGroup:
         self.seqno = 1
         self.tags: list[str] = []
         self._points = points
+        self._backing = backing
         self._volumes: dict[str, LogicalVolume] = {}
         self._pools: dict[str, ThinPool] = {}
         self._spare = Area()
@@ -100,6 +103,11 @@ class VolumeGroup:
     def volumes(self) -> Mapping[str, LogicalVolume]:
         """Volumes and snapshots by name, in the order of their creation, with those that merge."""
         return self._volumes
+
+    def adopt(self, volumes: Sequence[LogicalVolume], pools: Sequence[ThinPool]) -> None:
+        """Take in what was found on the disks, in the order of creation; its extents are taken already."""
+        self._volumes = {volume.name: volume for volume in volumes}
+        self._pools = {pool.name: pool for pool in pools}
 
     @property
     def spare(self) -> Area:
@@ -163,7 +171,9 @@ class VolumeGroup:
         if data + metadata > free:
             raise self._insufficient(data + metadata, free)
         allocate(self.disks, self._spare, spare)
-        pool = ThinPool(name, self._allocated(data), self._allocated(metadata), self._new_uuid(name))
+        pool = self._backing.thin_pool(
+            name, self._allocated(data), self._allocated(metadata), self._new_uuid(name)
+        )
         self._pools[name] = pool
         self._changed()
 
@@ -172,8 +182,7 @@ class VolumeGroup:
         self._visit("lvcreate", f"lvcreate -T -V {virtual_size}b -n {name} {self.name}/{pool}")
         home = self.pool(pool)
         self._check_new(name)
-        volume = ThinVolume(name, self.round_up(virtual_size), home, uuid=self._new_uuid(name))
-        home.add(volume)
+        volume = home.new_volume(name, self.round_up(virtual_size), uuid=self._new_uuid(name))
         self._volumes[name] = volume
         self._changed()
 
@@ -445,13 +454,13 @@ class VolumeGroup:
     def _changed(self) -> None:
         """The metadata of the group has changed: called once per command, when the change is complete."""
         self.seqno += 1
+        self._backing.commit(self)
 
     def _thin_snapshot(self, source: LogicalVolume, name: str) -> ThinVolume:
         if not isinstance(source, ThinVolume):
             raise InvalidArgument("Please specify either size or extents with snapshots.")
-        volume = ThinVolume(name, source.size // CHUNK, source.pool, source, self._new_uuid(name))
+        volume = source.pool.new_volume(name, source.size // CHUNK, source, self._new_uuid(name))
         volume.active, volume.skips_activation = False, True
-        source.pool.add(volume)
         return volume
 
     def _thick_snapshot(self, source: LogicalVolume, name: str, extents: int) -> ThickSnapshot:
@@ -460,7 +469,7 @@ class VolumeGroup:
         if any(snapshot.merging for snapshot in source.snapshots):
             raise InvalidArgument("Snapshots of an origin that has a merging snapshot are not supported.")
         store = self._allocated(min(extents, self.store_max(source)))
-        snapshot = ThickSnapshot(name, source, store, self._new_uuid(name))
+        snapshot = ThickSnapshot(name, source, self._backing.copy_store(store), self._new_uuid(name))
         snapshot.active = source.active
         source.snapshots.append(snapshot)
         return snapshot
@@ -480,6 +489,10 @@ class VolumeGroup:
 
     def _merge(self, snapshot: LogicalVolume, origin: LogicalVolume) -> None:
         if isinstance(snapshot, ThickSnapshot):
+            if not snapshot.merging:
+                # Whoever finds the origin half merged must know that the rest is to follow.
+                snapshot.merging = True
+                self._changed()
             snapshot.merge()
         elif isinstance(snapshot, ThinVolume) and isinstance(origin, ThinVolume):
             origin.replace_with(snapshot)

@@ -72,7 +72,7 @@ class ExceptionStore:
     def add(self, pages: Mapping[int, bytes]) -> None:
         """Keep copies of pages of the origin that the store does not have yet: absent bytes are zeros."""
         first = len(self.places)
-        new = {page: _data_page(first + rank) for rank, page in enumerate(pages)}
+        new = {page: data_page(first + rank) for rank, page in enumerate(pages)}
         for start, content in _runs({new[page]: content for page, content in pages.items()}):
             self._medium.write(start * PAGE, content)
         self._record(first, list(new.items()))
@@ -135,8 +135,8 @@ def _page_of_exceptions(area: int) -> int:
     return 1 + area * (EXCEPTIONS_PER_PAGE + 1)
 
 
-def _data_page(rank: int) -> int:
-    """Where the copy of that rank lies."""
+def data_page(rank: int) -> int:
+    """The page of the store that has the copy of that rank."""
     return FIRST_DATA_PAGE + rank + rank // EXCEPTIONS_PER_PAGE
 
 
