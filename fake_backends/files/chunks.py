@@ -100,6 +100,11 @@ class ChunkFile:
         self.file.write(self._at(number) + start, data)
         self._occupied.add(number)
 
+    def punch(self, number: int, start: int, end: int) -> None:
+        """Let bytes from `start` to `end` of a chunk read zero."""
+        self._settle(number)
+        self.file.punch(self._at(number) + start, self._at(number) + end)
+
     def occupied(self, first: int, last: int) -> list[int]:
         """Numbers n of chunks with first <= n < last that may hold something, ascending."""
         if last - first < len(self._occupied):

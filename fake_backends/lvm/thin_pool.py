@@ -77,7 +77,7 @@ class ThinPool:
         """Bytes of the metadata in use, with what the kernel reserves."""
         pages = self.metadata.count * PAGES_PER_CHUNK
         reserved = min(RESERVED_PAGES_MAX, pages // 10)
-        bitmaps = -(-self._blocks // BITMAP_ENTRIES) - (-pages // BITMAP_ENTRIES)
+        bitmaps = -(-self.blocks_total // BITMAP_ENTRIES) - (-pages // BITMAP_ENTRIES)
         return min(pages, reserved + FIXED_PAGES + bitmaps + self._tree_pages()) * PAGE
 
     @property
@@ -88,10 +88,11 @@ class ThinPool:
     @property
     def free_blocks(self) -> int:
         """Blocks that no volume holds."""
-        return self._blocks - self._used
+        return self.blocks_total - self._used
 
     @property
-    def _blocks(self) -> int:
+    def blocks_total(self) -> int:
+        """Blocks for data, held or free."""
         return self.size // self.block_size
 
     def next_epoch(self) -> int:
@@ -132,7 +133,12 @@ class ThinPool:
             for other in volume.blocks.between(run.first, run.last):
                 if other.tag == run.tag:
                     held.assign(other.first, other.last, 1)
-        self._used -= sum(last - first for first, last in held.gaps(run.first, run.last))
+        for first, last in held.gaps(run.first, run.last):
+            self._used -= last - first
+            self._freed(Run(first, last, run.tag))
+
+    def _freed(self, run: Run) -> None:
+        """Nobody holds these blocks any more."""
 
     def _tree_pages(self) -> int:
         """Nodes of all volumes' trees: the leaves of each epoch, and what leads each tree to them."""
@@ -182,6 +188,11 @@ class ThinVolume(LogicalVolume):
             origin._epoch = pool.next_epoch()
 
     @property
+    def epoch(self) -> int:
+        """What the volume writes under now."""
+        return self._epoch
+
+    @property
     def block_count(self) -> int:
         """Blocks that the volume holds, shared or not."""
         return sum(run.last - run.first for run in self.blocks)
@@ -217,7 +228,7 @@ class ThinVolume(LogicalVolume):
 
     def _put(self, number: int, chunk: Chunk, mask: int) -> None:
         base, block = number * CHUNK, self.pool.block_size
-        for first_page, last_page in _ranges(mask):
+        for first_page, last_page in page_ranges(mask):
             start = (base + first_page * PAGE) // block
             end = -(-(base + last_page * PAGE) // block)
             fitting = self._claim(start, end)
@@ -248,6 +259,7 @@ class ThinVolume(LogicalVolume):
             fitting = min(piece.last, piece.first + self.pool.free_blocks)
             if fitting > piece.first:
                 self.pool.take(fitting - piece.first)
+                self._provide(Run(piece.first, fitting, piece.tag))
                 self.blocks.assign(piece.first, fitting, self._epoch)
                 self.tree = self._epoch
                 if piece.tag:
@@ -256,8 +268,11 @@ class ThinVolume(LogicalVolume):
                 return fitting
         return last
 
+    def _provide(self, piece: Run) -> None:
+        """Get blocks of the volume's own, which show what those of the piece's epoch show (zeros for 0)."""
 
-def _ranges(mask: int) -> Iterator[tuple[int, int]]:
+
+def page_ranges(mask: int) -> Iterator[tuple[int, int]]:
     """The runs of set bits in a mask, as first and last (exclusive) position."""
     position = 0
     while mask:

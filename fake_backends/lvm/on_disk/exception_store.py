@@ -40,6 +40,7 @@ class ExceptionStore:
     def __init__(self, medium: Medium) -> None:
         self._medium = medium
         self.valid = True
+        self._has_header = False
         self.places: dict[int, int] = {}
         """Pages of the origin, and where in the store their copies are, in the order of copying."""
 
@@ -47,16 +48,16 @@ class ExceptionStore:
         """Make the store empty, whatever the medium holds. The header comes last."""
         self._medium.write(_page_of_exceptions(0) * PAGE, _ZERO_PAGE)
         self._write_header()
+        self._has_header = True
 
     def load(self) -> None:
-        """Read what the store holds. One that was overwritten with zeros is new: the kernel starts afresh.
+        """Read what the store holds; nothing is written. Unreadable, with the reason.
 
-        Unreadable, with the reason.
+        A store that somebody overwrote with zeros is a new one, as the kernel sees it.
         """
         header = self._medium.read(0, PAGE)
         magic, valid, version, sectors = _HEADER.unpack_from(header)
         if magic == b"\0\0\0\0":
-            self.format()
             return
         if magic != _MAGIC:
             raise Unreadable("holds no copy-on-write store")
@@ -65,12 +66,15 @@ class ExceptionStore:
                 f"holds a copy-on-write store of version {version} with chunks of {sectors} sectors;"
                 f" known is version {_VERSION} with {_SECTORS_PER_PAGE}"
             )
+        self._has_header = True
         self.valid = bool(valid)
         if self.valid:
             self.places.update(self._exceptions())
 
     def add(self, pages: Mapping[int, bytes]) -> None:
         """Keep copies of pages of the origin that the store does not have yet: absent bytes are zeros."""
+        if not self._has_header:
+            self.format()
         first = len(self.places)
         new = {page: data_page(first + rank) for rank, page in enumerate(pages)}
         for start, content in _runs({new[page]: content for page, content in pages.items()}):

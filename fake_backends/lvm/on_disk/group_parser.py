@@ -122,6 +122,8 @@ def _physical_volume(fields: _Fields) -> PhysicalVolumeRecord:
 
 def _logical_volume(fields: _Fields) -> LogicalVolumeRecord:
     count = fields.number("segment_count")
+    if count < 1:
+        raise Unreadable(f"has the logical volume {fields.name} without segments")
     return LogicalVolumeRecord(
         name=fields.name,
         uuid=fields.string("id"),

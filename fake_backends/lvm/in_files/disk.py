@@ -1,0 +1,133 @@
+"""Physical volumes in sparse files, and the extents of an area as one row of bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fake_backends.block_store import CHUNK, PAGE, Chunk
+from fake_backends.files.chunks import ChunkFile
+from fake_backends.files.directory import SparseFile
+from fake_backends.lvm.extents import PV_METADATA, Area, PhysicalVolume
+from fake_backends.lvm.on_disk.label import Label, write_label
+from fake_backends.lvm.on_disk.metadata_area import MetadataArea
+from harness.errors import Unreadable
+
+_ZERO_PAGE = bytes(PAGE)
+
+
+class FileDisk(PhysicalVolume):
+    """A physical volume in a file, which has that label. Its extents begin at 1 MiB.
+
+    It must be the only writer of the file. Unreadable if the label says that the data lies elsewhere.
+    """
+
+    def __init__(self, file: SparseFile, label: Label, name: str) -> None:
+        if label.data_areas[0][0] != PV_METADATA:
+            raise Unreadable(f"has its data at byte {label.data_areas[0][0]}; known is {PV_METADATA}")
+        super().__init__(label.device_size, name, label.uuid)
+        self._file = file
+        self._label = label
+        self._chunks = ChunkFile(file, PV_METADATA)
+        self.metadata_area = MetadataArea(file, *label.metadata_areas[0])
+        self.damaged = False
+        """Whether the metadata area could not be read."""
+
+    def get(self, extent: int) -> Chunk:
+        return self._chunks.load(extent)
+
+    def put(self, extent: int, chunk: Chunk) -> None:
+        self._chunks.store(extent, chunk)
+
+    def patch(self, extent: int, start: int, data: bytes) -> None:
+        self._chunks.patch(extent, start, data)
+
+    def occupied(self, first: int, last: int) -> list[int]:
+        return self._chunks.occupied(first, last)
+
+    @property
+    def file_size(self) -> int:
+        """Bytes in the file."""
+        return self._file.size
+
+    def read(self, extent: int, start: int, length: int) -> bytes:
+        """Bytes inside an extent."""
+        return self._file.read(self._at(extent, start), length).ljust(length, b"\0")
+
+    def punch(self, extent: int, start: int, length: int) -> None:
+        """Let bytes inside an extent read zero."""
+        self._chunks.punch(extent, start, start + length)
+
+    def data_ranges(self, extent: int, start: int, length: int) -> list[tuple[int, int]]:
+        """Ranges of bytes inside an extent that may hold something."""
+        if not self.occupied(extent, extent + 1):
+            return []
+        low, zero = self._at(extent, start), self._at(extent, 0)
+        return [(first - zero, last - zero) for first, last in self._file.data_ranges(low, low + length)]
+
+    def repair(self) -> None:
+        """Make a damaged metadata area empty: another disk has what it held."""
+        if self.damaged:
+            self.metadata_area.format()
+            self.damaged = False
+
+    def follow_size(self) -> None:
+        """Write the label anew if the volume was resized."""
+        if self.size // 512 * 512 != self._label.device_size:
+            self._label = Label(self.uuid, self.size // 512 * 512, metadata_areas=self._label.metadata_areas)
+            write_label(self._file, self._label)
+
+    @staticmethod
+    def _at(extent: int, start: int) -> int:
+        return PV_METADATA + extent * CHUNK + start
+
+
+class AreaBytes:
+    """The extents of an area in files as a row of bytes (a `Medium`), which grows with the area."""
+
+    def __init__(self, area: Area) -> None:
+        self._area = area
+
+    def read(self, offset: int, length: int) -> bytes:
+        pieces = self._pieces(offset, offset + length)
+        return b"".join(disk.read(extent, start, count) for disk, extent, start, count in pieces)
+
+    def write(self, offset: int, data: bytes) -> None:
+        position = 0
+        for disk, extent, start, count in self._pieces(offset, offset + len(data)):
+            disk.patch(extent, start, data[position : position + count])
+            position += count
+
+    def clear(self, first: int, last: int) -> None:
+        """Let bytes first <= n < last read zero."""
+        for disk, extent, start, count in self._pieces(first, last):
+            if disk.data_ranges(extent, start, count):
+                disk.punch(extent, start, count)
+
+    def data_ranges(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Ranges in first <= n < last that may hold other bytes than zero, ascending."""
+        position = first
+        for disk, extent, start, count in self._pieces(first, last):
+            for low, high in disk.data_ranges(extent, start, count):
+                yield position + low - start, position + high - start
+            position += count
+
+    def pages(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+        """The pages in first <= n < last, both ends of pages, that are not zero: offset and content."""
+        for low, high in self.data_ranges(first, last):
+            low, high = low // PAGE * PAGE, -(-high // PAGE) * PAGE
+            data = self.read(low, high - low)
+            for offset in range(low, high, PAGE):
+                page = data[offset - low : offset - low + PAGE]
+                if page != _ZERO_PAGE:
+                    yield offset, page
+
+    def _pieces(self, first: int, last: int) -> Iterator[tuple[FileDisk, int, int, int]]:
+        """The parts of a range, up to the end of the area: disk, extent, first byte in it, length."""
+        last = min(last, self._area.count * CHUNK)
+        while first < last:
+            number, start = divmod(first, CHUNK)
+            count = min(CHUNK - start, last - first)
+            disk, extent = self._area.locate(number)
+            assert isinstance(disk, FileDisk)
+            yield disk, extent, start, count
+            first += count
