@@ -1,0 +1,144 @@
+"""Casts and calls: who waits for whom, what is copied, and what becomes of messages to the dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness import errors
+from harness.control_plane.database import Database
+from harness.control_plane.messaging import CALL_TIMEOUT_US, LATENCY_US, Messaging
+from harness.model import Volume
+from harness.sim.kernel import Task
+from harness.sim.simulation import Simulation
+
+
+class Service:
+    """Remembers what it was told, and when."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        self.heard: list[tuple[int, Any]] = []
+
+    def hear(self, value: Any) -> str:
+        self.heard.append((self.simulation.kernel.now_us, value))
+        return "heard"
+
+    def change(self, volume: Volume) -> None:
+        volume.status = "changed"
+
+    def fail(self) -> None:
+        raise errors.InvalidVolume(reason="no")
+
+    def take(self, duration_us: int) -> None:
+        self.simulation.kernel.sleep(duration_us)
+
+
+class Bus:
+    """A bus with one service at ``s``."""
+
+    def __init__(self) -> None:
+        self.simulation = Simulation()
+        self.kernel = self.simulation.kernel
+        self.messaging = Messaging(self.simulation)
+        self.service = Service(self.simulation)
+        self.tasks: list[Task] = []
+        self.messaging.on_task = lambda address, task: self.tasks.append(task)
+        self.messaging.register("s", "service", self.service)
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        task = self.kernel.spawn("caller", self.messaging.call, "s", method, *arguments)
+        self.kernel.run()
+        if task.error is not None:
+            raise task.error
+        return task.result
+
+
+@pytest.fixture
+def bus() -> Iterator[Bus]:
+    made = Bus()
+    yield made
+    made.simulation.close()
+
+
+def test_nobody_waits_for_a_cast(bus: Bus) -> None:
+    """Casts are handled in the order in which they were sent."""
+    for number in range(3):
+        bus.messaging.cast("s", "hear", number)
+    assert bus.service.heard == []
+    bus.kernel.run()
+    assert bus.service.heard == [(LATENCY_US, number) for number in range(3)]
+    assert {task.actor for task in bus.tasks} == {"service"}
+
+
+def test_a_call_brings_back_what_the_other_side_returns_or_raises(bus: Bus) -> None:
+    """As it is."""
+    assert bus.call("hear", "x") == "heard"
+    with pytest.raises(errors.InvalidVolume):
+        bus.call("fail")
+
+
+def test_a_message_carries_a_copy(bus: Bus) -> None:
+    """What the service assigns to a record, the sender does not see."""
+    database = Database(seed=0)
+    volume = database.get_volume(database.create(Volume, {}))
+    bus.call("change", volume)
+    assert volume.status == "creating"
+    bus.messaging.cast("s", "hear", volume)
+    volume.status = "sent before"
+    bus.kernel.run()
+    assert bus.service.heard[0][1].status == "creating", "the copy is made when the message is sent"
+
+
+def test_a_cast_to_a_service_that_is_away_waits_in_its_queue(bus: Bus) -> None:
+    """It is handled, in order, when the service runs again."""
+    bus.messaging.unregister("s")
+    for number in range(2):
+        bus.messaging.cast("s", "hear", number)
+    bus.kernel.run()
+    assert bus.service.heard == []
+    bus.messaging.register("s", "service", bus.service)
+    bus.kernel.run()
+    assert [value for _, value in bus.service.heard] == [0, 1]
+    bus.messaging.register("s", "service", bus.service)
+    bus.kernel.run()
+    assert len(bus.service.heard) == 2, "and it is handled once"
+
+
+def test_a_cast_to_nowhere_is_lost(bus: Bus) -> None:
+    """Nobody ever read from such a queue."""
+    bus.messaging.unregister("nowhere")
+    bus.messaging.cast("nowhere", "hear", 1)
+    assert [event.step for event in bus.simulation.history] == ["message lost"]
+
+
+def test_a_call_to_a_service_that_is_away_times_out(bus: Bus) -> None:
+    """After `rpc_response_timeout`, and the message is gone."""
+    bus.messaging.unregister("s")
+    with pytest.raises(errors.MessagingTimeout, match="s"):
+        bus.call("hear", 1)
+    assert bus.kernel.now_us == CALL_TIMEOUT_US
+    bus.messaging.register("s", "service", bus.service)
+    bus.kernel.run()
+    assert bus.service.heard == []
+
+
+def test_a_call_to_a_service_that_dies_over_it_times_out(bus: Bus) -> None:
+    """The caller waits for a minute from its call on, and learns nothing else."""
+    bus.kernel.spawn("fate", lambda: bus.kernel.kill(*bus.tasks), delay_us=10_000_000)
+    with pytest.raises(errors.MessagingTimeout):
+        bus.call("take", 20_000_000)
+    assert bus.kernel.now_us == CALL_TIMEOUT_US
+
+
+def test_a_fault_inside_of_a_handler_is_no_timeout(bus: Bus) -> None:
+    """A KernelError that the handler itself raises goes through."""
+
+    def misuse() -> None:
+        raise errors.KernelError("run() was called from inside a task")
+
+    bus.service.fail = misuse  # type: ignore[method-assign]
+    with pytest.raises(errors.KernelError, match="inside a task"):
+        bus.call("fail")
