@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from fake_backends.files.directory import Directory
+from fake_backends.files.names import safe_name
 from fake_backends.lvm.volume_group import VolumeGroup
 from fake_backends.rbd.cluster import Cluster
+from fake_backends.rbd.reopening import open_cluster
 from fake_backends.targets import TargetPortal
 from harness.sim.points import QUIET, Points
+
+CLUSTERS = "clusters"
 
 
 class Node:
@@ -32,6 +36,15 @@ class World:
         self.nodes: dict[str, Node] = {}
         self.clusters: dict[str, Cluster] = {}
         self.keys: dict[str, bytes] = {}
+        if home is not None:
+            self._reopen(home)
+
+    def _reopen(self, home: Directory) -> None:
+        """Bring back what an earlier process has left."""
+        clusters = home.directory(CLUSTERS)
+        for name in clusters.names():
+            cluster = open_cluster(name, clusters.directory(name), self.points)
+            self.clusters[cluster.name] = cluster
 
     def node(self, hostname: str) -> Node:
         """The host of that name; it comes into being when it is first named."""
@@ -43,7 +56,11 @@ class World:
     def cluster(self, name: str) -> Cluster:
         """The Ceph cluster of that name; it comes into being when it is first named."""
         if name not in self.clusters:
-            self.clusters[name] = Cluster(name, points=self.points)
+            if self.home is None:
+                self.clusters[name] = Cluster(name, points=self.points)
+            else:
+                home = self.home.directory(CLUSTERS).directory(safe_name(name))
+                self.clusters[name] = open_cluster(name, home, self.points)
         return self.clusters[name]
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
 """Storage files in pyfakefs: a file system of one's own in memory. Nothing is patched, no disk is touched.
 
 pyfakefs keeps whole files, knows no holes, and makes a file anew with each write. So a sparse file is a
-directory there, with one small file for each *granule* of 1 MiB that holds something: a bitmap of its
-non-zero pages of 4 KiB, and those pages. Time and memory follow the bytes written, so sizes stay real here
-too, and nothing has to be scaled down.
+directory there, with one small file for each *granule* of 1 MiB that holds something: how many of its pages
+of 4 KiB are not zero, which (a byte each), and those pages. Time and memory follow the bytes written, so
+sizes stay real here too, and nothing has to be scaled down.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from harness.errors import AlreadyExists
 PAGE = 4096
 GRANULE = 1 << 20
 PAGES = GRANULE // PAGE
-_BITMAP = PAGES // 8
+_COUNT = 2
+"""Bytes of the number of pages."""
 _ZERO_PAGE = bytes(PAGE)
 _SIZE = ".size"
 _ROOT = "/storage"
@@ -46,8 +47,7 @@ class FakeFile(SparseFile):
 
     @property
     def allocated(self) -> int:
-        stored = sum(len(_content(self._home, name)) - _BITMAP for name in self._granule_names())
-        return stored // PAGE * PAGE
+        return sum(len(_content(self._home, name)) // PAGE * PAGE for name in self._granule_names())
 
     def read(self, offset: int, length: int) -> bytes:
         end = min(offset + length, self.size)
@@ -81,7 +81,7 @@ class FakeFile(SparseFile):
     def data_ranges(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         start = end = 0
         for number in self._granules(first, last):
-            for index in sorted(self._load(number)):
+            for index in self._indexes(number):
                 position = number * GRANULE + index * PAGE
                 if position + PAGE <= first or position >= last:
                     continue
@@ -96,7 +96,10 @@ class FakeFile(SparseFile):
     def punch(self, first: int, last: int) -> None:
         for number in self._granules(first, last):
             low, high = max(0, first - number * GRANULE), min(GRANULE, last - number * GRANULE)
-            self._patch(number, low, bytes(high - low))
+            if high - low == GRANULE:
+                self._store(number, {})
+            else:
+                self._patch(number, low, bytes(high - low))
 
     def copy_from(self, source: SparseFile, first: int, last: int, at: int) -> None:
         if not isinstance(source, FakeFile) or first % GRANULE or last % GRANULE or at % GRANULE:
@@ -109,7 +112,7 @@ class FakeFile(SparseFile):
             content = _content(source._home, _granule_name(number))
             target = number + (at - first) // GRANULE
             self._put(_granule_name(target), content)
-            end = target * GRANULE + (int.from_bytes(content[:_BITMAP], "little").bit_length()) * PAGE
+            end = target * GRANULE + (self._indexes(target)[-1] + 1) * PAGE
         if end > self.size:
             self._put(_SIZE, b"%d" % end)
 
@@ -124,14 +127,28 @@ class FakeFile(SparseFile):
         numbers = (int(name, 16) for name in self._granule_names())
         return sorted(number for number in numbers if low <= number < high)
 
-    def _load(self, number: int) -> dict[int, bytes]:
+    def _indexes(self, number: int) -> bytes:
+        """Numbers of the pages that are stored of a granule, ascending."""
         content = _content(self._home, _granule_name(number))
-        bits = int.from_bytes(content[:_BITMAP], "little")
-        indexes = (index for index in range(PAGES) if bits >> index & 1)
+        return content[_COUNT : _COUNT + int.from_bytes(content[:_COUNT], "little")]
+
+    def _load(self, number: int) -> dict[int, bytes]:
+        indexes = self._indexes(number)
+        content = _content(self._home, _granule_name(number))
+        start = _COUNT + len(indexes)
         return {
             index: content[position : position + PAGE]
-            for index, position in zip(indexes, range(_BITMAP, len(content), PAGE), strict=True)
+            for index, position in zip(indexes, range(start, len(content), PAGE), strict=True)
         }
+
+    def _store(self, number: int, pages: dict[int, bytes]) -> None:
+        name = _granule_name(number)
+        if pages:
+            indexes = sorted(pages)
+            count = len(indexes).to_bytes(_COUNT, "little")
+            self._put(name, b"".join([count, bytes(indexes), *(pages[index] for index in indexes)]))
+        elif name in self._home.entries:
+            self._home.remove_entry(name)
 
     def _patch(self, number: int, start: int, data: bytes) -> None:
         pages = self._load(number) if len(data) < GRANULE else {}
@@ -148,12 +165,7 @@ class FakeFile(SparseFile):
             else:
                 pages[index] = page
             position += count
-        if pages:
-            bits = sum(1 << index for index in pages)
-            content = bits.to_bytes(_BITMAP, "little") + b"".join(pages[index] for index in sorted(pages))
-            self._put(_granule_name(number), content)
-        elif _granule_name(number) in self._home.entries:
-            self._home.remove_entry(_granule_name(number))
+        self._store(number, pages)
 
     def _put(self, name: str, content: bytes) -> None:
         _put(self._home, name, content)

@@ -12,11 +12,18 @@ import uuid
 from itertools import pairwise
 from typing import NamedTuple
 
+import msgspec
+
 from fake_backends.block_store import CHUNK, chunks_between
+from fake_backends.files.directory import Directory
+from fake_backends.files.names import safe_name
 from fake_backends.rbd import features as feature_bits
 from fake_backends.rbd.handle import ImageHandle
 from fake_backends.rbd.image import OPERATION_US, Image, size_option
+from fake_backends.rbd.image_files import ImageFiles
 from fake_backends.rbd.layers import ImageHasSnapshots, Layer, Parent
+from fake_backends.rbd.objects import MemoryStore, Store
+from fake_backends.rbd.records import POOL_RECORD, PoolRecord
 from harness.errors import AlreadyExists, Busy, InvalidArgument, NoSpace, NotFound, StorageError
 from harness.sim.points import QUIET, Points
 
@@ -44,13 +51,21 @@ class Cluster:
     """A cluster of `size` usable bytes; replication is not modelled.
 
     `clone_format` is what ``rbd_default_clone_format=auto`` comes to: 1 in a cluster as it is installed, 2
-    where the operator demands clients of mimic or later. `monitors` are (host, port).
+    where the operator demands clients of mimic or later. `monitors` are (host, port). `home` is the
+    empty directory of a cluster that is to be kept in files (see `fake_backends.rbd.reopening`).
     """
 
     def __init__(
-        self, name: str, *, points: Points = QUIET, size: int = 100 * TIB, clone_format: int = 1
+        self,
+        name: str,
+        *,
+        points: Points = QUIET,
+        size: int = 100 * TIB,
+        clone_format: int = 1,
+        home: Directory | None = None,
     ) -> None:
         self.name = name
+        self.home = home
         self.points = points
         self.size = size
         self.clone_format = clone_format
@@ -62,7 +77,13 @@ class Cluster:
     def create_pool(self, name: str, max_bytes: int | None = None) -> Pool:
         """The pool of that name; it is made, with a quota of `max_bytes`, if there is none."""
         if name not in self.pools:
-            self.pools[name] = Pool(self, name, max_bytes, len(self.pools) + 1)
+            number = len(self.pools) + 1
+            home = None
+            if self.home is not None:
+                home = self.home.directory(safe_name(name))
+                record = PoolRecord(name=name, number=number, max_bytes=max_bytes)
+                home.replace(POOL_RECORD, msgspec.json.encode(record))
+            self.pools[name] = Pool(self, name, max_bytes, number, home)
         return self.pools[name]
 
     def pool(self, name: str) -> Pool:
@@ -79,17 +100,27 @@ class Cluster:
 
 
 class Pool:
-    """A pool of images. `max_bytes` is its quota, None for none; `trash` is keyed by image id."""
+    """A pool of images. `max_bytes` is its quota, None for none; `trash` is keyed by image id.
 
-    def __init__(self, cluster: Cluster, name: str, max_bytes: int | None, number: int) -> None:
+    `home` is the directory of a pool that is kept in files.
+    """
+
+    def __init__(
+        self, cluster: Cluster, name: str, max_bytes: int | None, number: int, home: Directory | None
+    ) -> None:
         self.cluster = cluster
         self.name = name
         self.max_bytes = max_bytes
         self.images: dict[str, Image] = {}
         self.trash: dict[str, Trashed] = {}
         self.used_objects = 0
-        self._number = number
-        self._images_made = 0
+        self.number = number
+        self.images_made = 0
+        self.home = home
+
+    def store(self, image_id: str) -> Store:
+        """Where an image of that id is kept."""
+        return MemoryStore() if self.home is None else ImageFiles(self.home, image_id)
 
     def __contains__(self, name: str) -> bool:
         return name in self.images
@@ -118,10 +149,12 @@ class Pool:
         that do not go together. Data is kept in objects of 4 MiB whatever the order.
         """
         self._visit("create", f"create {self.name}/{name} {size_option(size)}")
-        return self.add_image(name, size, features, order)
+        image = self.add_image(name, size, features, order)
+        image.save()
+        return image
 
     def add_image(self, name: str, size: int, features: int, order: int) -> Image:
-        """`create` without its point: a part of other operations."""
+        """`create` without its point, and not saved yet: a part of other operations."""
         if not name:
             raise InvalidArgument("RBD invalid argument (error creating image)")
         if not 12 <= order <= 25:
@@ -129,8 +162,9 @@ class Pool:
         bits = feature_bits.initial(features, size, order)
         if name in self.images:
             raise AlreadyExists("RBD image already exists (error creating image)")
-        self._images_made += 1
-        image = Image(self, f"{self._number:x}{self._images_made:011x}", name, size, bits, order)
+        self.images_made += 1
+        image_id = f"{self.number:x}{self.images_made:011x}"
+        image = Image(self, image_id, name, size, bits, order, self.store(image_id))
         self.images[name] = image
         return image
 
@@ -151,6 +185,7 @@ class Pool:
         del self.images[name]
         image.name = new_name
         self.images[new_name] = image
+        image.save()
 
     def clone(
         self,
@@ -204,6 +239,7 @@ class Pool:
                 if handle is None:
                     copied = pool.add_image(new_name, layer.size, image.base_features, image.order)
                     copied.metadata = dict(image.metadata)
+                    copied.save()
                     handle = ImageHandle(copied, read_only=False)
                 _copy_objects(layer, handle, first, last)
         finally:
@@ -220,6 +256,7 @@ class Pool:
         image = self._existing(name, "moving image to trash")
         del self.images[name]
         self.trash[image.id] = Trashed(image, delay_s)
+        image.save()
         return image.id
 
     def trash_restore(self, image_id: str, name: str = "") -> None:
@@ -232,6 +269,7 @@ class Pool:
         del self.trash[image_id]
         image.name = name
         self.images[name] = image
+        image.save()
 
     def trash_remove(self, image_id: str, *, force: bool = False) -> None:
         """NotFound; EPERM if it was put there with a delay; ImageHasSnapshots; Busy."""

@@ -41,6 +41,7 @@ class ImageHandle(BlockDevice):
     def close(self) -> None:
         """Let go of the image. Closing twice is nothing."""
         if not self.closed and not self.read_only:
+            self.image.flush()
             self.image.watchers.remove(self)
             if self.image.lock_owner is self:
                 self.image.lock_owner = None
@@ -59,6 +60,12 @@ class ImageHandle(BlockDevice):
         if number * CHUNK >= self.size:
             raise NoSpace
         self.image.write(number, chunk)
+
+    def patch(self, number: int, start: int, data: bytes) -> None:
+        self._check_writable()
+        if number * CHUNK >= self.size:
+            raise NoSpace
+        self.image.patch(number, start, data)
 
     def occupied(self, first: int, last: int) -> Iterable[int]:
         self._check_open()

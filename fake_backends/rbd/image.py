@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from fake_backends.block_store import CHUNK, PAGE, Chunk, chunks_between
 from fake_backends.rbd import features as feature_bits
 from fake_backends.rbd.layers import Layer, Parent, ReadOnlyImage, Snapshot
+from fake_backends.rbd.objects import Store
 from harness.errors import AlreadyExists, Busy, InvalidArgument, NotFound, StorageError
 
 if TYPE_CHECKING:
@@ -32,19 +33,23 @@ class Image:
     name with ``conf_`` before it.
     """
 
-    def __init__(self, pool: Pool, image_id: str, name: str, size: int, features: int, order: int) -> None:
+    def __init__(
+        self, pool: Pool, image_id: str, name: str, size: int, features: int, order: int, store: Store
+    ) -> None:
         self.pool = pool
+        self.store = store
         self.id = image_id
         self.name = name
         self.order = order
-        self.head = Layer(size)
+        self.head = Layer(size, store.objects())
         self.snapshots: list[Snapshot] = []
         self.metadata: dict[str, str] = {}
         self.watchers: list[ImageHandle] = []
         self.lock_owner: ImageHandle | None = None
         self.base_features = features
+        self.last_snapshot_id = 3
         self._counted = 0
-        self._last_snapshot_id = 3
+        self._unsaved = False
 
     def __repr__(self) -> str:
         return f"<Image {self.path}>"
@@ -102,13 +107,17 @@ class Image:
 
     def write(self, number: int, chunk: Chunk) -> None:
         """Store one object; NoSpace if the pool has no room for it."""
-        head = self.head
-        if number not in head.own or (self.snapshots and number not in self.snapshots[-1].changed):
-            self.allocate(number, number + 1)
-        if chunk:
-            head.chunks[number] = chunk
-        else:
-            head.chunks.pop(number, None)
+        self._make_room(number)
+        self.head.chunks.put(number, chunk)
+
+    def patch(self, number: int, start: int, data: bytes) -> None:
+        """Write inside one object; NoSpace if the pool has no room for it."""
+        self._make_room(number)
+        self.head.chunks.patch(number, start, data)
+
+    def _make_room(self, number: int) -> None:
+        if number not in self.head.own or (self.snapshots and number not in self.snapshots[-1].changed):
+            self._allocate(number, number + 1)
 
     def allocate(self, first: int, last: int) -> None:
         """Count objects first <= n < last as written.
@@ -116,6 +125,10 @@ class Image:
         NoSpace if the pool has no room for all of them; `written` then counts the bytes of those in front
         that were.
         """
+        self._unsaved = True
+        self._allocate(first, last)
+
+    def _allocate(self, first: int, last: int) -> None:
         last = min(last, -(-self.head.size // CHUNK))
         room = self.pool.free_objects()
         fitting = last
@@ -145,6 +158,16 @@ class Image:
 
     # ------------------------------------------------------------------------------------------ the image
 
+    def save(self) -> None:
+        """What the image is now is what it will be found as, if the process is killed."""
+        self._unsaved = False
+        self.store.save(self)
+
+    def flush(self) -> None:
+        """Save what was allocated without a write of data. Data itself needs no flush."""
+        if self._unsaved:
+            self.save()
+
     def resize(self, size: int) -> None:
         """Set the size in bytes. Clients that have it open see it at once; a smaller image loses data."""
         self._visit("resize", f"resize {self.path} {size_option(size)}")
@@ -156,6 +179,7 @@ class Image:
         for handle in self.watchers:
             handle.follow_resize()
         self.recount()
+        self.save()
 
     def _cut(self, size: int) -> None:
         """Drop everything at and behind byte `size`."""
@@ -169,7 +193,7 @@ class Image:
         head.own.remove(first_gone, old_count)
         head.inherited.remove(first_gone, old_count)
         if inside and boundary in head.chunks:
-            chunk = _first_bytes(head.chunks[boundary], inside)
+            chunk = first_bytes(head.chunks[boundary], inside)
             if chunk:
                 head.chunks[boundary] = chunk
             else:
@@ -184,17 +208,20 @@ class Image:
         self.base_features = after
         if not after & feature_bits.EXCLUSIVE_LOCK:
             self.lock_owner = None
+        self.save()
 
     def config_set(self, option: str, value: str) -> None:
         """Override a configuration option for this image."""
         self._visit("config", f"config image set {self.path} {option} {value}")
         self.metadata[f"conf_{option}"] = value
+        self.save()
 
     def config_remove(self, option: str) -> None:
         """Drop an override. NotFound if there is none."""
         self._visit("config", f"config image remove {self.path} {option}")
         if self.metadata.pop(f"conf_{option}", None) is None:
             raise NotFound(f"RBD image not found (error removing config {option} of image {self.name})")
+        self.save()
 
     # ------------------------------------------------------------------------------------------ snapshots
 
@@ -210,9 +237,10 @@ class Image:
         self._visit("snap_create", f"snap create {self.path}@{name}")
         if any(snapshot.name == name for snapshot in self.snapshots):
             raise AlreadyExists(f"RBD image already exists (error creating snapshot {name} from {self.name})")
-        self._last_snapshot_id += 1
-        snapshot = Snapshot(self._last_snapshot_id, name, self.head)
+        self.last_snapshot_id += 1
+        snapshot = Snapshot(self.last_snapshot_id, name, self.head)
         self.snapshots.append(snapshot)
+        self.save()
         return snapshot
 
     def rename_snapshot(self, name: str, new_name: str) -> None:
@@ -222,6 +250,7 @@ class Image:
         if any(other.name == new_name for other in self.snapshots):
             raise AlreadyExists(f"RBD image already exists (error renaming snapshot {name} of {self.name})")
         snapshot.name = new_name
+        self.save()
 
     def protect_snapshot(self, name: str) -> None:
         """Protect from removal. NotFound, Busy if it is protected, ENOSYS without the layering feature."""
@@ -235,6 +264,7 @@ class Image:
         if snapshot.protected:
             raise Busy(f"RBD image is busy (error protecting snapshot {self.name}@{name})")
         snapshot.protected = True
+        self.save()
 
     def unprotect_snapshot(self, name: str) -> None:
         """NotFound; InvalidArgument if it is not protected; Busy if it has clones of format 1."""
@@ -245,6 +275,7 @@ class Image:
         if any(child.clone_format == 1 for child in snapshot.children):
             raise Busy(f"RBD image is busy (error unprotecting snapshot {self.name}@{name})")
         snapshot.protected = False
+        self.save()
 
     def remove_snapshot(self, name: str) -> None:
         """NotFound; Busy if it is protected. With clones of format 2 it goes to the trash namespace."""
@@ -255,10 +286,12 @@ class Image:
         if snapshot.children:
             snapshot.trashed_from = name
             snapshot.name = str(uuid.uuid5(uuid.UUID(self.pool.cluster.fsid), f"{self.id}/{snapshot.id}"))
+            self.save()
         else:
-            self._drop_snapshot(snapshot)
+            self.drop_snapshot(snapshot)
 
-    def _drop_snapshot(self, snapshot: Snapshot) -> None:
+    def drop_snapshot(self, snapshot: Snapshot) -> None:
+        """Remove a snapshot that has no clones."""
         index = self.snapshots.index(snapshot)
         del self.snapshots[index]
         if index:
@@ -267,6 +300,7 @@ class Image:
         snapshot.chunks.clear()
         parent, snapshot.parent = snapshot.parent, None
         self.recount()
+        self.save()
         self.release(parent)
 
     def rollback(self, name: str, *, by: ImageHandle | None = None) -> None:
@@ -288,6 +322,7 @@ class Image:
         for handle in self.watchers:
             handle.follow_resize()
         self.recount()
+        self.save()
 
     # -------------------------------------------------------------------------------------------- clones
 
@@ -306,12 +341,13 @@ class Image:
         """Show what the parent's snapshot shows. For `Pool.clone`."""
         snapshot = parent.snapshot
         head = self.head
-        head.chunks = dict(snapshot.chunks)
+        head.chunks.share(snapshot.chunks)
         head.inherited = snapshot.visible()
         head.overlap = snapshot.size
         head.parent = parent
         self.metadata = dict(parent.image.metadata)
         snapshot.children.append(self)
+        self.save()
 
     def flatten(self) -> None:
         """Store what is seen through the parent. InvalidArgument without a parent; NoSpace."""
@@ -324,6 +360,7 @@ class Image:
         for layer in layers:
             layer.adopt_inherited()
         self.recount()
+        self.save()
         self.release(parent)
 
     def release(self, parent: Parent | None) -> None:
@@ -333,12 +370,13 @@ class Image:
         snapshot = parent.snapshot
         snapshot.children.remove(self)
         if snapshot.trashed_from is not None and not snapshot.children:
-            parent.image._drop_snapshot(snapshot)
+            parent.image.drop_snapshot(snapshot)
 
     # ------------------------------------------------------------------------------------------- insides
 
     def destroy(self) -> None:
         """Without snapshots: free the space and the parent; who still reads the image sees zeros."""
+        self.store.remove()
         self.pool.account(-self._counted)
         self._counted = 0
         self.head.chunks.clear()
@@ -352,7 +390,7 @@ class Image:
         self.pool.cluster.points.visit(f"rbd.{point}", f"rbd {command}", cost_us=OPERATION_US)
 
 
-def _first_bytes(chunk: Chunk, length: int) -> Chunk:
+def first_bytes(chunk: Chunk, length: int) -> Chunk:
     """The first `length` bytes of a chunk; the rest becomes zero."""
     pages = {index: page for index, page in chunk.items() if (index + 1) * PAGE <= length}
     index, inside = divmod(length, PAGE)

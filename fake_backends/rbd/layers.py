@@ -8,8 +8,8 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, NamedTuple
 
-from fake_backends.block_store import Chunk
 from fake_backends.rbd.object_set import ObjectSet
+from fake_backends.rbd.objects import Objects
 from harness.errors import InvalidArgument, StorageError
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class Layer:
 
     __slots__ = ("chunks", "inherited", "overlap", "own", "parent", "size")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, chunks: Objects) -> None:
         self.size = size
-        self.chunks: dict[int, Chunk] = {}
+        self.chunks = chunks
         self.own = ObjectSet()
         self.inherited = ObjectSet()
         self.parent: Parent | None = None
@@ -56,7 +56,7 @@ class Layer:
     def take(self, other: Layer) -> None:
         """Show exactly what `other` shows, with the same parent."""
         self.size = other.size
-        self.chunks = dict(other.chunks)
+        self.chunks.share(other.chunks)
         self.own = other.own.copy()
         self.inherited = other.inherited.copy()
         self.parent = other.parent
@@ -70,6 +70,7 @@ class Layer:
 
     def adopt_inherited(self) -> None:
         """Store what was seen through the parent, and let go of the parent."""
+        self.chunks.adopt()
         self.own.update(self.inherited)
         self.inherited = ObjectSet()
         self.parent = None
@@ -87,7 +88,7 @@ class Snapshot(Layer):
     __slots__ = ("changed", "children", "id", "name", "protected", "trashed_from")
 
     def __init__(self, number: int, name: str, layer: Layer) -> None:
-        super().__init__(layer.size)
+        super().__init__(layer.size, layer.chunks.twin())
         self.take(layer)
         self.id = number
         self.name = name
