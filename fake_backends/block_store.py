@@ -54,6 +54,12 @@ class BlockDevice(ABC):
         NoSpace if there is not enough for all; `written` then counts the bytes of those that were allocated.
         """
 
+    def open_truncated(self, length: int) -> None:  # noqa: B027 - a device cannot be cut
+        """Be opened with O_TRUNC, as dd and ``open(path, "wb")`` do, for `length` bytes that will be written.
+
+        A file is emptied, and ends up with that length; a device stays as it is.
+        """
+
     @property
     def chunk_count(self) -> int:
         """Chunks in the device; the last one may be partial."""

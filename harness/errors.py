@@ -252,6 +252,26 @@ class VolumeDriverException(ServiceError):
     template = "Volume driver reported an error: {message}"
 
 
+class ExtendVolumeError(ServiceError):
+    template = "Error extending volume: {reason}"
+
+
+class RemoteFSException(VolumeDriverException):
+    template = "Unknown RemoteFS exception"
+
+
+class NfsException(RemoteFSException):
+    template = "Unknown NFS exception"
+
+
+class NfsNoSharesMounted(RemoteFSException):
+    template = "No mounted NFS shares found"
+
+
+class NfsNoSuitableShareFound(RemoteFSException):
+    template = "There is no share which can host {volume_size}G"
+
+
 class RemoveExportException(VolumeDriverException):
     template = "Failed to remove export for volume {volume}: {reason}"
 

@@ -19,12 +19,17 @@ from harness.errors import InputError
 
 LVM = "fake_backends.lvm.driver:LvmDriver"
 RBD = "fake_backends.rbd.driver:RbdDriver"
+NFS = "fake_backends.nfs.driver:NfsDriver"
+KINDS = MappingProxyType({LVM: "lvm", RBD: "rbd", NFS: "nfs"})
+"""The reference drivers, and what they are called for short."""
 
 REFERENCE_DRIVERS = MappingProxyType({
     "lvm": LVM,
     "rbd": RBD,
+    "nfs": NFS,
     "cinder.volume.drivers.lvm.LVMVolumeDriver": LVM,
     "cinder.volume.drivers.rbd.RBDDriver": RBD,
+    "cinder.volume.drivers.nfs.NfsDriver": NFS,
 })  # fmt: skip
 """Driver names that need no installation, and where their reference drivers are."""
 
@@ -69,12 +74,11 @@ def load(path: str) -> type[VolumeDriver]:
 
 
 def kind(path: str) -> str:
-    """``lvm`` or ``rbd`` for the reference drivers and what is derived from them, else ``other``."""
-    kinds = {LVM: "lvm", RBD: "rbd"}
-    if path in kinds:
-        return kinds[path]
+    """``lvm``, ``rbd`` or ``nfs`` for the reference drivers and what is derived from them, else ``other``."""
+    if path in KINDS:
+        return KINDS[path]
     ancestors = (f"{ancestor.__module__}:{ancestor.__qualname__}" for ancestor in load(path).__mro__)
-    return next((kinds[ancestor] for ancestor in ancestors if ancestor in kinds), "other")
+    return next((KINDS[ancestor] for ancestor in ancestors if ancestor in KINDS), "other")
 
 
 def declared_options(path: str) -> list[Any]:
@@ -83,7 +87,7 @@ def declared_options(path: str) -> list[Any]:
     As in Cinder a driver says so in a class method get_driver_options
     (`cinder.interface.volume_driver:VolumeDriverCore`). The reference drivers have none of their own.
     """
-    declare = None if path in (LVM, RBD) else getattr(load(path), "get_driver_options", None)
+    declare = None if path in KINDS else getattr(load(path), "get_driver_options", None)
     return list(declare()) if declare else []
 
 

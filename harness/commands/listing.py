@@ -61,7 +61,7 @@ def show_backends(engine: Engine, configs: Sequence[Path]) -> None:
         [
             (
                 facts.name,
-                options.backend_kind(facts.kind, facts.thin),
+                options.backend_kind(facts),
                 facts.address,
                 facts.container,
                 facts.availability_zone,

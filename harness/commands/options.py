@@ -21,7 +21,7 @@ from harness.results import CellResult, MatrixResult
 from reports.printable import printable, quoted
 
 if TYPE_CHECKING:
-    from harness.control_plane.deployment import Deployment
+    from harness.control_plane.deployment import BackendPlan, Deployment
 
 DEFAULT_SEED = 0
 SEED_MAX = (1 << 63) - 1
@@ -133,15 +133,19 @@ def new_result(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_s=0.0,
         config=[printable(str(path)) for path in configs],
-        backends={facts.name: backend_kind(facts.kind, facts.thin) for facts in deployment.backends},
+        backends={plan.name: backend_kind(plan) for plan in deployment.backends},
         selection=selection and printable(selection),
         shard=shard,
     )
 
 
-def backend_kind(kind: str, thin: bool) -> str:
-    """What a back-end is, in a word or two. Only LVM comes both thick and thin."""
-    return f"lvm {'thin' if thin else 'thick'}" if kind == "lvm" else kind
+def backend_kind(plan: BackendPlan) -> str:
+    """What a back-end is, in a word or two: LVM comes thick and thin, NFS with raw and with qcow2 files."""
+    if plan.kind == "lvm":
+        return "lvm thin" if plan.thin else "lvm thick"
+    if plan.kind == "nfs":
+        return "nfs qcow2" if plan.qcow2 else "nfs raw"
+    return plan.kind
 
 
 def to_repeat(seed: int, configs: Sequence[Path], storage: str) -> str:

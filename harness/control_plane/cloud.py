@@ -59,6 +59,7 @@ class Cloud:
         self.api = VolumeApi(self)
         self.attachments = AttachmentApi(self)
         self.nova = Nova(self, nova)
+        self.world.compute = self.nova
         self.managers: dict[str, VolumeManager] = {}
         self._tasks: dict[str, list[Task]] = {}
         self._stopped_us: dict[str, int] = {}

@@ -99,7 +99,11 @@ class Connections(ManagerBase):
     # ---------------------------------------------------------------------------------------- attachments
 
     def attachment_update(self, volume: Volume, connector: Connector, attachment_id: str) -> ConnectionInfo:
-        """Connect an attachment's host; the volume becomes attaching (`VolumeManager.attachment_update`)."""
+        """Connect an attachment's host; the volume becomes attaching (`VolumeManager.attachment_update`).
+
+        What is put on record, and what Nova gets, is the connection's data with the rest beside it
+        (`VolumeManager._connection_create`).
+        """
         attachment = self.db.get_attachment(attachment_id)
         mode = connector.get("mode", "rw")
         if attachment.attach_mode:
@@ -119,7 +123,8 @@ class Connections(ManagerBase):
             mode,
             mark_attached=False,
         )
-        return info
+        data = info.pop("data")
+        return {**data, **info, "attachment_id": attachment_id}
 
     def attachment_delete(self, attachment_id: str, volume: Volume) -> None:
         """Disconnect an attachment's host; a failing remove_export is only logged."""

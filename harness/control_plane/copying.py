@@ -26,12 +26,13 @@ def copy_volume(
     """Copy the first `size_gb` GiB, or up to the end of a shorter source.
 
     With `paths`, dd does it, and leaves out all-zero blocks where `sparse`; without, the file loop does,
-    which always writes every byte. NoSpace when the destination is too small, with everything up to its end
-    written.
+    which always writes every byte. Both empty a destination that is a file first. NoSpace when the
+    destination is too small, with everything up to its end written.
     """
     tool = "copy.dd" if paths else "copy.file"
     option = " conv=sparse" if paths and sparse else ""
     chunks = size_gb * GIB // CHUNK
+    destination.open_truncated(min(size_gb * GIB, source.size))
     slice_us = size_gb * GIB * 1_000_000 // COPY_BYTES_PER_SECOND // SLICES
     for part in range(SLICES):
         first, last = chunks * part // SLICES, chunks * (part + 1) // SLICES

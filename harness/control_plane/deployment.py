@@ -4,7 +4,8 @@ One file is one node. What a file cannot say is fixed here: the machine's name i
 files from 1) where the option `host` is not set, and its address is ``192.0.2.<n>`` where `my_ip` is not
 set; every volume group has `VOLUME_GROUP_SIZE` bytes, and Cinder's thin pool if one of its back-ends is
 thin; a Ceph cluster is the one that rbd_cluster_name names
-(no ceph.conf is read), and has the size that `fake_backends.rbd.cluster` gives it.
+(no ceph.conf is read), and has the size that `fake_backends.rbd.cluster` gives it; an NFS share has
+`SHARE_SIZE` bytes.
 """
 
 from __future__ import annotations
@@ -22,19 +23,22 @@ from typing import Any, Literal, cast
 from fake_backends.files.directory import Directory
 from fake_backends.lvm.provisioning import ensure_pool
 from fake_backends.lvm.volume_group import VolumeGroup
+from fake_backends.nfs.share import Share
+from fake_backends.nfs.shares_config import read_shares
 from fake_backends.world import World
 from harness import registry
 from harness.control_plane import default_deployment
 from harness.control_plane.configuration import SHARED_SECTION, ConfigurationFile
 from harness.control_plane.filters import DEFAULT_POOL
 from harness.driver import Configuration, VolumeDriver
-from harness.errors import InputError
+from harness.errors import InputError, NfsException
 from harness.sim.points import QUIET, Points
 
 TIB = 1 << 40
 VOLUME_GROUP_SIZE = 10 * TIB + (4 << 20)
 """One extent more than 10 TiB: lvm2 keeps the first MiB of a physical volume for itself."""
-_BACKEND_NAMES = {"lvm": "LVM", "rbd": "RBD", "other": ""}
+SHARE_SIZE = 10 * TIB
+_BACKEND_NAMES = {"lvm": "LVM", "rbd": "RBD", "nfs": "Generic_NFS", "other": ""}
 """What a driver calls itself where volume_backend_name is not set."""
 
 _DEFAULT_FILES = ("node1.conf", "node2.conf")
@@ -55,9 +59,9 @@ class BackendPlan:
 
     `name` is the section where no other node has a back-end of that name, else ``section@host``. `node` is
     the machine, `host` the first part of the service's address: the same unless backend_host is set.
-    `driver` is ``package.module:Class``. `container` is where the objects live, ``<node>/<volume group>`` or
-    ``<cluster>/<pool>``, and the service for drivers that are derived from no reference driver; `thin` is
-    False for those.
+    `driver` is ``package.module:Class``. `container` is where the objects live, ``<node>/<volume group>``,
+    ``<cluster>/<pool>`` or the exports of `shares`, and the service for drivers that are derived from no
+    reference driver; `thin` is False for those. `shares` are the NFS exports (``address:/path``).
     """
 
     name: str
@@ -69,10 +73,21 @@ class BackendPlan:
     availability_zone: str
     volume_backend_name: str
     pool: str
-    kind: Literal["lvm", "rbd", "other"]
+    kind: Literal["lvm", "rbd", "nfs", "other"]
     thin: bool
     container: str
     cluster: str | None
+    shares: tuple[str, ...] = ()
+
+    @property
+    def qcow2(self) -> bool:
+        """True if the volumes are qcow2 files (nfs_qcow2_volumes)."""
+        return self.kind == "nfs" and bool(self.configuration.nfs_qcow2_volumes)
+
+    @property
+    def takes_snapshots(self) -> bool:
+        """False only for NFS back-ends without nfs_snapshot_support."""
+        return self.kind != "nfs" or bool(self.configuration.nfs_snapshot_support)
 
     @property
     def service(self) -> str:
@@ -112,7 +127,7 @@ class Deployment:
 
     @classmethod
     def default(cls) -> Deployment:
-        """The embedded deployment: ten back-ends on two nodes and two Ceph clusters."""
+        """The embedded deployment: thirteen back-ends on two nodes, two Ceph clusters and two NFS shares."""
         with ExitStack() as stack:
             return load(
                 [stack.enter_context(as_file(files(default_deployment) / name)) for name in _DEFAULT_FILES]
@@ -165,6 +180,8 @@ def build_world(deployment: Deployment, points: Points = QUIET, home: Directory 
         world.nodes[group.node].volume_groups[group.name] = made
     for cluster, pool in deployment.pools:
         world.cluster(cluster).create_pool(pool)
+    for export in dict.fromkeys(export for plan in deployment.backends for export in plan.shares):
+        world.shares[export] = Share(export, SHARE_SIZE, points=points)
     for plan in deployment.backends:
         # A driver looks for its machine under the host part of its service, which backend_host may rename.
         world.nodes.setdefault(plan.host, world.nodes[plan.node])
@@ -204,7 +221,7 @@ def _enabled_backends(file: ConfigurationFile, enabled: Sequence[str] | None) ->
 def _plan(file: ConfigurationFile, node: NodePlan, section: str) -> BackendPlan:
     configuration = file.backend(section)
     driver = _driver(file, section, configuration.volume_driver)
-    kind = cast(Literal["lvm", "rbd", "other"], registry.kind(driver))
+    kind = cast(Literal["lvm", "rbd", "nfs", "other"], registry.kind(driver))
     if declared := registry.declared_options(driver):
         configuration = file.backend(section, declared)
     _check_values(file, section, configuration)
@@ -212,9 +229,11 @@ def _plan(file: ConfigurationFile, node: NodePlan, section: str) -> BackendPlan:
     if "@" in host or "#" in host:
         raise file.error(section, "host", f" = {host}: must have no @ and no #")
     cluster = configuration.rbd_cluster_name if kind == "rbd" else None
+    shares = _shares(file, section, configuration) if kind == "nfs" else ()
     containers = {
         "lvm": f"{node.host}/{configuration.volume_group}",
         "rbd": f"{cluster}/{configuration.rbd_pool}",
+        "nfs": ",".join(shares),
         "other": f"{host}@{section}",
     }
     backend_name = configuration.volume_backend_name or _BACKEND_NAMES[kind]
@@ -231,9 +250,12 @@ def _plan(file: ConfigurationFile, node: NodePlan, section: str) -> BackendPlan:
         pool=backend_name or DEFAULT_POOL,
         kind=kind,
         # lvm_type auto becomes thin in a volume group without volumes, which all of them are at first.
-        thin=kind == "rbd" or (kind == "lvm" and configuration.lvm_type != "default"),
+        thin=kind == "rbd"
+        or (kind == "lvm" and configuration.lvm_type != "default")
+        or (kind == "nfs" and configuration.nfs_sparsed_volumes),
         container=containers[kind],
         cluster=cluster,
+        shares=shares,
     )
 
 
@@ -248,6 +270,23 @@ def _driver(file: ConfigurationFile, section: str, name: str | None) -> str:
         return registry.find(name)
     except InputError as error:
         raise file.error(section, "volume_driver", f": {error}") from error
+
+
+def _shares(file: ConfigurationFile, section: str, configuration: Configuration) -> tuple[str, ...]:
+    """The exports that an NFS back-end uses."""
+    option = "nfs_shares_config"
+    try:
+        shares = tuple(read_shares(configuration))
+    except NfsException as error:
+        raise file.error(
+            section, option, f": {error}; give such a file, or set nas_host and nas_share_path"
+        ) from error
+    if not shares:
+        raise file.error(
+            section, option,
+            f" = {configuration.nfs_shares_config}: names no share; its lines must read address:/path",
+        )  # fmt: skip
+    return shares
 
 
 def _check_values(file: ConfigurationFile, section: str, configuration: Configuration) -> None:
@@ -283,6 +322,14 @@ def _check_machines(
     backends: Sequence[BackendPlan], nodes: Sequence[NodePlan], origins: Mapping[str, str]
 ) -> None:
     """A backend_host must lead to one machine: an LVM driver finds its volume groups by it."""
+    whole = [plan for plan in backends if plan.shares]
+    for plan in whole:
+        for other in whole:
+            if set(plan.shares) & set(other.shares) and plan.container != other.container:
+                raise InputError(
+                    f"{origins[plan.service]}: [{plan.section}] and [{other.section}] have some NFS shares in "
+                    "common; they must have all of them in the same order, or none"
+                )
     node_of = {node.host: node.host for node in nodes}
     for plan in backends:
         if plan.kind == "lvm" and node_of.setdefault(plan.host, plan.node) != plan.node:

@@ -6,11 +6,12 @@ Sources: `nova.compute.api:API.swap_volume`, `nova.compute.manager:ComputeManage
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fake_backends.block_store import BlockDevice
 from fake_backends.connectors import Connection, connect
 from fake_backends.luks import LuksDevice, provider_of
+from fake_backends.nfs import qemu_img
 from harness import errors
 from harness.control_plane.encryption import attach_encryptor
 from harness.control_plane.manager_base import host_connector
@@ -73,12 +74,13 @@ class Nova:
         self.cloud.simulation.visit("nova.connect_volume", f"{volume.name} on {server.host}")
         connection = connect(self.cloud.world, info, host_connector(server.host))
         encryption = self._encryption(volume)
-        if encryption is None:
-            return connection, connection.device
         try:
+            disk = connection.disk()
+            if encryption is None:
+                return connection, disk
             key = self.cloud.key_manager.keys[volume.encryption_key_id or ""]
-            if encryption.provider == "luks" and provider_of(connection.device) is not None:
-                return connection, LuksDevice(connection.device, key)
+            if encryption.provider == "luks" and provider_of(disk) is not None:
+                return connection, LuksDevice(disk, key)
             return connection, attach_encryptor(connection, encryption, key)
         except Exception:
             connection.disconnect()
@@ -88,6 +90,47 @@ class Nova:
     def _encryption(volume: Volume) -> Encryption | None:
         volume_type = volume.volume_type
         return volume_type.encryption if volume_type and volume.encryption_key_id else None
+
+    # ---------------------------------------------------------------------------------- assisted snapshots
+
+    def create_volume_snapshot(self, volume_id: str, create_info: dict[str, Any]) -> None:
+        """The guest goes on in a file that the driver has made over the one it has written to so far.
+
+        Source: `nova.virt.libvirt.driver:LibvirtDriver.volume_snapshot_create`.
+        """
+        server = self._server_with(volume_id)
+        self.cloud.simulation.visit("nova.volume_snapshot_create", f"{volume_id} on {server.id}")
+        disk = server.disks[volume_id]
+        attachment = self.cloud.database.get_attachment(disk.attachment_id)
+        data = {**(attachment.connection_info or {}), "name": create_info["new_file"], "format": "qcow2"}
+        disk.connection = connect(self.cloud.world, data, host_connector(server.host))
+        disk.device = disk.connection.disk()
+
+    def delete_volume_snapshot(self, volume_id: str, delete_info: dict[str, Any]) -> None:
+        """QEMU pulls what is below the active file into it, or commits a file below it into its backing file.
+
+        Source: `nova.virt.libvirt.driver:LibvirtDriver.volume_snapshot_delete`.
+        """
+        server = self._server_with(volume_id)
+        self.cloud.simulation.visit("nova.volume_snapshot_delete", f"{volume_id} on {server.id}")
+        disk = server.disks[volume_id]
+        attachment = self.cloud.database.get_attachment(disk.attachment_id)
+        data = attachment.connection_info or {}
+        share = self.cloud.world.shares[data["export"]]
+        merged, target = delete_info["file_to_merge"], delete_info["merge_target_file"]
+        if target is None:
+            qemu_img.pull(share, data["name"], down_to=merged)
+        else:
+            above = qemu_img.above(share, data["name"], merged)
+            qemu_img.commit(share, merged)
+            qemu_img.rebase(share, above, target)
+        disk.device = disk.connection.disk()
+
+    def _server_with(self, volume_id: str) -> Server:
+        for server in self.servers.values():
+            if volume_id in server.disks:
+                return server
+        raise errors.NovaBadRequest(reason=f"No instance has volume {volume_id}")
 
     # ----------------------------------------------------------------------------------------------- swap
 

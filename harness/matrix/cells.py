@@ -46,15 +46,15 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the expectations may know of a back-end: its configuration, nothing that a run would tell.
 
-    `container` is where its objects live: ``<node>/<volume group>`` or ``<cluster>/<pool>``. Two back-ends
-    with the same container share one name space. `cluster` is the Ceph cluster (rbd only), `node` the host
-    name of the volume service. `wipes` is False where volume_clear is none; `over_subscription` is
-    max_over_subscription_ratio.
+    `container` is where its objects live: ``<node>/<volume group>``, ``<cluster>/<pool>`` or NFS exports. Two
+    back-ends with the same container share one name space. `cluster` is the Ceph cluster (rbd only), `node`
+    the host name of the volume service. `wipes` is False where volume_clear is none; `over_subscription` is
+    max_over_subscription_ratio. `qcow2` is nfs_qcow2_volumes, `snapshots` False where nfs_snapshot_support is.
     """
 
     name: str
     address: str
-    kind: Literal["lvm", "rbd", "other"]
+    kind: Literal["lvm", "rbd", "nfs", "other"]
     thin: bool
     node: str
     container: str
@@ -63,3 +63,5 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     volume_backend_name: str = ""
     wipes: bool = True
     over_subscription: str = "20.0"
+    qcow2: bool = False
+    snapshots: bool = True

@@ -51,6 +51,8 @@ def facts_of(plan: BackendPlan) -> BackendFacts:
         availability_zone=plan.availability_zone,
         volume_backend_name=plan.volume_backend_name,
         wipes=plan.configuration.safe_get("volume_clear") != "none",
+        qcow2=plan.qcow2,
+        snapshots=plan.takes_snapshots,
         over_subscription=plan.configuration.safe_get("max_over_subscription_ratio") or "20.0",
     )
 
@@ -64,8 +66,10 @@ def default_cells(deployment: Deployment) -> list[Cell]:
     ]
     in_place = [(each, each) for each in facts]
     few = representatives(pairs)
+    # Volume groups and pools do not matter to a file: with NFS on one side, a pair of each kind will do.
+    telling = [pair for pair in pairs if pair in few or "nfs" not in (pair[0].kind, pair[1].kind)]
     cells: dict[str, Cell] = {}
-    for cell in _all_families(pairs, in_place, few, representatives(in_place)):
+    for cell in _all_families(pairs, telling, in_place, few, representatives(in_place)):
         if cell.id not in cells and is_possible(cell, by_name[cell.source], by_name[cell.destination]):
             cells[cell.id] = cell
     return list(cells.values())
@@ -75,13 +79,22 @@ def representatives(pairs: Iterable[Pair], *, only_kinds: bool = False) -> list[
     """One pair for each way in which two back-ends can relate: the first of its kind."""
     chosen: dict[tuple[object, ...], Pair] = {}
     for source, destination in pairs:
-        kinds = (source.kind, source.thin, destination.kind, destination.thin)
+        with_nfs = "nfs" in (source.kind, destination.kind)
+        kinds = (
+            (source.kind, destination.kind)
+            if only_kinds and with_nfs
+            else (source.kind, source.thin, destination.kind, destination.thin)
+        )
+        qcow2 = source.qcow2 or destination.qcow2
         relation = (
             source.name == destination.name,
             source.container == destination.container,
-            source.kind == "lvm" and source.node == destination.node,
+            # A share is the same from every node, and what is in a file the same in every zone.
+            source.kind == "lvm" and destination.kind != "nfs" and source.node == destination.node,
             source.cluster == destination.cluster,
-            source.availability_zone == destination.availability_zone,
+            qcow2 or source.availability_zone == destination.availability_zone,
+            source.qcow2,
+            destination.qcow2,
         )
         chosen.setdefault(kinds if only_kinds else (*kinds, *relation), (source, destination))
     return list(chosen.values())
@@ -96,18 +109,19 @@ def _cells(pairs: Iterable[Pair], **axes: Iterable[str]) -> Iterator[Cell]:
 
 
 def _all_families(
-    pairs: list[Pair], in_place: list[Pair], few: list[Pair], few_in_place: list[Pair]
+    pairs: list[Pair], telling: list[Pair], in_place: list[Pair], few: list[Pair], few_in_place: list[Pair]
 ) -> Iterator[Cell]:
     both = ("available", "in-use")
-    # The heart: every pair, status, lock and force.
-    yield from _cells(pairs, operation=["migrate"], status=both, lock=["no", "yes"], force=["no", "yes"])
-    yield from _cells(pairs, operation=["migrate"], status=both, type=["same"])
-    yield from _cells(pairs, operation=["migrate"], status=both, fill=["empty", "full"])
-    yield from _cells(pairs, operation=["migrate"], status=["in-use"], nova=list(NOVA.values))
+    # The heart: every pair and status, with lock and force.
+    yield from _cells(pairs, operation=["migrate"], status=both)
+    yield from _cells(telling, operation=["migrate"], status=both, lock=["no", "yes"], force=["no", "yes"])
+    yield from _cells(telling, operation=["migrate"], status=both, type=["same"])
+    yield from _cells(telling, operation=["migrate"], status=both, fill=["empty", "full"])
+    yield from _cells(telling, operation=["migrate"], status=["in-use"], nova=list(NOVA.values))
     # Retype: what differs decides which way it goes.
-    yield from _cells(pairs, operation=["retype"], status=both, policy=["on-demand", "never"])
+    yield from _cells(telling, operation=["retype"], status=both, policy=["on-demand", "never"])
     yield from _cells(few, operation=["retype"], status=both, type=["specs", "shared", "qos", "front-end-qos"])
-    yield from _cells(pairs, operation=["retype"], status=both, fill=["full"])
+    yield from _cells(telling, operation=["retype"], status=both, fill=["full"])
     yield from _cells(few, operation=["retype"], status=["in-use"], nova=list(NOVA.values))
     yield from _cells(few, operation=["retype"], status=["available"], type=["multiattach"])
     yield from _cells(
@@ -117,6 +131,7 @@ def _all_families(
         policy=["on-demand", "never"],
         type=["none", "specs", "shared", "qos", "front-end-qos"],
     )
+    yield from _cells(few_in_place, operation=["retype"], status=both, type=["specs"], fill=["full"])
     # Encryption: headers, keys, and who can open what.
     yield from _cells(
         few, operation=["migrate"], status=both, encryption=["luks", "luks2"], fill=["sparse", "full"]

@@ -135,7 +135,7 @@ def read_through_record(scenario: Scenario) -> Reading:
     except Exception as error:  # noqa: BLE001 (a driver may raise anything: the data is out of reach)
         return Reading(lost=[f"the data cannot be reached through the record: {error}"])
     try:
-        return _compare(scenario, volume, connection.device)
+        return _compare(scenario, volume, connection.disk())
     except Exception as error:  # noqa: BLE001 (a device may fail with anything: the data is out of reach)
         return Reading(lost=[f"the data cannot be read through the record: {error}"])
     finally:

@@ -74,6 +74,11 @@ _FAULTS = (
         "volume manager, os-brick", "", f"{_MANAGER}._attach_volume",
     ),
     KnownFault(
+        "OPEN-NFS-QCOW2",
+        "Cinder copies the bytes of a qcow2 file to or from an NFS back-end, not the disk that is in it.",
+        "volume manager, NFS driver", "", f"{_MANAGER}._copy_volume_data",
+    ),
+    KnownFault(
         "OPEN-LVM-MAINT",
         "lock_volume keeps the LVM driver from moving the volume itself.",
         "LVM driver", "", "cinder.volume.drivers.lvm:LVMVolumeDriver.migrate_volume",

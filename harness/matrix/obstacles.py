@@ -112,6 +112,9 @@ def _no_capacity(scenario: Scenario) -> None:
     """Another tenant's volume takes all that the destination can promise."""
     cloud, plan = scenario.cloud, scenario.destination
     manager = cloud.manager(plan.name)
+    if plan.kind == "nfs":
+        _fill_shares(scenario)
+        return
     stats = manager.driver.get_volume_stats(refresh=True)
     pool = (stats.get("pools") or [stats])[0]
     if plan.thin:
@@ -128,6 +131,21 @@ def _no_capacity(scenario: Scenario) -> None:
     manager.publish_service_capabilities()
     for filler in fillers:
         scenario.undo.append(partial(scenario.act, "tenant", cloud.api.delete_volume, tenant, filler.id))
+
+
+def _fill_shares(scenario: Scenario) -> None:
+    """Somebody else keeps a file in each share, as long as all that may be promised of it: a driver would
+    not make a volume that takes the very last of it."""
+    plan = scenario.destination
+    publish = scenario.cloud.manager(plan.name).publish_service_capabilities
+    scenario.undo.append(publish)
+    name = "somebody else's"
+    for export in plan.shares:
+        share = scenario.cloud.world.shares[export]
+        promised = int(share.statistics().total * float(plan.configuration.max_over_subscription_ratio))
+        share.truncate(name, promised)
+        scenario.undo.append(partial(share.remove, name))
+    publish()
 
 
 def _in_parts(size_gb: int) -> list[int]:
@@ -222,7 +240,12 @@ FAULTS: dict[str, tuple[tuple[str, int, str], ...]] = {
     "copy-fails": (
         ("copy.*", 5, "*"), ("lvm.dd", 4, "*"), ("rbd.copy", 2, "*"), ("nova.block_copy", 5, "*"),
     ),
-    "rename-fails": (("lvm.lvrename", 1, "{destination}"), ("rbd.rename", 1, "{destination}")),
-    "source-delete-fails": (("lvm.lvremove", 1, "{source}"), ("rbd.remove", 1, "{source}")),
+    "rename-fails": (
+        ("lvm.lvrename", 1, "{destination}"), ("rbd.rename", 1, "{destination}"),
+        ("nfs.rename", 1, "{destination}"),
+    ),
+    "source-delete-fails": (
+        ("lvm.lvremove", 1, "{source}"), ("rbd.remove", 1, "{source}"), ("nfs.rm", 1, "{source}"),
+    ),
 }  # fmt: skip
 """(point, n-th visit, actor) of the planned faults; every one is an I/O error."""

@@ -56,6 +56,12 @@ def _misses_header(s: Situation, rule: Rule) -> bool:
     return rule.stage is Stage.GENERIC and never_attached and s.to_rbd and s.before == s.after == "luks"
 
 
+def _cannot_be_extended(s: Situation, rule: Rule) -> bool:
+    """The record of the raw file that dd has made says qcow2, and qemu-img is told so."""
+    raw_file = s.offline and s.destination.qcow2 and not s.source.qcow2
+    return raw_file and rule.stage is Stage.GENERIC
+
+
 AFTERMATH: tuple[Aftermath, ...] = (
     Aftermath("capacity", "OPEN-ALLOC", _drifts),
     Aftermath("keys", "OPEN-KEY-LEAK", _leaks_key),
@@ -98,5 +104,6 @@ AFTERMATH: tuple[Aftermath, ...] = (
         and rule.stage is Stage.GENERIC,
     ),
     Aftermath("life_after", "CRU-LUKS-UNFORMATTED", _misses_header),
+    Aftermath("life_after", "OPEN-NFS-QCOW2", _cannot_be_extended),
 )  # fmt: skip
 """In order: where two break one invariant, the first is named."""

@@ -29,8 +29,11 @@ def _out_of_space(s: Situation) -> bool:
 
 
 def _full_storage(s: Situation) -> bool:
-    """Thin pools are only full on paper, and the scheduler does not look at the pool that a volume is on."""
-    return s.generic and s.precondition == "no-capacity" and s.to_thick
+    """The scheduler does not look at the pool that a volume is on.
+
+    Thin pools are only full on paper; the NFS driver itself looks at what is promised of a share.
+    """
+    return s.generic and s.precondition == "no-capacity" and (s.to_thick or s.to_nfs)
 
 
 def _loses_the_end(s: Situation) -> bool:
@@ -41,6 +44,24 @@ def _loses_the_end(s: Situation) -> bool:
 def _shows_a_tail(s: Situation) -> bool:
     """The copy ends with the shorter source."""
     return s.offline and s.before != "none" and s.after == "none" and s.to_thick
+
+
+def _leaves_container(s: Situation) -> bool:
+    """A new qcow2 volume is copied with its header and tables, to where its bytes are taken for the disk's.
+
+    A qcow2 back-end is not such a place: it looks at a file that is on record as qcow2.
+    """
+    return s.offline and s.source.qcow2 and not s.destination.qcow2
+
+
+def _cuts_container(s: Situation) -> bool:
+    """The file is longer than the disk, by its tables, and its last clusters hold the disk's end."""
+    return s.offline and s.source.qcow2 and s.destination.qcow2 and s.cell.fill == "full"
+
+
+def _replaces_container(s: Situation) -> bool:
+    """dd empties the qcow2 file first, and what was a qcow2 volume is a raw one, whatever the record says."""
+    return s.offline and s.destination.qcow2 and not s.source.qcow2
 
 
 TEMPORARY: tuple[Rule, ...] = (
@@ -119,7 +140,7 @@ OFFLINE: tuple[Rule, ...] = (
     ),
     Rule(
         name="attached-meanwhile", stage=Stage.GENERIC, outcome="data-loss",
-        applies=lambda s: s.offline and s.attached_meanwhile and not s.to_rbd,
+        applies=lambda s: s.offline and s.attached_meanwhile and not s.to_rbd and not s.to_nfs,
         reason="A server writes to the old volume behind the copy, and the record then points to the new one.",
         source=_COMPLETION, temporary_stays=True,
         violations=dict.fromkeys(
@@ -127,7 +148,7 @@ OFFLINE: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        name="attached-meanwhile-rbd", stage=Stage.GENERIC, outcome="data-loss",
+        name="attached-meanwhile-no-export", stage=Stage.GENERIC, outcome="data-loss",
         applies=lambda s: s.offline and s.attached_meanwhile,
         reason="A server writes to the old volume behind the copy; the new one needs no export.",
         source=_COMPLETION, temporary_stays=True,
@@ -144,6 +165,17 @@ OFFLINE: tuple[Rule, ...] = (
         name="luks-tail", stage=Stage.GENERIC, outcome="data-loss", applies=_shows_a_tail,
         reason="The volume grows by its old LUKS header, and there shows what a former tenant left.",
         source=_COPY, violations={"data": "CRU-LUKS-TAIL"},
+    ),
+    Rule(
+        name="qcow2-container-copied", stage=Stage.GENERIC, outcome="data-loss",
+        applies=lambda s: _leaves_container(s) and s.cell.fill != "empty",
+        reason="The qcow2 file is copied byte by byte, and its header is where the disk should begin.",
+        source=_COPY, violations={"data": "OPEN-NFS-QCOW2"},
+    ),
+    Rule(
+        name="qcow2-container-cut", stage=Stage.GENERIC, outcome="data-loss", applies=_cuts_container,
+        reason="The qcow2 file is longer than the volume's size, and its end is not copied.",
+        source=_COPY, violations={"data": "OPEN-NFS-QCOW2"},
     ),
     # done
     Rule(
@@ -181,6 +213,23 @@ OFFLINE: tuple[Rule, ...] = (
         applies=lambda s: s.offline and s.qos_removal_fails and not s.encrypted,
         reason="The driver fails to remove QoS settings that the image never had, so it is copied for nothing.",
         source="cinder.volume.drivers.rbd:RBDDriver.retype", fault="CRU-RBD-QOS-REMOVE",
+    ),
+    Rule(
+        name="qcow2-record-raw-file", stage=Stage.GENERIC, outcome="succeeded", applies=_replaces_container,
+        reason="The copy makes a raw file of what the record calls qcow2, so that it cannot be extended.",
+        source="cinder.volume.drivers.nfs:NfsDriver.extend_volume", fault="OPEN-NFS-QCOW2",
+    ),
+    Rule(
+        name="qcow2-container-kept", stage=Stage.GENERIC, outcome="succeeded",
+        applies=lambda s: s.offline and s.source.qcow2,
+        reason="The qcow2 file is copied byte by byte, and nothing was written where that could be seen.",
+        source=_COPY, fault="OPEN-NFS-QCOW2",
+    ),
+    Rule(
+        name="nfs-retype-copied", stage=Stage.GENERIC, outcome="succeeded",
+        applies=lambda s: s.offline and s.in_place and s.from_nfs and not s.encrypted,
+        reason="The NFS driver retypes nothing in place, so the volume is copied onto its own share.",
+        source="cinder.volume.driver:BaseVD.retype",
     ),
     Rule(
         name="same-encryption-copied", stage=Stage.GENERIC, outcome="succeeded",

@@ -109,6 +109,12 @@ IN_USE: tuple[Rule, ...] = (
         source="cinder.volume.manager:VolumeManager.migrate_volume", fault="OPEN-INUSE-ASSIST",
     ),
     Rule(
+        name="swapped-nfs-in-place", stage=Stage.GENERIC, outcome="succeeded",
+        applies=lambda s: s.swapped and s.in_place and s.source.kind == "nfs" and not s.encrypted,
+        reason="The NFS driver retypes nothing in place, so Nova copies the volume onto its own share.",
+        source="cinder.volume.driver:BaseVD.retype",
+    ),
+    Rule(
         name="swapped-in-place", stage=Stage.GENERIC, outcome="succeeded",
         applies=lambda s: s.swapped and s.in_place,
         reason="Both types are encrypted alike, so Nova copies the volume onto its own back-end for nothing.",

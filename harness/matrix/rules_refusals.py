@@ -76,10 +76,20 @@ def impossible(s: Situation) -> bool:
         or _contradicts_status(s)
         or _contradicts_type(s)
         or (s.from_rbd and s.before == "luks2")
+        or _not_on_nfs(s)
         or _no_type_leads_there(s)
         or _no_type_leads_elsewhere(s)
         or _can_never_be_full(s)
     )
+
+
+def _not_on_nfs(s: Situation) -> bool:
+    """NFS has no multiattach, snapshots only where they are configured, and no encryption here so far."""
+    if s.from_nfs and s.cell.status == "multi-attached":
+        return True
+    if s.precondition == "snapshot" and not s.source.snapshots:
+        return True
+    return (s.from_nfs or s.to_nfs) and s.cell.encryption != "none"
 
 
 def _can_never_be_full(s: Situation) -> bool:

@@ -68,6 +68,12 @@ SCHEDULING: tuple[Rule, ...] = (
         "cinder.scheduler.filters.capabilities_filter:CapabilitiesFilter",
     ),
     _refusal(
+        "nfs-without-multiattach",
+        lambda s: s.to_nfs and (s.cell.status == "multi-attached" or s.becomes_multiattach),
+        "The volume's type asks for multiattach, which NFS back-ends do not report.",
+        "cinder.scheduler.filters.capabilities_filter:CapabilitiesFilter",
+    ),
+    _refusal(
         "never-elsewhere", lambda s: s.retype and s.cell.policy == "never" and not s.in_place,
         "The new type leads to another pool, and the volume may not be migrated.", _FIND,
     ),
@@ -93,6 +99,11 @@ SCHEDULING: tuple[Rule, ...] = (
         applies=lambda s: s.moves and s.cell.policy == "never" and s.qos_removal_fails and not s.encrypted,
         reason="The driver fails to remove QoS settings that the image never had, and it may not be migrated.",
         source="cinder.volume.drivers.rbd:RBDDriver.retype", fault="CRU-RBD-QOS-REMOVE",
+    ),
+    Rule(
+        name="never-nfs", stage=Stage.SERVICE, outcome="failed-clean",
+        applies=lambda s: s.retype and s.moves and s.cell.policy == "never" and s.from_nfs and not s.encrypted,
+        reason="The NFS driver retypes nothing in place, and the volume may not be migrated.", source=_RETYPE,
     ),
     Rule(
         name="never-same-encryption", stage=Stage.SERVICE, outcome="failed-clean",

@@ -108,6 +108,14 @@ class Situation:
         return self.source.kind == "rbd"
 
     @property
+    def to_nfs(self) -> bool:
+        return self.destination.kind == "nfs"
+
+    @property
+    def from_nfs(self) -> bool:
+        return self.source.kind == "nfs"
+
+    @property
     def same_cluster(self) -> bool:
         """Both on one Ceph cluster."""
         return self.from_rbd and self.to_rbd and self.source.cluster == self.destination.cluster
@@ -174,9 +182,9 @@ class Situation:
 
     @property
     def driver_retypes(self) -> bool:
-        """The driver is asked and says yes."""
+        """The driver is asked and says yes; NFS has no such driver method, and the base class says no."""
         asked = self.retype and self.in_place and not self.types_equal and not self.encrypted
-        return asked and not self.qos_removal_fails
+        return asked and not self.from_nfs and not self.qos_removal_fails
 
     @property
     def qos_removal_fails(self) -> bool:

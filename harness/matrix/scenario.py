@@ -122,7 +122,8 @@ class Scenario:
             host=self.source.address,
         ).id
         if self.cell.status == "read-only":
-            self.cloud.database.update(Volume, self.volume_id, {"admin_metadata": {"readonly": "True"}})
+            metadata = {**self.volume().admin_metadata, "readonly": "True"}
+            self.cloud.database.update(Volume, self.volume_id, {"admin_metadata": metadata})
         self.wanted_name, self.wanted_size = "data", SIZE_GB
         self._fill()
         self.request = Request(

@@ -19,6 +19,7 @@ import harness
 from harness.cli import crucible, main
 from harness.commands.engine import Engine, Timelines, open_engine
 from harness.commands.options import Session, backend_kind, to_repeat
+from harness.control_plane.deployment import Deployment
 from harness.errors import InputError, KernelError
 from harness.matrix.cell_storage import CellStorage
 from harness.matrix.cells import BackendFacts, Cell
@@ -474,10 +475,8 @@ def test_what_repeats_a_run_leaves_out_defaults() -> None:
     )
 
 
-def test_only_lvm_comes_thick_and_thin() -> None:
-    """The kinds that the grid groups by."""
-    assert [backend_kind("lvm", False), backend_kind("lvm", True), backend_kind("rbd", True)] == [
-        "lvm thick",
-        "lvm thin",
-        "rbd",
-    ]
+def test_kinds_of_back_ends_have_a_word_or_two() -> None:
+    """The kinds that the grid groups by: LVM comes thick and thin, NFS with raw and with qcow2 files."""
+    names = ("lvm-a", "lvm-thin", "rbd-a", "nfs-a", "nfs-qcow2")
+    kinds = [backend_kind(Deployment.default().backend(name)) for name in names]
+    assert kinds == ["lvm thick", "lvm thin", "rbd", "nfs raw", "nfs qcow2"]

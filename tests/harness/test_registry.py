@@ -10,7 +10,10 @@ import pytest
 from harness import registry
 from harness.errors import InputError
 
-KNOWN = "lvm, rbd, cinder.volume.drivers.lvm.LVMVolumeDriver, cinder.volume.drivers.rbd.RBDDriver"
+KNOWN = (
+    "lvm, rbd, nfs, cinder.volume.drivers.lvm.LVMVolumeDriver, cinder.volume.drivers.rbd.RBDDriver, "
+    "cinder.volume.drivers.nfs.NfsDriver"
+)
 
 MODULE = """
 from fake_backends.lvm.driver import LvmDriver
@@ -44,6 +47,8 @@ def arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     [
         ("lvm", registry.LVM),
         ("rbd", registry.RBD),
+        ("nfs", registry.NFS),
+        ("cinder.volume.drivers.nfs.NfsDriver", registry.NFS),
         ("cinder.volume.drivers.lvm.LVMVolumeDriver", registry.LVM),
         ("cinder.volume.drivers.rbd.RBDDriver", registry.RBD),
     ],

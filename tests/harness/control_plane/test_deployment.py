@@ -12,6 +12,7 @@ from harness.errors import InputError
 
 LVM = "volume_driver = cinder.volume.drivers.lvm.LVMVolumeDriver"
 RBD = "volume_driver = cinder.volume.drivers.rbd.RBDDriver"
+NFS = "volume_driver = cinder.volume.drivers.nfs.NfsDriver"
 GIB = 1 << 30
 
 
@@ -34,8 +35,8 @@ def refusal(*paths: Path) -> str:
 # ------------------------------------------------------------------------------------ the embedded deployment
 
 
-def test_the_default_deployment_has_ten_back_ends() -> None:
-    """Shared and distinct volume groups, pools, clusters, nodes and zones."""
+def test_the_default_deployment_has_thirteen_back_ends() -> None:
+    """Shared and distinct volume groups, pools, clusters, shares, nodes and zones."""
     facts = {
         plan.name: (plan.address, plan.kind, plan.thin, plan.container, plan.availability_zone)
         for plan in Deployment.default().backends
@@ -49,9 +50,40 @@ def test_the_default_deployment_has_ten_back_ends() -> None:
         "rbd-shared": ("node1@rbd-shared#rbd-shared", "rbd", True, "ceph/volumes", "nova"),
         "rbd-b": ("node1@rbd-b#rbd-b", "rbd", True, "ceph/fast", "nova"),
         "rbd-other": ("node1@rbd-other#rbd-other", "rbd", True, "ceph2/volumes", "nova"),
+        "nfs-a": ("node1@nfs-a#nfs-a", "nfs", True, "192.0.2.101:/srv/volumes", "nova"),
+        "nfs-qcow2": ("node1@nfs-qcow2#nfs-qcow2", "nfs", True, "192.0.2.101:/srv/volumes", "nova"),
+        "nfs-far": ("node2@nfs-far#nfs-far", "nfs", True, "192.0.2.102:/srv/volumes", "nova"),
         "lvm-far": ("node2@lvm-far#lvm-far", "lvm", False, "node2/vg-a", "nova"),
         "lvm-zone": ("node2@lvm-zone#lvm-zone", "lvm", False, "node2/vg-z", "zone2"),
     }
+
+
+def test_an_nfs_back_end_lives_on_the_shares_that_its_file_names(tmp_path: Path) -> None:
+    """Options behind an export, comments, blank lines, and escaped blanks, as Cinder reads them."""
+    shares = tmp_path / "nfs_shares"
+    shares.write_text("# ours\n\n192.0.2.9:/srv/a -o vers=4\nnonsense\nnas:/srv/with\\040blank\n")
+    path = tmp_path / "cinder.conf"
+    path.write_text(f"{ENABLED}[a]\n{NFS}\nnfs_shares_config = {shares}\nnfs_qcow2_volumes = yes\n")
+    plan = deployment.load([path])
+    a = plan.backend("a")
+    assert a.shares == ("192.0.2.9:/srv/a", "nas:/srv/with blank")
+    assert (a.kind, a.thin, a.qcow2, a.takes_snapshots, a.pool) == ("nfs", True, True, False, "Generic_NFS")
+    assert list(deployment.build_world(plan).shares) == list(a.shares)
+
+
+def test_nfs_back_ends_have_all_their_shares_in_common_or_none(tmp_path: Path) -> None:
+    """A share that is one of several for one back-end is one name space with half of another's."""
+    both, one, path = (tmp_path / name for name in ("both", "one", "cinder.conf"))
+    both.write_text("nas:/a\nnas:/b\n")
+    one.write_text("nas:/b\n")
+    path.write_text(
+        "[DEFAULT]\nenabled_backends = a, b\n"
+        f"[a]\n{NFS}\nnfs_shares_config = {both}\n[b]\n{NFS}\nnfs_shares_config = {one}\n"
+    )
+    assert refusal(path) == (
+        "cinder.conf: [a] and [b] have some NFS shares in common; they must have all of them in the same "
+        "order, or none"
+    )
 
 
 def test_a_world_has_the_storage_that_the_back_ends_name() -> None:
@@ -247,11 +279,19 @@ BAD_FILES = {
         "cinder.conf: [a] volume_driver: cannot import absent_package.Driver: there is no module "
         "absent_package; install the package that has it, or correct the path"
     ),
-    f"{ENABLED}[a]\nvolume_driver = cinder.volume.drivers.nfs.NfsDriver\n": (
-        "cinder.conf: [a] volume_driver: cinder.volume.drivers.nfs.NfsDriver has no reference driver here; did "
-        "you mean cinder.volume.drivers.rbd.RBDDriver? use one of lvm, rbd, "
-        "cinder.volume.drivers.lvm.LVMVolumeDriver, cinder.volume.drivers.rbd.RBDDriver, or install a package "
+    f"{ENABLED}[a]\nvolume_driver = cinder.volume.drivers.solidfire.SolidFireDriver\n": (
+        "cinder.conf: [a] volume_driver: cinder.volume.drivers.solidfire.SolidFireDriver has no reference "
+        "driver here; did you mean cinder.volume.drivers.rbd.RBDDriver? use one of lvm, rbd, nfs, "
+        "cinder.volume.drivers.lvm.LVMVolumeDriver, cinder.volume.drivers.rbd.RBDDriver, "
+        "cinder.volume.drivers.nfs.NfsDriver, or install a package "
         "with a subclass of harness.driver.VolumeDriver and name it as package.module:Class"
+    ),
+    f"{ENABLED}[a]\n{NFS}\nnfs_shares_config = /absent/shares\n": (
+        "cinder.conf: [a] nfs_shares_config: NFS config file at /absent/shares cannot be read ([Errno 2] No "
+        "such file or directory: '/absent/shares'); give such a file, or set nas_host and nas_share_path"
+    ),
+    f"{ENABLED}[a]\n{NFS}\nnfs_shares_config = /dev/null\n": (
+        "cinder.conf: [a] nfs_shares_config = /dev/null: names no share; its lines must read address:/path"
     ),
     # values
     f"{ENABLED}[a]\n{LVM}\nreserved_percentage = a lot\n": (

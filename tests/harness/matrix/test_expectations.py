@@ -46,6 +46,20 @@ def _rbd(name: str, cluster: str, pool: str) -> BackendFacts:
     )
 
 
+def _nfs(name: str, node: str, export: str, *, qcow2: bool = False, snapshots: bool = True) -> BackendFacts:
+    return BackendFacts(
+        name=name,
+        address=f"{node}@{name}#{name}",
+        kind="nfs",
+        thin=True,
+        node=node,
+        container=export,
+        volume_backend_name=name,
+        qcow2=qcow2,
+        snapshots=snapshots,
+    )
+
+
 BACKENDS = {
     facts.name: facts
     for facts in (
@@ -59,6 +73,10 @@ BACKENDS = {
         _rbd("rbd-shared", "ceph", "volumes"),
         _rbd("rbd-b", "ceph", "fast"),
         _rbd("rbd-other", "ceph2", "volumes"),
+        _nfs("nfs-a", "node1", "192.0.2.101:/srv"),
+        _nfs("nfs-qcow2", "node1", "192.0.2.101:/srv", qcow2=True),
+        _nfs("nfs-far", "node2", "192.0.2.102:/srv", snapshots=False),
+        _nfs("nfs-other", "node2", "192.0.2.102:/srv", qcow2=True),
     )
 }
 
@@ -77,6 +95,13 @@ PAIRS = (
     ("rbd-a", "rbd-b"),
     ("rbd-a", "rbd-shared"),
     ("rbd-a", "rbd-other"),
+    ("lvm-a", "nfs-a"),
+    ("lvm-a", "nfs-qcow2"),
+    ("nfs-a", "lvm-a"),
+    ("nfs-a", "nfs-a"),
+    ("nfs-a", "nfs-far"),
+    ("nfs-qcow2", "lvm-a"),
+    ("nfs-qcow2", "nfs-other"),
 )
 
 # Values that matter only together: the product of each family, over all those pairs.

@@ -1,0 +1,424 @@
+"""The qcow2 image format, version 3: what QEMU calls an image, as the bytes of a file.
+
+The file is cut into clusters of 64 KiB. The first holds the header; a two-level table leads from a cluster
+of the virtual disk to a cluster of the file (L1 entry -> L2 table -> L2 entry), and another one counts how
+often each cluster of the file is used. A cluster that no entry leads to is read from the backing file, or is
+zero. Clusters are taken from the end of the file and never reused.
+
+Source: QEMU's docs/interop/qcow2.rst. Internal snapshots, compression, encryption, external data files and
+extended L2 entries are refused.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from fake_backends.block_store import CHUNK, EMPTY, PAGE, BlockDevice, Chunk
+from fake_backends.nfs.share import File
+from harness.errors import InvalidArgument, NoSpace
+
+MAGIC = b"QFI\xfb"
+CLUSTER = 64 << 10
+SECTOR = 512
+
+_PAGES = CLUSTER // PAGE
+_PER_CHUNK = CHUNK // CLUSTER
+_L2_ENTRIES = CLUSTER // 8
+_REFCOUNTS = CLUSTER // 2
+"""16-bit counters in a refcount block."""
+_COPIED = 1 << 63
+"""The flag of an entry whose cluster is used once, and may be written in place."""
+_OFFSET = 0x00FF_FFFF_FFFF_FE00
+# magic, version, backing file offset and size, cluster bits, size, encryption, L1 size and offset,
+# refcount table offset and clusters, snapshots and their offset, incompatible, compatible and autoclear
+# features, refcount order, header length
+_HEADER = struct.Struct(">4sIQIIQIIQQIIQQQQII")
+_HEADER_BYTES = 112
+_EXTENSION = struct.Struct(">II")
+_BACKING_FORMAT = 0xE2792ACA
+_TABLE, _BLOCK, _L1 = 1, 2, 3
+"""Clusters of a new image: refcount table, first refcount block, L1 table."""
+
+
+def is_qcow2(device: BlockDevice) -> bool:
+    """True if the content begins as a qcow2 image does."""
+    return device.read(0, len(MAGIC)) == MAGIC
+
+
+def create(
+    file: File,
+    size: int,
+    *,
+    preallocated: bool = False,
+    backing: str | None = None,
+    backing_format: str | None = None,
+) -> None:
+    """Make `file` an image of `size` bytes, rounded up to sectors (``qemu-img create -f qcow2``).
+
+    `preallocated` takes a cluster of the file for every cluster of the disk, in ascending order, and leaves
+    them as holes (``preallocation=metadata``). `backing` names the file that the image stands over.
+    """
+    size = -(-size // SECTOR) * SECTOR
+    file.truncate(0)
+    length, regions = _layout(size, preallocated)
+    file.truncate(length)
+    l1_size = -(-size // (_L2_ENTRIES * CLUSTER))
+    head = _head(size, l1_size, _L1 * CLUSTER, backing, backing_format)
+    for offset, content in ((0, head), *regions):
+        file.write(offset, content)
+
+
+class Qcow2Image(BlockDevice):
+    """The virtual disk in `file`. `backing` is the open backing file, if the header names one.
+
+    InvalidArgument if the file is no such image, or uses what is not known here.
+    """
+
+    def __init__(self, file: File, backing: BlockDevice | None = None) -> None:
+        self.file = file
+        self.backing = backing
+        self.size = self._tables.size
+
+    @property
+    def _tables(self) -> _Tables:
+        if not isinstance(self.file.structure, _Tables):
+            self.file.structure = _Tables(self.file)
+        return self.file.structure
+
+    @property
+    def backing_name(self) -> str | None:
+        """The name of the backing file, as the header has it."""
+        return self._tables.backing[0]
+
+    @property
+    def backing_format(self) -> str | None:
+        """The backing file's format, as the header has it."""
+        return self._tables.backing[1]
+
+    # ------------------------------------------------------------------------------------------ the disk
+
+    def load(self, number: int) -> Chunk:
+        tables = self._tables
+        first = number * _PER_CHUNK
+        hosts = {guest: tables.host(guest) for guest in range(first, first + _PER_CHUNK)}
+        pages: dict[int, bytes] = {}
+        if self.backing is not None:
+            pages = {
+                index: page
+                for index, page in self.backing.load(number).items()
+                if not hosts[first + index // _PAGES]
+            }
+        for below in sorted({host // _PER_CHUNK for host in hosts.values() if host}):
+            for index, page in self.file.load(below).items():
+                guest = tables.guest(below * _PER_CHUNK + index // _PAGES)
+                if guest in hosts:
+                    pages[(guest - first) * _PAGES + index % _PAGES] = page
+        return pages or EMPTY
+
+    def store(self, number: int, chunk: Chunk) -> None:
+        if number * CHUNK >= self.size:
+            raise NoSpace
+        tables = self._tables
+        first = number * _PER_CHUNK
+        used = {index // _PAGES for index in chunk}
+        if self.backing is not None:
+            used.update(index // _PAGES for index in self.backing.load(number))
+        guests = [
+            guest for guest in range(first, first + _PER_CHUNK) if tables.host(guest) or guest - first in used
+        ]
+        for host, run in _runs([(tables.allocate(guest), guest) for guest in guests]):
+            below, inside = divmod(host, _PER_CHUNK)
+            shift = (run[0] - first - inside) * _PAGES
+            low, count = inside * _PAGES, len(run) * _PAGES
+            pages = {
+                index - shift: page
+                for index, page in chunk.items()
+                if low + shift <= index < low + shift + count
+            }
+            self.file.replace(below, low, count, pages)
+            self.file.structure = tables
+
+    def patch(self, number: int, start: int, data: bytes) -> None:
+        tables = self._tables
+        position = 0
+        while position < len(data):
+            guest, inside = divmod(number * CHUNK + start + position, CLUSTER)
+            piece = data[position : position + CLUSTER - inside]
+            host = tables.host(guest)
+            if not host:
+                host = tables.allocate(guest)
+                if self.backing is not None:
+                    below = self.backing.read(guest * CLUSTER, CLUSTER).ljust(CLUSTER, b"\0")
+                    piece = below[:inside] + piece + below[inside + len(piece) :]
+                    inside = 0
+            self.file.write(host * CLUSTER + inside, piece)
+            self.file.structure = tables
+            position = (guest + 1) * CLUSTER - number * CHUNK - start
+
+    def occupied(self, first: int, last: int) -> Iterable[int]:
+        tables = self._tables
+        numbers = set(self.backing.occupied(first, last)) if self.backing is not None else set()
+        for below in self.file.occupied(0, self.file.chunk_count):
+            for cluster in {index // _PAGES for index in self.file.load(below)}:
+                guest = tables.guest(below * _PER_CHUNK + cluster)
+                if guest >= 0:
+                    numbers.add(guest // _PER_CHUNK)
+        return sorted(number for number in numbers if first <= number < last)
+
+    # ----------------------------------------------------------------------------------------- the image
+
+    def resize(self, size: int) -> None:
+        """Grow the disk to `size` bytes; what is new reads zero (``qemu-img resize``)."""
+        if size < self.size:
+            raise InvalidArgument("Use the --shrink option to perform a shrink operation.")
+        self._tables.grow(size)
+        self.size = size
+
+    def rebase(self, backing: str | None, backing_format: str | None) -> None:
+        """Name another backing file, of the same content (``qemu-img rebase -u``)."""
+        self._tables.name_backing(backing, backing_format)
+
+    def clusters(self) -> Iterator[int]:
+        """The clusters of the disk that the image itself holds, ascending."""
+        return self._tables.guests()
+
+    def take_over(self, clusters: Iterable[int]) -> None:
+        """Hold these clusters of the disk itself, as they look through its backing file."""
+        tables = self._tables
+        for guest in clusters:
+            if not tables.host(guest):
+                data = self.read(guest * CLUSTER, CLUSTER)
+                self.file.write(tables.allocate(guest) * CLUSTER, data.ljust(CLUSTER, b"\0"))
+                self.file.structure = tables
+
+
+class _Tables:
+    """What the header and the tables of an image say. Everything that changes is written at once."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        head = file.read(0, _HEADER_BYTES)
+        if len(head) < _HEADER_BYTES or head[:4] != MAGIC:
+            raise InvalidArgument("Image is not in qcow2 format")
+        (
+         _, version, self._name_at, name_size, bits, self.size, encryption, self._l1_size, self._l1_at,
+         self._table_at, _, snapshots, _, incompatible, _, _, order, length,
+        ) = _HEADER.unpack_from(head)  # fmt: skip
+        if (version, bits, encryption, snapshots, incompatible, order) != (3, 16, 0, 0, 0, 4):
+            raise InvalidArgument("Unsupported qcow2 features")
+        self.backing = self._read_backing(length, name_size)
+        self._l1 = self._entries(self._l1_at, self._l1_size)
+        self._l2: dict[int, array[int]] = {}
+        self._guests: dict[int, int] | None = None
+        self._last = -1
+
+    def host(self, guest: int) -> int:
+        """The cluster of the file that holds a cluster of the disk; 0 if there is none."""
+        table = self._l2_table(guest // _L2_ENTRIES)
+        return (table[guest % _L2_ENTRIES] & _OFFSET) // CLUSTER if table is not None else 0
+
+    def guest(self, host: int) -> int:
+        """The cluster of the disk that a cluster of the file holds; -1 if it holds none."""
+        return self._by_host().get(host, -1)
+
+    def guests(self) -> Iterator[int]:
+        """The clusters of the disk that have one in the file, ascending."""
+        return iter(sorted(self._by_host().values()))
+
+    def allocate(self, guest: int) -> int:
+        """The cluster of the file for a cluster of the disk, a new one if need be."""
+        host = self.host(guest)
+        if host:
+            return host
+        by_host = self._by_host()
+        number, index = divmod(guest, _L2_ENTRIES)
+        if not self._l1[number]:
+            at = self._take()
+            self._write(at * CLUSTER, bytes(CLUSTER))
+            self._l1[number] = at * CLUSTER | _COPIED
+            self._write_entry(self._l1_at + 8 * number, self._l1[number])
+        table = self._l2_table(number)
+        assert table is not None
+        host = self._take()
+        table[index] = host * CLUSTER | _COPIED
+        self._write_entry((self._l1[number] & _OFFSET) + 8 * index, table[index])
+        by_host[host] = guest
+        return host
+
+    def grow(self, size: int) -> None:
+        """Make room in the L1 table, at a new place where the old one has no more."""
+        l1_size = -(-size // (_L2_ENTRIES * CLUSTER))
+        old_clusters, clusters = (max(1, -(-8 * n // CLUSTER)) for n in (self._l1_size, l1_size))
+        self._l1.extend([0] * (l1_size - self._l1_size))
+        if clusters > old_clusters:
+            old, self._l1_at = self._l1_at // CLUSTER, self._take(clusters) * CLUSTER
+            for cluster in range(old, old + old_clusters):
+                self._count(cluster, 0)
+        self._write(self._l1_at, _packed(self._l1))
+        self.size, self._l1_size = size, l1_size
+        self._write_head()
+
+    def name_backing(self, name: str | None, format: str | None) -> None:
+        """Write the header with another backing file."""
+        self.backing = (name, format)
+        self._write_head()
+
+    def _write_head(self) -> None:
+        self._write(0, _head(self.size, self._l1_size, self._l1_at, *self.backing))
+
+    def _read_backing(self, at: int, name_size: int) -> tuple[str | None, str | None]:
+        name = self._file.read(self._name_at, name_size).decode() if self._name_at else None
+        while at + _EXTENSION.size <= CLUSTER:
+            kind, length = _EXTENSION.unpack(self._file.read(at, _EXTENSION.size))
+            if kind == 0:
+                return name, None
+            if kind == _BACKING_FORMAT:
+                return name, self._file.read(at + _EXTENSION.size, length).decode()
+            at += _EXTENSION.size + -(-length // 8) * 8
+        raise InvalidArgument("Header extensions do not end in the first cluster")
+
+    def _l2_table(self, number: int) -> array[int] | None:
+        if number not in self._l2:
+            if number >= self._l1_size or not self._l1[number]:
+                return None
+            self._l2[number] = self._entries(self._l1[number] & _OFFSET, _L2_ENTRIES)
+        return self._l2[number]
+
+    def _by_host(self) -> dict[int, int]:
+        if self._guests is None:
+            self._guests = {}
+            for number in range(self._l1_size):
+                for index, entry in enumerate(self._l2_table(number) or ()):
+                    if entry:
+                        self._guests[(entry & _OFFSET) // CLUSTER] = number * _L2_ENTRIES + index
+        return self._guests
+
+    def _take(self, count: int = 1) -> int:
+        """Take clusters in a row from the end of the file; a refcount block that is missing goes first."""
+        # A file that was cut still has entries that lead behind its end.
+        first = max(-(-self._file.size // CLUSTER), self._last_used() + 1)
+        blocks = range(first // _REFCOUNTS, (first + count + 1) // _REFCOUNTS + 1)
+        for block in blocks:
+            if not self._refcount_block(block):
+                self._write(self._table_at + 8 * block, _packed(array("Q", [first * CLUSTER])))
+                self._write(first * CLUSTER, bytes(CLUSTER))
+                self._count(first)
+                first += 1
+        for cluster in range(first, first + count):
+            self._count(cluster)
+        self._file.truncate((first + count) * CLUSTER)
+        self._file.structure = self
+        self._last = first + count - 1
+        return first
+
+    def _last_used(self) -> int:
+        """The last cluster of the file that an entry leads to."""
+        if self._last < 0:
+            tables = ((entry & _OFFSET) // CLUSTER for entry in self._l1)
+            self._last = max([0, *self._by_host(), *tables])
+        return self._last
+
+    def _refcount_block(self, block: int) -> int:
+        return self._entries(self._table_at + 8 * block, 1)[0] & _OFFSET
+
+    def _count(self, cluster: int, users: int = 1) -> None:
+        block, index = divmod(cluster, _REFCOUNTS)
+        self._write(self._refcount_block(block) + 2 * index, users.to_bytes(2, "big"))
+
+    def _entries(self, at: int, count: int) -> array[int]:
+        entries = array("Q", self._file.read(at, 8 * count).ljust(8 * count, b"\0"))
+        if sys.byteorder == "little":
+            entries.byteswap()
+        return entries
+
+    def _write_entry(self, at: int, entry: int) -> None:
+        self._write(at, entry.to_bytes(8, "big"))
+
+    def _write(self, at: int, data: bytes) -> None:
+        self._file.write(at, data)
+        self._file.structure = self
+
+
+def _head(size: int, l1_size: int, l1_at: int, backing: str | None, backing_format: str | None) -> bytes:
+    """The first cluster: header, extensions, and the name of the backing file."""
+    extensions = b""
+    if backing is not None and backing_format is not None:
+        text = backing_format.encode()
+        extensions = _EXTENSION.pack(_BACKING_FORMAT, len(text)) + text.ljust(-(-len(text) // 8) * 8, b"\0")
+    extensions += _EXTENSION.pack(0, 0)
+    name = (backing or "").encode()
+    name_at = _HEADER_BYTES + len(extensions) if name else 0
+    header = _HEADER.pack(
+        MAGIC, 3, name_at, len(name), 16, size, 0, l1_size, l1_at, _TABLE * CLUSTER, 1, 0, 0, 0, 0, 0, 4,
+        _HEADER_BYTES,
+    )  # fmt: skip
+    return (header.ljust(_HEADER_BYTES, b"\0") + extensions + name).ljust(CLUSTER, b"\0")
+
+
+@lru_cache(maxsize=4)
+def _layout(size: int, preallocated: bool) -> tuple[int, tuple[tuple[int, bytes], ...]]:
+    """Length and content (offset, bytes) of a new image, without its first cluster."""
+    l1_size = -(-size // (_L2_ENTRIES * CLUSTER))
+    after_l1 = _L1 + max(1, -(-8 * l1_size // CLUSTER))
+    blocks = [_BLOCK]
+    following = after_l1
+
+    def take(count: int) -> list[range]:
+        """So many clusters, in runs between which a refcount block lies."""
+        nonlocal following
+        runs: list[range] = []
+        while count:
+            if following // _REFCOUNTS == len(blocks):
+                blocks.append(following)
+                following += 1
+            end = min(following + count, (following // _REFCOUNTS + 1) * _REFCOUNTS)
+            runs.append(range(following, end))
+            count -= end - following
+            following = end
+        return runs
+
+    l1 = array("Q", [0] * l1_size)
+    regions: list[tuple[int, bytes]] = []
+    clusters = -(-size // CLUSTER) if preallocated else 0
+    for number, start in enumerate(range(0, clusters, _L2_ENTRIES)):
+        at = take(1)[0][0]
+        l1[number] = at * CLUSTER | _COPIED
+        table = array("Q")
+        for run in take(min(_L2_ENTRIES, clusters - start)):
+            table.extend(array("Q", (cluster * CLUSTER | _COPIED for cluster in run)))
+        regions.append((at * CLUSTER, _packed(table).ljust(CLUSTER, b"\0")))
+    regions.append((_L1 * CLUSTER, _packed(l1)))
+    for number, block in enumerate(blocks):
+        counted = max(0, min(_REFCOUNTS, following - number * _REFCOUNTS))
+        regions.append((block * CLUSTER, (b"\0\1" * counted).ljust(CLUSTER, b"\0")))
+    table_of_blocks = _packed(array("Q", [block * CLUSTER for block in blocks]))
+    regions.append((_TABLE * CLUSTER, table_of_blocks.ljust(CLUSTER, b"\0")))
+    length = following * CLUSTER if preallocated else _L1 * CLUSTER + 8 * l1_size
+    return length, tuple(regions)
+
+
+def _packed(entries: array[int]) -> bytes:
+    """Entries as they stand in a file: 64 bits, the most significant byte first."""
+    swapped = array("Q", entries)
+    if sys.byteorder == "little":
+        swapped.byteswap()
+    return swapped.tobytes()
+
+
+def _runs(pairs: list[tuple[int, int]]) -> Iterator[tuple[int, list[int]]]:
+    """(first host, guests) for hosts in a row, within one chunk of the file, that hold guests in a row."""
+    run: list[int] = []
+    start = 0
+    for host, guest in pairs:
+        if run and (host, guest) == (start + len(run), run[0] + len(run)) and host % _PER_CHUNK:
+            run.append(guest)
+            continue
+        if run:
+            yield start, run
+        start, run = host, [guest]
+    if run:
+        yield start, run
