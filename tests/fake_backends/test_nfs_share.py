@@ -170,7 +170,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(steps=STEPS)
 def test_a_file_is_what_was_written_and_cut(steps: list[tuple[str, int, int]]) -> None:
     """Against a bytearray; blocks of the share are the sum of the files', and hold what is not zero."""

@@ -134,7 +134,7 @@ def _write(disk: Qcow2Image, model: bytearray, writes: list[tuple[int, int]], sa
         model[at : at + len(data)] = data
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(preallocated=st.booleans(), below=WRITES, above=WRITES)
 def test_an_image_over_an_image_is_what_was_written_last(
     preallocated: bool, below: list[tuple[int, int]], above: list[tuple[int, int]]
