@@ -5,20 +5,24 @@ The header travels with the bytes, so a raw copy of the device opens with the sa
 """
 
 from fake_backends.luks.container import (
+    CIPHER,
     CRYPTSETUP_OFFSET,
     QEMU_IMG_OFFSET,
     Provider,
     add_key,
+    change_key,
     erase_key,
     format,
     provider_of,
     read_header,
     unlock,
+    unlock_with,
 )
 from fake_backends.luks.device import LuksDevice
 from fake_backends.luks.header import MAGIC, Header, KeySlot
 
 __all__ = [
+    "CIPHER",
     "CRYPTSETUP_OFFSET",
     "MAGIC",
     "QEMU_IMG_OFFSET",
@@ -27,9 +31,11 @@ __all__ = [
     "LuksDevice",
     "Provider",
     "add_key",
+    "change_key",
     "erase_key",
     "format",
     "provider_of",
     "read_header",
     "unlock",
+    "unlock_with",
 ]

@@ -96,11 +96,16 @@ def unlock(device: BlockDevice, key: bytes) -> tuple[Header, bytes, int]:
     InvalidArgument if the device is no container; StorageError with EPERM for a wrong passphrase.
     """
     header = read_header(device)
+    return header, *unlock_with(device, header, key)
+
+
+def unlock_with(device: BlockDevice, header: Header, key: bytes) -> tuple[bytes, int]:
+    """The same by the slots of a header that was read before."""
     for number, slot in sorted(header.slots.items()):
         size = -(-slot.material_size // SECTOR) * SECTOR
         master_key = unseal(slot, key, device.read(slot.offset, size))
         if opens(header.digest, master_key):
-            return header, master_key, number
+            return master_key, number
     raise StorageError("No key available with this passphrase.", errno=errno.EPERM)
 
 
@@ -118,21 +123,28 @@ def add_key(device: BlockDevice, key: bytes, new_key: bytes, *, slot: int | None
         )
         raise InvalidArgument(wanted)
     number = free[0] if slot is None else slot
-    offset = (
-        luks1.material_offset(number, header.key_size) if header.version == 1 else luks2.area_offset(header)
-    )
-    new = KeySlot(
-        salt=_derive("slot", 32, new_key, master_key, str(number).encode()),
-        iterations=ITERATIONS,
-        offset=offset,
-        key_size=header.key_size,
-        hash=header.digest.hash,
-        cipher=header.cipher,
-        cipher_key_size=header.key_size,
-    )
-    material = seal(new, new_key, master_key, _noise(new))
-    device.write(offset, material)
+    new = _write_slot(device, header, number, master_key, new_key)
     _rewrite(device, replace(header, slots={**header.slots, number: new}))
+    return number
+
+
+def change_key(device: BlockDevice, key: bytes, new_key: bytes) -> int:
+    """Let another passphrase open the container instead (`cryptsetup luksChangeKey`); the number of its slot.
+
+    LUKS1 writes the new one to a free slot and LUKS2 keeps the number, before the old one is erased; without
+    a free slot the old one is overwritten. StorageError with EPERM for a wrong `key`.
+    """
+    header, master_key, old = unlock(device, key)
+    slots = dict(header.slots)
+    limit = luks1.SLOTS if header.version == 1 else luks2.SLOTS
+    free = [number for number in range(limit) if number not in slots]
+    if not free:
+        del slots[old]
+    number = old if header.version == 2 or not free else free[0]
+    new = _write_slot(device, replace(header, slots=slots), number, master_key, new_key)
+    if free:
+        device.write(slots.pop(old).offset, bytes(header.slots[old].material_size))
+    _rewrite(device, replace(header, slots={**slots, number: new}, epoch=header.epoch + 1))
     return number
 
 
@@ -147,6 +159,24 @@ def erase_key(device: BlockDevice, number: int) -> None:
         raise InvalidArgument(f"Keyslot {number} is not active.")
     _rewrite(device, replace(header, slots={n: each for n, each in header.slots.items() if n != number}))
     device.write(slot.offset, bytes(slot.material_size))
+
+
+def _write_slot(device: BlockDevice, header: Header, number: int, master_key: bytes, key: bytes) -> KeySlot:
+    """Put the master key where there is room for slot `number`; the header does not know of it yet."""
+    offset = (
+        luks1.material_offset(number, header.key_size) if header.version == 1 else luks2.area_offset(header)
+    )
+    slot = KeySlot(
+        salt=_derive("slot", 32, key, master_key, str(number).encode()),
+        iterations=ITERATIONS,
+        offset=offset,
+        key_size=header.key_size,
+        hash=header.digest.hash,
+        cipher=header.cipher,
+        cipher_key_size=header.key_size,
+    )
+    device.write(offset, seal(slot, key, master_key, _noise(slot)))
+    return slot
 
 
 def _rewrite(device: BlockDevice, header: Header) -> None:

@@ -39,9 +39,14 @@ class LuksDevice(BlockDevice):
         self._device = device
         self._cipher = _cipher(header.cipher, master_key, header.sector_size)
         self._offset_pages = header.payload_offset // PAGE
-        room = device.size - header.payload_offset
-        room -= room % header.sector_size
-        self.size = room if header.size is None else min(room, header.size)
+        self._header = header
+        self.fit()
+
+    def fit(self) -> None:
+        """Take the size that the device has now (`cryptsetup resize`)."""
+        room = self._device.size - self._header.payload_offset
+        room -= room % self._header.sector_size
+        self.size = room if self._header.size is None else min(room, self._header.size)
 
     @property
     def payload_offset(self) -> int:
