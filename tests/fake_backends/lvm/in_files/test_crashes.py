@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from fake_backends.block_store import PAGE
+from fake_backends.block_store import EMPTY, PAGE
 from fake_backends.files.directory import Directory, SparseFile
 from fake_backends.files.fake import fake_directory
 from fake_backends.lvm.in_files.group import create_group, group_of, open_group
@@ -259,7 +259,16 @@ class _Groups(RuleBasedStateMachine):
         self.files = opened_in_a_process(self.home, self.fuse)
 
     def change(self, operation: Operation, operations: int | None) -> None:
-        """Run a command; with a number of operations on files, the process dies then."""
+        """Run a command; with a number of operations on files, the process dies then.
+
+        Free extents are cleared before, because the two leave different things in them: only files have the
+        metadata of thin pools and of copy-on-write stores there.
+        """
+        for group in (self.memory, self.files):
+            for disk in group.disks:
+                for run in disk.free:
+                    for extent in disk.occupied(run.first, run.last):
+                        disk.put(extent, EMPTY)
         if operations is None:
             self.run(operation)
             return
