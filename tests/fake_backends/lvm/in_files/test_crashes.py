@@ -372,5 +372,5 @@ class _Groups(RuleBasedStateMachine):
 
 def test_files_and_memory_agree_whatever_happens(image: Image) -> None:
     """Any commands, any deaths: the group in files is a prefix of what was acknowledged, and all of it."""
-    _Groups.image = staticmethod(image)  # type: ignore[assignment]
+    _Groups.image = staticmethod(image)
     run_state_machine_as_test(_Groups)
