@@ -1,29 +1,81 @@
-"""The machines and clusters that the back-ends of one deployment stand on."""
+"""The machines and clusters that the back-ends of one deployment stand on.
+
+In a directory they are kept as
+
+    nodes/<host>/node.json                    name and address
+    nodes/<host>/lvm/<volume group>/          see `fake_backends.lvm.in_files`
+    clusters/<cluster>/                       see `fake_backends.rbd.reopening`
+
+with every name as `fake_backends.files.names` writes it; the true one is in the records.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from fake_backends.files.directory import Directory
+import msgspec
+
+from fake_backends.files.directory import TEMPORARY, Directory
 from fake_backends.files.names import safe_name
+from fake_backends.lvm.in_files.group import create_group, open_group
 from fake_backends.lvm.volume_group import VolumeGroup
 from fake_backends.nfs.share import Share
 from fake_backends.rbd.cluster import Cluster
 from fake_backends.rbd.reopening import open_cluster
 from fake_backends.targets import TargetPortal
+from harness.errors import InputError, Unreadable
 from harness.sim.points import QUIET, Points
 
-CLUSTERS = "clusters"
+NODES, CLUSTERS, LVM, NODE_RECORD = "nodes", "clusters", "lvm", "node.json"
+
+
+class NodeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written down of a node, beside its volume groups."""
+
+    hostname: str
+    address: str
 
 
 class Node:
     """A storage host: its volume groups, by name, and the portal that exports their volumes."""
 
-    def __init__(self, hostname: str, address: str, points: Points) -> None:
+    def __init__(self, hostname: str, address: str, points: Points, home: Directory | None = None) -> None:
         self.hostname = hostname
         self.address = address
         self.volume_groups: dict[str, VolumeGroup] = {}
         self.targets = TargetPortal(hostname, address, points=points)
+        self._points = points
+        self._home = home
+
+    def add_volume_group(self, name: str, pv_sizes: Sequence[int]) -> VolumeGroup:
+        """The volume group of that name; it is made, with a physical volume of each size, if there is none."""
+        if name not in self.volume_groups:
+            if self._home is None:
+                self.volume_groups[name] = VolumeGroup(name, pv_sizes, points=self._points)
+            else:
+                self.volume_groups[name] = self._made(self._home.directory(LVM), name, pv_sizes)
+        return self.volume_groups[name]
+
+    def _made(self, home: Directory, name: str, pv_sizes: Sequence[int]) -> VolumeGroup:
+        """Made out of sight, and shown when it is whole."""
+        home.remove_directory(TEMPORARY)
+        group = create_group(home.directory(TEMPORARY), name, pv_sizes, points=self._points)
+        home.rename(TEMPORARY, safe_name(name))
+        return group
+
+    def reopen(self) -> None:
+        """Bring back the volume groups that an earlier process has left. InputError for a damaged one."""
+        assert self._home is not None
+        groups = self._home.directory(LVM)
+        for name in groups.names():
+            try:
+                group = open_group(groups.directory(name), points=self._points)
+            except Unreadable as error:
+                raise InputError(
+                    f"volume group {name} of {self.hostname}: {error}; give another directory"
+                ) from error
+            self.volume_groups[group.name] = group
 
 
 class Compute(Protocol):
@@ -47,10 +99,12 @@ class World:
 
     `keys` are the volume encryption keys by id: what a driver that encrypts by itself gets from the key
     manager. `shares` are the NFS exports by ``address:/path``: one may be there under several names.
-    `compute` is Nova, where there is one. With a `home` storage lives in that directory, otherwise in memory.
+    `compute` is Nova, where there is one. With a `home` storage is kept in that directory, otherwise in
+    memory.
     """
 
     def __init__(self, points: Points = QUIET, home: Directory | None = None) -> None:
+        """Whatever is in `home` is there again. InputError if something in it is damaged."""
         self.points = points
         self.home = home
         self.nodes: dict[str, Node] = {}
@@ -62,7 +116,22 @@ class World:
             self._reopen(home)
 
     def _reopen(self, home: Directory) -> None:
-        """Bring back what an earlier process has left."""
+        nodes = home.directory(NODES)
+        for name in nodes.names():
+            directory = nodes.directory(name)
+            if NODE_RECORD not in directory:
+                # Its process was killed before anything was made on it.
+                nodes.remove_directory(name)
+                continue
+            try:
+                record = msgspec.json.decode(directory.read(NODE_RECORD), type=NodeRecord)
+            except msgspec.DecodeError as error:
+                raise InputError(
+                    f"{NODE_RECORD} in {directory!r} is damaged: {error}; give another directory"
+                ) from error
+            node = Node(record.hostname, record.address, self.points, directory)
+            node.reopen()
+            self.nodes[record.hostname] = node
         clusters = home.directory(CLUSTERS)
         for name in clusters.names():
             cluster = open_cluster(name, clusters.directory(name), self.points)
@@ -72,7 +141,12 @@ class World:
         """The host of that name; it comes into being when it is first named."""
         if hostname not in self.nodes:
             address = f"192.0.2.{len(self.nodes) + 1}"
-            self.nodes[hostname] = Node(hostname, address, self.points)
+            home = None
+            if self.home is not None:
+                home = self.home.directory(NODES).directory(safe_name(hostname))
+                record = NodeRecord(hostname=hostname, address=address)
+                home.replace(NODE_RECORD, msgspec.json.encode(record))
+            self.nodes[hostname] = Node(hostname, address, self.points, home)
         return self.nodes[hostname]
 
     def cluster(self, name: str) -> Cluster:
@@ -87,3 +161,7 @@ class World:
 
     def close(self) -> None:
         """Let go of the files. Closing twice is nothing."""
+        for node in self.nodes.values():
+            for group in node.volume_groups.values():
+                for disk in group.disks:
+                    disk.close()

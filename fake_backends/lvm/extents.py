@@ -127,6 +127,9 @@ class PhysicalVolume:
         """How many extents belong to no logical volume."""
         return sum(run.last - run.first for run in self.free)
 
+    def close(self) -> None:
+        """Let go of what the disk is kept in. Closing twice is nothing."""
+
     def get(self, extent: int) -> Chunk:
         """What an extent holds."""
         return self.contents.get(extent, EMPTY)

@@ -22,7 +22,6 @@ from typing import Any, Literal, cast
 
 from fake_backends.files.directory import Directory
 from fake_backends.lvm.provisioning import ensure_pool
-from fake_backends.lvm.volume_group import VolumeGroup
 from fake_backends.nfs.share import Share
 from fake_backends.nfs.shares_config import read_shares
 from fake_backends.world import World
@@ -174,10 +173,9 @@ def build_world(deployment: Deployment, points: Points = QUIET, home: Directory 
     for node in deployment.nodes:
         world.node(node.host)
     for group in deployment.volume_groups:
-        made = VolumeGroup(group.name, [group.size], points=points)
+        made = world.nodes[group.node].add_volume_group(group.name, [group.size])
         if group.thin:
             ensure_pool(made)
-        world.nodes[group.node].volume_groups[group.name] = made
     for cluster, pool in deployment.pools:
         world.cluster(cluster).create_pool(pool)
     for export in dict.fromkeys(export for plan in deployment.backends for export in plan.shares):

@@ -32,6 +32,9 @@ class FileDisk(PhysicalVolume):
         self.damaged = False
         """Whether the metadata area could not be read."""
 
+    def close(self) -> None:
+        self._file.close()
+
     def get(self, extent: int) -> Chunk:
         return self._chunks.load(extent)
 
