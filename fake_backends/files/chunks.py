@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from weakref import WeakValueDictionary
 
-from fake_backends.block_store import CHUNK, EMPTY, PAGE, PAGES_PER_CHUNK, Chunk, chunks_between
+from fake_backends.block_store import CHUNK, EMPTY, PAGE, Chunk, chunks_between
 from fake_backends.files.directory import SparseFile
 
 _ZERO_PAGE = bytes(PAGE)
@@ -39,13 +39,13 @@ class FileChunk(Mapping[int, bytes]):
                 self._pages = read_pages(file, self._start)
         return self._pages
 
-    def copy_to(self, file: SparseFile, at: int) -> None:
-        """Write all CHUNK bytes of the chunk, zeros as holes."""
-        if self._pages is None:
-            with self._open() as source:
-                file.copy_from(source, self._start, self._start + CHUNK, at)
-        else:
-            write_pages(file, at, self._pages)
+    def copied_to(self, file: SparseFile, at: int) -> bool:
+        """Copy all CHUNK bytes from file to file, zeros as holes; False if the pages are in memory already."""
+        if self._pages is not None:
+            return False
+        with self._open() as source:
+            file.copy_from(source, self._start, self._start + CHUNK, at)
+        return True
 
     def __getitem__(self, index: int) -> bytes:
         return self.settle()[index]
@@ -88,17 +88,19 @@ class ChunkFile:
     def store(self, number: int, chunk: Chunk) -> None:
         """Write a whole chunk; absent pages become holes."""
         self._settle(number)
-        write_chunk(self.file, self._at(number), chunk)
+        held = number in self._occupied
         if isinstance(chunk, FileChunk) or chunk:
             self._occupied.add(number)
-        else:
+            write_chunk(self.file, self._at(number), chunk, over_hole=not held)
+        elif held:
+            self.file.punch(self._at(number), self._at(number + 1))
             self._occupied.discard(number)
 
     def patch(self, number: int, start: int, data: bytes) -> None:
         """Write inside a chunk, from its byte `start` on."""
         self._settle(number)
-        self.file.write(self._at(number) + start, data)
         self._occupied.add(number)
+        self.file.write(self._at(number) + start, data)
 
     def punch(self, number: int, start: int, end: int) -> None:
         """Let bytes from `start` to `end` of a chunk read zero."""
@@ -134,22 +136,21 @@ def read_pages(file: SparseFile, start: int) -> dict[int, bytes]:
     return pages
 
 
-def write_chunk(file: SparseFile, start: int, chunk: Chunk) -> None:
-    """Write all CHUNK bytes of a chunk from byte `start` on, absent pages as holes."""
-    if isinstance(chunk, FileChunk):
-        chunk.copy_to(file, start)
-    else:
-        write_pages(file, start, chunk)
+def write_chunk(file: SparseFile, start: int, chunk: Chunk, *, over_hole: bool = False) -> None:
+    """Write all CHUNK bytes of a chunk from byte `start` on, absent pages as holes.
 
-
-def write_pages(file: SparseFile, start: int, pages: Mapping[int, bytes]) -> None:
-    """Write those pages from byte `start` on, and holes for all others of a chunk."""
+    `over_hole` promises that nothing is there yet.
+    """
+    if isinstance(chunk, FileChunk) and chunk.copied_to(file, start):
+        return
     done = 0
-    for first, last in _runs(sorted(pages)):
-        file.punch(start + done * PAGE, start + first * PAGE)
-        file.write(start + first * PAGE, b"".join(pages[index] for index in range(first, last)))
+    for first, last in _runs(sorted(chunk)):
+        if not over_hole:
+            file.punch(start + done * PAGE, start + first * PAGE)
+        file.write(start + first * PAGE, b"".join(chunk[index] for index in range(first, last)))
         done = last
-    file.punch(start + done * PAGE, start + PAGES_PER_CHUNK * PAGE)
+    if not over_hole:
+        file.punch(start + done * PAGE, start + CHUNK)
 
 
 def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:

@@ -89,8 +89,7 @@ class RealFile(SparseFile):
                 return
             if start >= last:
                 return
-            with storage_errors():
-                end = min(last, os.lseek(self._descriptor, start, os.SEEK_HOLE))
+            end = min(last, os.lseek(self._descriptor, start, os.SEEK_HOLE))
             yield start, end
 
     def punch(self, first: int, last: int) -> None:

@@ -149,8 +149,9 @@ class ImageFiles:
         self._settle(version)
         with self.directory.replacing(version.name) as file:
             file.truncate(CHUNK)
-            write_chunk(file, 0, chunk)
-            file.write(start, data)
+            write_chunk(file, 0, chunk, over_hole=True)
+            if data:
+                file.write(start, data)
         return version
 
     def hold(self, versions: Iterable[Version]) -> None:
