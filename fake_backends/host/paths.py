@@ -158,6 +158,13 @@ class Host:
         file = directory.open(name)
         return FileDevice(file), lambda _: file.close()
 
+    def closer(self, path: str) -> Close:
+        """What closes a device that `open` gave. NotFound if the path leads to no device."""
+        found = self._device(self.realpath(path))
+        if found is None:
+            raise NotFound(f"{path}: No such device")
+        return found[1]
+
     def read(self, path: str) -> bytes:
         """All of a file. NotFound."""
         with self.opened(path) as device:
