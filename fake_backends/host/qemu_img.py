@@ -1,0 +1,397 @@
+"""qemu-img on the files and devices of a host, for the formats raw and luks.
+
+Messages are those of qemu-img 7.2, status 1 for all of them. Sources of the command lines:
+`cinder.image.image_utils`, `cinder.volume.drivers.rbd:RBDDriver._create_encrypted_volume`. Formats,
+commands and options that are not known here fail as they do there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from fake_backends import luks
+from fake_backends.block_store import BlockDevice, copy_range
+from fake_backends.command_line import Result
+from fake_backends.host.paths import FileDevice, Host
+from fake_backends.luks.cipher import SECTOR
+from fake_backends.luks.header import STRIPES
+from fake_backends.luks.luks1 import SLOTS, material_offset
+from harness.errors import InvalidArgument, NoSpace, NotFound, StorageError
+
+VERSION = """qemu-img version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)
+Copyright (c) 2003-2022 Fabrice Bellard and the QEMU Project developers
+"""
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_LUKS_OPTIONS = (
+    "key-secret",
+    "cipher-alg",
+    "cipher-mode",
+    "ivgen-alg",
+    "ivgen-hash-alg",
+    "hash-alg",
+    "iter-time",
+)
+# Options by command: those that take a value, and those that do not.
+_OPTIONS = {
+    "info": ({"-f", "--output", "--object"}, {"-U", "--force-share", "--image-opts", "--backing-chain"}),
+    "create": ({"-f", "-o", "--object"}, {"-q", "-u"}),
+    "convert": (
+        {"-f", "-O", "-o", "-t", "-T", "-S", "-m", "--object"},
+        {"-n", "-p", "-q", "-W", "-U", "--force-share", "--image-opts"},
+    ),
+    "resize": ({"-f", "--object"}, {"-q", "--shrink", "--image-opts"}),
+}
+_HINT = "Try 'qemu-img --help' for more information"
+
+
+class _Failure(Exception):
+    """The command ends here, with status 1."""
+
+    def __init__(self, message: str, *, stdout: str = "") -> None:
+        super().__init__(message)
+        self.stdout = stdout
+
+
+@dataclass
+class _Call:
+    """A command line, taken apart; `options` are those of ``-o``, in order."""
+
+    words: list[str] = field(default_factory=list)
+    values: dict[str, str] = field(default_factory=dict)
+    flags: set[str] = field(default_factory=set)
+    options: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, bytes] = field(default_factory=dict)
+
+
+class QemuImg:
+    """The program on one host."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self._commands: dict[str, Callable[[_Call], str]] = {
+            "info": self._info,
+            "create": self._create,
+            "convert": self._convert,
+            "resize": self._resize,
+        }
+
+    def execute(self, arguments: Sequence[str]) -> Result:
+        """Run with these arguments."""
+        name, *rest = [str(argument) for argument in arguments] or [""]
+        if name == "--version":
+            return Result(VERSION)
+        try:
+            if name not in self._commands:
+                raise _Failure(
+                    f"Command not found: {name}\n{_HINT}" if name else f"Not enough arguments\n{_HINT}"
+                )
+            return Result(self._commands[name](self._parsed(name, rest)))
+        except _Failure as failure:
+            return Result(failure.stdout, f"qemu-img: {failure}\n", 1)
+
+    def _parsed(self, command: str, arguments: list[str]) -> _Call:
+        valued, plain = _OPTIONS[command]
+        call = _Call()
+        rest = list(arguments)
+        while rest:
+            word = rest.pop(0)
+            name, equals, value = word.partition("=")
+            if not word.startswith("-"):
+                call.words.append(word)
+            elif word in plain:
+                call.flags.add(word)
+            elif name in valued and (equals or rest):
+                self._take(call, name, value if equals else rest.pop(0))
+            elif word.startswith("--"):
+                raise _Failure(f"unrecognized option '{name}'\n{_HINT}")
+            else:
+                raise _Failure(f"unrecognized option '{word}'\n{_HINT}")
+        return call
+
+    def _take(self, call: _Call, name: str, value: str) -> None:
+        if name == "-o":
+            call.options |= _pairs(value)
+        elif name == "--object":
+            kind, _, rest = value.partition(",")
+            properties = _pairs(rest)
+            if kind != "secret":
+                raise _Failure(f"invalid object type: {kind}")
+            call.secrets[properties["id"]] = self._secret(properties)
+        else:
+            call.values[name] = value
+
+    def _secret(self, properties: dict[str, str]) -> bytes:
+        if "file" not in properties:
+            return properties.get("data", "").encode()
+        path = properties["file"]
+        try:
+            return self.host.read(path)
+        except NotFound:
+            text = f"Unable to read {path}: Failed to open file “{path}”: No such file or directory"
+            raise _Failure(text) from None
+
+    # -------------------------------------------------------------------------------------------- commands
+
+    def _info(self, call: _Call) -> str:
+        path = _one(call)
+        with self._device(path) as device:
+            name = self._format(path, device, call.values.get("-f"))
+            size, specific = _whole_sectors(device.size), None
+            if name == "luks":
+                header = luks.read_header(device)
+                size, specific = device.size - header.payload_offset, _luks_details(header)
+            allocated = device.allocated if isinstance(device, FileDevice) else 0
+        if call.values.get("--output") != "json":
+            return _as_text(path, name, size, allocated, specific)
+        record: dict[str, Any] = {
+            "virtual-size": size, "filename": path, "format": name, "actual-size": allocated,
+        }  # fmt: skip
+        if specific is not None:
+            record |= {"format-specific": {"type": "luks", "data": specific}, "encrypted": True}
+        return json.dumps(record | {"dirty-flag": False}, indent=4) + "\n"
+
+    def _create(self, call: _Call) -> str:
+        if not call.words:
+            raise _Failure(f"Expecting image file name\n{_HINT}")
+        path = call.words[0]
+        name = call.values.get("-f", "raw")
+        _check_format(name, f"{path}: Unknown file format")
+        _check_options(path, name, call.options)
+        if len(call.words) < 2:
+            raise _Failure(f"{path}: Image creation needs a size parameter")
+        size = _size(call.words[1])
+        settings = "".join(
+            f" {option}={call.options[option]}" for option in _LUKS_OPTIONS if option in call.options
+        )
+        line = f"Formatting '{path}', fmt={name} size={size}{settings}\n"
+        try:
+            self._make(call, path, name, size)
+        except _Failure as failure:
+            raise _Failure(f"{path}: {failure}", stdout=line) from None
+        return "" if "-q" in call.flags else line
+
+    def _convert(self, call: _Call) -> str:
+        source, target = call.words[:2] if len(call.words) > 1 else ("", "")
+        if not target:
+            raise _Failure("Must specify image file name")
+        name = call.values.get("-O", "raw")
+        _check_format(name, "Unknown file format")
+        _check_options(target, name, call.options)
+        with self._source(call, source) as device:
+            if "-n" not in call.flags:
+                try:
+                    self._make(call, target, name, _whole_sectors(device.size))
+                except _Failure as failure:
+                    raise _Failure(f"{target}: error while converting {name}: {failure}") from None
+            with self._device(target) as below:
+                key = self._key(call, call.options) if name == "luks" else b""
+                copy = luks.LuksDevice(below, key) if name == "luks" else below
+                fresh = "-n" not in call.flags and isinstance(below, FileDevice)
+                try:
+                    copy_range(device, copy, 0, device.chunk_count, sparse=fresh)
+                except NoSpace as error:
+                    raise _Failure(f"error while writing at byte {error.written}: {error}") from error
+        return ""
+
+    def _resize(self, call: _Call) -> str:
+        path, text = call.words[:2] if len(call.words) > 1 else ("", "")
+        if not text:
+            raise _Failure(f"Expecting image file name and size\n{_HINT}")
+        with self._device(path) as device:
+            name = self._format(path, device, call.values.get("-f"))
+            if name != "raw" or not isinstance(device, FileDevice):
+                raise _Failure("Image format driver does not support resize")
+            size = _size(text)
+            if size < device.size and "--shrink" not in call.flags:
+                raise _Failure(
+                    "Use the --shrink option to perform a shrink operation.\n"
+                    "qemu-img: warning: Shrinking an image will delete all data beyond the shrunken image's "
+                    "end. Before performing such an operation, make sure there is no important data there."
+                )
+            device.truncate(size)
+        return "Image resized.\n"
+
+    # --------------------------------------------------------------------------------------------- insides
+
+    def _make(self, call: _Call, path: str, name: str, size: int) -> None:
+        """A new file of this format for `size` bytes; a device is used as it is."""
+        if name == "raw":
+            if not self.host.exists(path) or self.host.is_file(path):
+                self._new_file(path, size)
+            return
+        key = self._key(call, call.options)
+        algorithm = call.options.get("cipher-alg", "aes-256")
+        bits = {"aes-128": 128, "aes-256": 256}.get(algorithm)
+        if bits is None:
+            raise _Failure(f"Parameter 'cipher-alg' does not accept value '{algorithm}'")
+        mode, generator = call.options.get("cipher-mode", "xts"), call.options.get("ivgen-alg", "plain64")
+        if mode != "xts":
+            raise _Failure(f"Parameter 'cipher-mode' does not accept value '{mode}'")
+        offset = luks.QEMU_IMG_OFFSET[bits]
+        if not self.host.exists(path) or self.host.is_file(path):
+            self._new_file(path, size + offset)
+        with self.host.opened(path) as device:
+            luks.format(
+                device,
+                provider="luks",
+                key=key,
+                key_size=2 * bits,
+                cipher=f"aes-{mode}-{generator}",
+                payload_offset=offset,
+                salt=self.host.ids.uuid().encode(),
+            )
+
+    def _new_file(self, path: str, size: int) -> None:
+        try:
+            self.host.create(path, size)
+        except NotFound:
+            raise _Failure(f"Could not create '{path}': No such file or directory") from None
+
+    @contextmanager
+    def _device(self, path: str) -> Iterator[BlockDevice]:
+        if not self.host.exists(path):
+            raise _Failure(f"Could not open '{path}': Could not open '{path}': No such file or directory")
+        with self.host.opened(path) as device:
+            yield device
+
+    @contextmanager
+    def _source(self, call: _Call, source: str) -> Iterator[BlockDevice]:
+        """What a conversion reads: by path, or by ``--image-opts``; decrypted if it is luks."""
+        options = _pairs(source) if "--image-opts" in call.flags else {"file.filename": source}
+        path = options.get("file.filename", options.get("filename", ""))
+        with self._device(path) as device:
+            name = self._format(path, device, options.get("driver", call.values.get("-f")))
+            if name == "raw":
+                yield device
+                return
+            try:
+                key = self._key(call, options)
+                opened = luks.LuksDevice(device, key)
+            except _Failure as failure:
+                raise _Failure(f"Could not open '{source}': {failure}") from None
+            except InvalidArgument:
+                raise _Failure(f"Could not open '{source}': Volume is not in LUKS format") from None
+            except StorageError:
+                text = f"Could not open '{source}': Invalid password, cannot unlock any keyslot"
+                raise _Failure(text) from None
+            yield opened
+
+    @staticmethod
+    def _key(call: _Call, options: dict[str, str]) -> bytes:
+        name = options.get("key-secret")
+        if name is None:
+            raise _Failure("Parameter 'key-secret' is required for cipher")
+        if name not in call.secrets:
+            raise _Failure(f"No secret with id '{name}'")
+        return call.secrets[name]
+
+    @staticmethod
+    def _format(path: str, device: BlockDevice, wanted: str | None) -> str:
+        """The format asked for, or what the content looks like. LUKS2 is none that QEMU knows."""
+        found = "luks" if luks.provider_of(device) == "luks" else "raw"
+        if wanted is None:
+            return found
+        _check_format(wanted, f"Could not open '{path}': Unknown driver")
+        if wanted == "luks" != found:
+            raise _Failure(f"Could not open '{path}': Volume is not in LUKS format")
+        return wanted
+
+
+def _check_format(name: str, message: str) -> None:
+    if name not in ("raw", "luks"):
+        raise _Failure(f"{message} '{name}'")
+
+
+def _check_options(path: str, name: str, options: dict[str, str]) -> None:
+    known = _LUKS_OPTIONS if name == "luks" else ()
+    for option in options:
+        if option not in known:
+            raise _Failure(f"{path}: Invalid parameter '{option}'")
+
+
+def _one(call: _Call) -> str:
+    if len(call.words) != 1:
+        raise _Failure(f"Expecting one image file name\n{_HINT}")
+    return call.words[0]
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """``a=b,c=d``; a comma in a value is doubled."""
+    parts = re.split(r"(?<!,),(?!,)", text) if text else []
+    return {name: value.replace(",,", ",") for name, _, value in (part.partition("=") for part in parts)}
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([bkmgt]?)", text.lower())
+    if match is None:
+        raise _Failure(
+            "Invalid image size specified! You may use k, M, G, T, P or E suffixes for kilobytes, megabytes, "
+            "gigabytes, terabytes, petabytes and exabytes."
+        )
+    size = int(float(match[1]) * _UNITS[match[2]])
+    return _whole_sectors(size)
+
+
+def _whole_sectors(size: int) -> int:
+    """QEMU sees the end of a file as a whole sector."""
+    return -(-size // SECTOR) * SECTOR
+
+
+def _luks_details(header: luks.Header) -> dict[str, Any]:
+    _, mode, generator = header.cipher.split("-", 2)
+    bits = header.key_size * 8 // (2 if mode == "xts" else 1)
+    slots = []
+    for number in range(SLOTS):
+        slot = header.slots.get(number)
+        if slot is None:
+            slots.append({"active": False, "key-offset": material_offset(number, header.key_size)})
+        else:
+            slots.append(
+                {"active": True, "iters": slot.iterations, "key-offset": slot.offset, "stripes": STRIPES}
+            )
+    return {
+        "ivgen-alg": generator,
+        "hash-alg": header.digest.hash,
+        "cipher-alg": f"aes-{bits}",
+        "uuid": header.uuid,
+        "cipher-mode": mode,
+        "slots": slots,
+        "payload-offset": header.payload_offset,
+        "master-key-iters": header.digest.iterations,
+    }
+
+
+def _as_text(path: str, name: str, size: int, allocated: int, specific: dict[str, Any] | None) -> str:
+    lines = [
+        f"image: {path}",
+        f"file format: {name}",
+        f"virtual size: {_readable(size)} ({size} bytes)",
+        f"disk size: {_readable(allocated)}",
+    ]
+    if specific is not None:
+        lines += ["encrypted: yes", "Format specific information:"]
+        for key, value in specific.items():
+            label = key.replace("-", " ")
+            if key != "slots":
+                lines.append(f"    {label}: {value}")
+                continue
+            lines.append("    slots:")
+            for number, slot in enumerate(value):
+                lines.append(f"        [{number}]:")
+                for each, content in slot.items():
+                    shown = str(content).lower() if isinstance(content, bool) else content
+                    lines.append(f"            {each.replace('-', ' ')}: {shown}")
+    return "\n".join(lines) + "\n"
+
+
+def _readable(size: int) -> str:
+    """As QEMU's size_to_str: three digits."""
+    power = 0
+    while size >= 1000 << 10 * power:
+        power += 1
+    return f"{size / (1 << 10 * power):.3g} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[power]}"

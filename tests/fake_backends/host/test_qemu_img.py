@@ -1,0 +1,84 @@
+"""The qemu-img command line: recorded answers, and what the bytes are afterwards."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from fake_backends import luks
+from fake_backends.files.fake import fake_directory
+from fake_backends.host.paths import Host
+from fake_backends.host.qemu_img import QemuImg
+from fake_backends.lvm.volume_group import VolumeGroup
+
+MIB = 1 << 20
+RECORDED = json.loads((Path(__file__).parents[2] / "golden" / "luks" / "qemu_img.json").read_text())
+
+
+def normalised(text: str) -> str:
+    """As ``record_qemu_img.py`` does it."""
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", text)
+    text = re.sub(r'(iters"?): \d+', r"\1: N", text)
+    text = re.sub(r'"actual-size": \d+', '"actual-size": N', text)
+    return re.sub(r"disk size: .*", "disk size: N", text)
+
+
+class Machine(QemuImg):
+    """A host with the recorded files below /files, and a logical volume of 8 MiB."""
+
+    def __init__(self) -> None:
+        group = VolumeGroup("vg", [1 << 30])
+        group.create("a", 8 * MIB)
+        super().__init__(Host("host", groups=lambda: {"vg": group}))
+        self.host.mount("/files", fake_directory())
+        for name, content in RECORDED["files"].items():
+            self.host.write(f"/files/{name}", content.encode())
+
+
+def test_answers_are_qemu_imgs() -> None:
+    """Every recorded step: status and both streams."""
+    machine = Machine()
+    for step in RECORDED["steps"]:
+        done = machine.execute(step["arguments"].replace("{D}", "/files").split())
+        ours = [done.rc, normalised(done.stdout), normalised(done.stderr)]
+        theirs = [step["rc"], *(step[stream].replace("{D}", "/files") for stream in ("stdout", "stderr"))]
+        assert (step["arguments"], ours) == (step["arguments"], theirs)
+    plain = RECORDED["files"]["plain"].encode()
+    padded = plain + bytes(-len(plain) % 512)
+    assert machine.host.read("/files/p.raw") == padded
+    with machine.host.opened("/files/again") as device:
+        assert luks.LuksDevice(device, b"second").read(0, len(padded)) == padded
+
+
+def test_converting_onto_a_volume_writes_all_of_the_image() -> None:
+    """Zeros too: a volume shows what its extents held before."""
+    machine = Machine()
+    machine.host.create("/files/zeros", 4 * MIB)
+    with machine.host.opened("/dev/vg/a") as device:
+        device.write(MIB, b"stale")
+        device.write(5 * MIB, b"kept")
+        done = machine.execute(["convert", "-n", "-O", "raw", "-f", "raw", "/files/zeros", "/dev/vg/a"])
+        assert done.rc == 0
+        assert device.read(MIB, 5) == bytes(5)
+        assert device.read(5 * MIB, 4) == b"kept"
+
+
+def test_an_image_that_does_not_fit() -> None:
+    """Status 1, in the words of the system."""
+    machine = Machine()
+    machine.host.create("/files/large", 12 * MIB)
+    done = machine.execute(["convert", "-n", "-O", "raw", "-f", "raw", "/files/large", "/dev/vg/a"])
+    assert (done.rc, "No space left on device" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["create", "-f", "qcow2", "/files/x", "1G"], ["rebase", "-u", "/files/x"]]
+)
+def test_what_is_not_known_here_fails(arguments: list[str]) -> None:
+    """It never succeeds without having done anything."""
+    machine = Machine()
+    assert machine.execute(arguments).rc == 1
+    assert not machine.host.exists("/files/x")
