@@ -18,6 +18,7 @@ import msgspec
 
 from fake_backends.files.directory import TEMPORARY, Directory
 from fake_backends.files.names import safe_name
+from fake_backends.lvm.host import Host
 from fake_backends.lvm.in_files.group import create_group, open_group
 from fake_backends.lvm.volume_group import VolumeGroup
 from fake_backends.nfs.share import Share
@@ -37,22 +38,20 @@ class NodeRecord(msgspec.Struct, frozen=True, kw_only=True):
     address: str
 
 
-class Node:
-    """A storage host: its volume groups, by name, and the portal that exports their volumes."""
+class Node(Host):
+    """A storage host with a portal that exports its logical volumes."""
 
     def __init__(self, hostname: str, address: str, points: Points, home: Directory | None = None) -> None:
-        self.hostname = hostname
+        super().__init__(hostname, points)
         self.address = address
-        self.volume_groups: dict[str, VolumeGroup] = {}
         self.targets = TargetPortal(hostname, address, points=points)
-        self._points = points
         self._home = home
 
     def add_volume_group(self, name: str, pv_sizes: Sequence[int]) -> VolumeGroup:
         """The volume group of that name; it is made, with a physical volume of each size, if there is none."""
         if name not in self.volume_groups:
             if self._home is None:
-                self.volume_groups[name] = VolumeGroup(name, pv_sizes, points=self._points)
+                self.volume_groups[name] = VolumeGroup(name, pv_sizes, points=self.points)
             else:
                 self.volume_groups[name] = self._made(self._home.directory(LVM), name, pv_sizes)
         return self.volume_groups[name]
@@ -60,7 +59,7 @@ class Node:
     def _made(self, home: Directory, name: str, pv_sizes: Sequence[int]) -> VolumeGroup:
         """Made out of sight, and shown when it is whole."""
         home.remove_directory(TEMPORARY)
-        group = create_group(home.directory(TEMPORARY), name, pv_sizes, points=self._points)
+        group = create_group(home.directory(TEMPORARY), name, pv_sizes, points=self.points)
         home.rename(TEMPORARY, safe_name(name))
         return group
 
@@ -70,7 +69,7 @@ class Node:
         groups = self._home.directory(LVM)
         for name in groups.names():
             try:
-                group = open_group(groups.directory(name), points=self._points)
+                group = open_group(groups.directory(name), points=self.points)
             except Unreadable as error:
                 raise InputError(
                     f"volume group {name} of {self.hostname}: {error}; give another directory"

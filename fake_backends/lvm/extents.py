@@ -107,6 +107,8 @@ class PhysicalVolume:
         self.size = size
         self.name = name
         self.uuid = uuid or lvm_uuid("pv", name, str(size))
+        self.labelled = False
+        """Whether lvm2 has made the disk a physical volume."""
         self.tags: list[str] = []
         self.contents: dict[int, Chunk] = {}
         self.extent_count = 0
@@ -117,6 +119,12 @@ class PhysicalVolume:
         """Cut into free extents of that many bytes. What was written stays."""
         self.extent_count = self.usable(extent_size) // CHUNK
         self.free = Runs([Run(0, self.extent_count, 0)] if self.extent_count else [])
+
+    def grow(self, extent_size: int) -> None:
+        """Make what the disk has gained in size usable; it must not have shrunk."""
+        before, self.extent_count = self.extent_count, self.usable(extent_size) // CHUNK
+        if self.extent_count > before:
+            self.free.assign(before, self.extent_count, 0)
 
     def usable(self, extent_size: int) -> int:
         """Bytes in whole extents of that size."""

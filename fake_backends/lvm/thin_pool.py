@@ -56,6 +56,8 @@ class ThinPool:
         self.data = data
         self.metadata = metadata
         self.active = True
+        self.layered = False
+        """Whether volumes are mapped through a device of their own (``-tpool``) under the pool's."""
         self.tags: list[str] = []
         self.volumes: list[ThinVolume] = []
         self.block_size = block_size(self.size)
@@ -66,6 +68,17 @@ class ThinPool:
     def size(self) -> int:
         """Bytes for data."""
         return self.data.count * CHUNK
+
+    @property
+    def running(self) -> bool:
+        """Whether the kernel has the pool: it or any of its volumes is active."""
+        return self.active or any(volume.active for volume in self.volumes)
+
+    def activate(self) -> None:
+        """Make the pool's own device appear."""
+        if not self.running:
+            self.layered = bool(self.volumes)
+        self.active = True
 
     @property
     def data_used(self) -> int:
@@ -105,6 +118,7 @@ class ThinPool:
         """A new volume of the pool. The blocks that it holds, if any, are its origin's."""
         volume = ThinVolume(name, extents, self, origin, uuid)
         self.volumes.append(volume)
+        self.layered = True
         return volume
 
     def remove(self, volume: ThinVolume) -> None:

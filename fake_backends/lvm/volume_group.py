@@ -59,6 +59,7 @@ class VolumeGroup:
             for index, disk in enumerate(disks)
         ]
         for disk in self.disks:
+            disk.labelled = True
             disk.format(extent_size)
         self.uuid = lvm_uuid("vg", name, *(disk.uuid for disk in self.disks))
         self.seqno = 1
@@ -302,7 +303,12 @@ class VolumeGroup:
             raise InvalidArgument(f"{self.name}/{name} {reason}")
         rivals = [other for other in self._volumes.values() if other.origin is origin and other.merging]
         thick_over_thin = isinstance(snapshot, ThinVolume) and (origin.snapshots or snapshot.snapshots)
-        if rivals or thick_over_thin:
+        if rivals:
+            raise InvalidArgument(
+                f"Cannot merge snapshot {self.name}/{name} into the origin {self.name}/{origin.name} "
+                f"with merging snapshot {self.name}/{rivals[0].name}."
+            )
+        if thick_over_thin:
             raise InvalidArgument(f"Command not permitted on LV {self.name}/{name}.")
         if isinstance(snapshot, ThickSnapshot) and snapshot.invalid:
             raise StorageError(f"Unable to merge invalidated snapshot LV {self.name}/{name}.")
@@ -322,7 +328,7 @@ class VolumeGroup:
         With `skipping`, a volume that skips activation stays as it is (``lvchange -ay`` without ``-K``).
         """
         if name in self._pools:
-            self._pools[name].active = True
+            self._pools[name].activate()
             return
         volume = self.volume(name)
         origin = volume.origin if isinstance(volume, ThickSnapshot) else volume
@@ -450,6 +456,10 @@ class VolumeGroup:
 
     def _new_uuid(self, name: str) -> str:
         return lvm_uuid("lv", self.uuid, name, str(self.seqno))
+
+    def touch(self) -> None:
+        """Something else in the metadata has changed: a tag, a permission, the size of a disk."""
+        self._changed()
 
     def _changed(self) -> None:
         """The metadata of the group has changed: called once per command, when the change is complete."""

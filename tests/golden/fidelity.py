@@ -1,0 +1,82 @@
+"""How many recorded steps the fakes answer exactly as the real tools did: the table in the README.
+
+Each transcript has a function that replays it and yields, for every step, its group (a scenario's kind of step)
+and whether it agrees or is tolerated. ``python -m tests.golden.fidelity`` prints the table.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from tests.golden import lvm_replay
+
+HERE = Path(__file__).parent
+Outcome = Literal["agrees", "tolerated", "differs"]
+
+KINDS = {
+    "cinder": "commands in the form that Cinder issues",
+    "state": "listings after a change",
+    "setup": "preparation",
+    "probe": "questions that Cinder does not ask",
+}
+
+
+class Row(NamedTuple):
+    """One line of the table: what was replayed, and how many of its steps came out how."""
+
+    source: str
+    what: str
+    steps: int
+    agree: int
+    tolerated: int
+    differ: int
+
+
+def lvm() -> Iterator[tuple[str, Outcome]]:
+    """The steps of ``lvm.jsonl``."""
+    for scenario in lvm_replay.steps(HERE / "lvm.jsonl").values():
+        replay = lvm_replay.Replay()
+        for step in scenario:
+            agrees = replay.agrees(step, replay.play(step))
+            tolerated = (step.scenario, step.number) in lvm_replay.TOLERATED
+            yield KINDS[step.kind], "agrees" if agrees else "tolerated" if tolerated else "differs"
+
+
+def lvm_class() -> Iterator[tuple[str, Outcome]]:
+    """The commands that Cinder's own LVM class issued, in ``lvm_class.jsonl``."""
+    for scenario in lvm_replay.class_steps(HERE / "lvm_class.jsonl").values():
+        replay = lvm_replay.Replay()
+        for step in scenario:
+            agrees = replay.agrees(step, replay.play(step))
+            yield "commands of `cinder.brick.local_dev.lvm:LVM`", "agrees" if agrees else "differs"
+
+
+SOURCES: dict[str, Callable[[], Iterator[tuple[str, Outcome]]]] = {
+    "lvm2 2.03.16": lvm,
+    "lvm2 by Cinder": lvm_class,
+}
+
+
+def rows(source: str) -> list[Row]:
+    """The lines of one transcript, in the order in which their kinds first appear in it."""
+    counts: dict[str, dict[Outcome, int]] = defaultdict(lambda: {"agrees": 0, "tolerated": 0, "differs": 0})
+    for what, outcome in SOURCES[source]():
+        counts[what][outcome] += 1
+    return [
+        Row(source, what, sum(count.values()), count["agrees"], count["tolerated"], count["differs"])
+        for what, count in sorted(counts.items())
+    ]
+
+
+def markdown(table: list[Row]) -> list[str]:
+    """The lines as the README has them."""
+    return [f"| {row.source} | {row.what} | {row.steps:,} | {row.agree:,} | {row.tolerated} |" for row in table]
+
+
+if __name__ == "__main__":
+    print("| recorded from | what | steps | agree | tolerated |\n|---|---|---|---|---|")
+    for name in SOURCES:
+        print("\n".join(markdown(rows(name))))
