@@ -1,18 +1,9 @@
-"""lvm2's identifiers: 32 letters and digits, written in groups of 6-4-4-4-4-4-6."""
+"""lvm2's identifiers: 32 letters and digits, in text written in groups of 6-4-4-4-4-4-6."""
 
 from __future__ import annotations
 
-import random
-import string
-
-ALPHABET = string.digits + string.ascii_lowercase + string.ascii_uppercase
 LENGTH = 32
 _GROUPS = (6, 4, 4, 4, 4, 4, 6)
-
-
-def new_uuid(stream: random.Random) -> str:
-    """The next identifier of a stream, with its hyphens."""
-    return with_hyphens("".join(ALPHABET[stream.randrange(len(ALPHABET))] for _ in range(LENGTH)))
 
 
 def with_hyphens(plain: str) -> str:
