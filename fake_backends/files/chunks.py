@@ -39,12 +39,12 @@ class FileChunk(Mapping[int, bytes]):
                 self._pages = read_pages(file, self._start)
         return self._pages
 
-    def copied_to(self, file: SparseFile, at: int) -> bool:
-        """Copy all CHUNK bytes from file to file, zeros as holes; False if the pages are in memory already."""
+    def copied_to(self, file: SparseFile, at: int, first: int = 0, last: int = CHUNK) -> bool:
+        """Copy bytes first <= n < last from file to file, zeros as holes; False if they are in memory."""
         if self._pages is not None:
             return False
         with self._open() as source:
-            file.copy_from(source, self._start, self._start + CHUNK, at)
+            file.copy_from(source, self._start + first, self._start + last, at)
         return True
 
     def __getitem__(self, index: int) -> bytes:
@@ -78,11 +78,14 @@ class ChunkFile:
 
     def load(self, number: int) -> Chunk:
         """The non-zero pages of a chunk, as they are now and will stay for whoever has the mapping."""
-        if number not in self._occupied:
-            return EMPTY
-        chunk = self._lent.get(number)
+        return self.lend(number, 0) if number in self._occupied else EMPTY
+
+    def lend(self, number: int, start: int) -> Chunk:
+        """As `load`, CHUNK bytes that begin at byte `start` of a chunk, and may end in the next one."""
+        at = self._at(number) + start
+        chunk = self._lent.get(at)
         if chunk is None:
-            chunk = self._lent[number] = FileChunk(lambda: nullcontext(self.file), self._at(number))
+            chunk = self._lent[at] = FileChunk(lambda: nullcontext(self.file), at)
         return chunk
 
     def store(self, number: int, chunk: Chunk) -> None:
@@ -102,6 +105,12 @@ class ChunkFile:
         self._occupied.add(number)
         self.file.write(self._at(number) + start, data)
 
+    def copied(self, number: int, start: int, chunk: FileChunk, first: int, last: int) -> bool:
+        """Write bytes first <= n < last of another chunk inside this one; False if they are in memory."""
+        self._settle(number)
+        self._occupied.add(number)
+        return chunk.copied_to(self.file, self._at(number) + start, first, last)
+
     def punch(self, number: int, start: int, end: int) -> None:
         """Let bytes from `start` to `end` of a chunk read zero."""
         self._settle(number)
@@ -117,9 +126,11 @@ class ChunkFile:
         return self.start + number * CHUNK
 
     def _settle(self, number: int) -> None:
-        lent = self._lent.pop(number, None)
-        if lent is not None:
-            lent.settle()
+        at = self._at(number)
+        for start in [start for start in self._lent if at - CHUNK < start < at + CHUNK]:
+            lent = self._lent.pop(start, None)
+            if lent is not None:
+                lent.settle()
 
 
 def read_pages(file: SparseFile, start: int) -> dict[int, bytes]:

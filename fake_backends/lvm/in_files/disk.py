@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fake_backends.block_store import CHUNK, PAGE, Chunk
-from fake_backends.files.chunks import ChunkFile
+from fake_backends.block_store import CHUNK, EMPTY, PAGE, Chunk
+from fake_backends.files.chunks import ChunkFile, FileChunk
 from fake_backends.files.directory import SparseFile
 from fake_backends.lvm.extents import PV_METADATA, Area, PhysicalVolume
 from fake_backends.lvm.on_disk.label import Label, write_label
@@ -56,6 +56,14 @@ class FileDisk(PhysicalVolume):
         """Bytes inside an extent."""
         return self._file.read(self._at(extent, start), length).ljust(length, b"\0")
 
+    def lend(self, extent: int, start: int) -> Chunk:
+        """CHUNK bytes from inside an extent on."""
+        return self._chunks.lend(extent, start) if self.occupied(extent, extent + 2) else EMPTY
+
+    def copied(self, extent: int, start: int, chunk: FileChunk, first: int, last: int) -> bool:
+        """Write a part of a chunk inside an extent, from file to file; False if it is in memory."""
+        return self._chunks.copied(extent, start, chunk, first, last)
+
     def punch(self, extent: int, start: int, length: int) -> None:
         """Let bytes inside an extent read zero."""
         self._chunks.punch(extent, start, start + length)
@@ -99,6 +107,26 @@ class AreaBytes:
         for disk, extent, start, count in self._pieces(offset, offset + len(data)):
             disk.patch(extent, start, data[position : position + count])
             position += count
+
+    def chunk(self, at: int) -> Chunk | None:
+        """The CHUNK bytes from byte `at` on; None if they are in two places."""
+        number, start = divmod(at, CHUNK)
+        disk, extent = self._area.locate(number)
+        assert isinstance(disk, FileDisk)
+        if start == 0:
+            return disk.get(extent)
+        return disk.lend(extent, start) if self._area.locate(number + 1) == (disk, extent + 1) else None
+
+    def copied(self, at: int, chunk: FileChunk, first: int, last: int) -> bool:
+        """Write bytes first <= n < last of a chunk from byte `at` on, from file to file.
+
+        False if they are in memory, and have to be written as pages.
+        """
+        for disk, extent, start, count in self._pieces(at, at + last - first):
+            if not disk.copied(extent, start, chunk, first, first + count):
+                return False
+            first += count
+        return True
 
     def clear(self, first: int, last: int) -> None:
         """Let bytes first <= n < last read zero."""

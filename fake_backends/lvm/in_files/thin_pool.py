@@ -16,6 +16,7 @@ from itertools import chain, count
 import msgspec
 
 from fake_backends.block_store import CHUNK, PAGE, Chunk
+from fake_backends.files.chunks import FileChunk
 from fake_backends.lvm.extents import Area, Run, Runs
 from fake_backends.lvm.in_files.disk import AreaBytes
 from fake_backends.lvm.in_files.thin_records import (
@@ -184,9 +185,14 @@ class FileThinVolume(ThinVolume):
 
     def load(self, number: int) -> Chunk:
         base = number * CHUNK
+        places = list(self._places(base, base + CHUNK))
+        if len(places) == 1 and places[0][:2] == (base, base + CHUNK):
+            chunk = self.pool.bytes.chunk(places[0][2])
+            if chunk is not None:
+                return chunk
         return {
             (low + offset - place - base) // PAGE: page
-            for low, high, place in self._places(base, base + CHUNK)
+            for low, high, place in places
             for offset, page in self.pool.bytes.pages(place, place + high - low)
         }
 
@@ -226,6 +232,8 @@ class FileThinVolume(ThinVolume):
         medium, base = self.pool.bytes, number * CHUNK
         for first_page, last_page in page_ranges(mask):
             for low, high, place in self._places(base + first_page * PAGE, base + last_page * PAGE):
+                if isinstance(chunk, FileChunk) and medium.copied(place, chunk, low - base, high - base):
+                    continue
                 pages = range((low - base) // PAGE, (high - base) // PAGE)
                 _write_pages(medium, place, [chunk.get(index) for index in pages])
 

@@ -145,3 +145,31 @@ def test_files_and_memory_agree(
     assert all(chunk == shown for chunk, shown in held)
     assert set(model.occupied(0, 4)) <= set(disk.occupied(0, 4))
     disk.file.close()
+
+
+def test_a_chunk_across_two_others_keeps_what_it_showed(directory: Directory) -> None:
+    """Whichever of the two is changed."""
+    disk = row(directory)
+    disk.store(1, {PAGES_PER_CHUNK - 1: X})
+    disk.store(2, {0: Y})
+    shown = {PAGES_PER_CHUNK // 2 - 1: X, PAGES_PER_CHUNK // 2: Y}
+    for number in (1, 2):
+        held = disk.lend(1, CHUNK // 2)
+        disk.patch(number, 0, b"new")
+        disk.punch(number, CHUNK - PAGE, CHUNK)
+        assert held == shown
+        disk.store(1, {PAGES_PER_CHUNK - 1: X})
+        disk.store(2, {0: Y})
+
+
+def test_a_part_of_a_chunk_is_copied_from_file_to_file(directory: Directory) -> None:
+    """With its holes; one that is in memory has to be written as pages."""
+    source, target = row(directory, "source"), row(directory, "target")
+    source.store(0, {1: X, 3: Y})
+    target.store(1, dict.fromkeys(range(8), Y))
+    chunk = source.load(0)
+    assert isinstance(chunk, FileChunk)
+    assert target.copied(1, 2 * PAGE, chunk, PAGE, 4 * PAGE)
+    assert target.load(1) == {0: Y, 1: Y, 2: X, 4: Y, 5: Y, 6: Y, 7: Y}
+    chunk.settle()
+    assert not target.copied(1, 0, chunk, 0, PAGE)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from fake_backends.block_store import EMPTY, PAGE
+from fake_backends.block_store import EMPTY, PAGE, copy_range
 from fake_backends.files.directory import Directory, SparseFile
 from fake_backends.files.fake import fake_directory
 from fake_backends.lvm.in_files.group import create_group, group_of, open_group
@@ -359,6 +359,25 @@ class _Groups(RuleBasedStateMachine):
     def write(self, name: str, page: int, shift: int, length: int, fill: bytes) -> None:
         assume(name in self.memory.volumes)
         self.run(lambda group: group.volume(name).write(page * PAGE + shift, fill * length))
+
+    @rule(source=names, destination=names, sparse=st.booleans())
+    def copy(self, source: str, destination: str, sparse: bool) -> None:
+        """As dd does it; what somebody read before does not change."""
+        assume(source in self.memory.volumes and destination in self.memory.volumes)
+        held = [
+            group.volume(destination).load(0)
+            for group in (self.memory, self.files)
+            if not self.invalid(destination)
+        ]
+        shown = [dict(chunk) for chunk in held[:1]]
+        self.run(
+            lambda group: copy_range(group.volume(source), group.volume(destination), 0, 1 << 20, sparse=sparse)
+        )
+        assert [dict(chunk) for chunk in held] == shown * len(held)
+
+    def invalid(self, name: str) -> bool:
+        volume = self.memory.volume(name)
+        return isinstance(volume, ThickSnapshot) and volume.invalid
 
     @precondition(lambda self: self.memory.volumes)
     @rule()
