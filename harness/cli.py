@@ -19,6 +19,7 @@ from harness.commands.listing import listing
 from harness.commands.matrix import matrix
 from harness.commands.options import Session
 from harness.commands.reproduce import reproduce
+from harness.commands.storage import storage
 from harness.errors import InputError
 from reports.printable import printable
 
@@ -49,7 +50,7 @@ def crucible(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (matrix, reproduce, listing):
+for command in (matrix, reproduce, listing, storage):
     crucible.add_command(command)
 
 

@@ -19,7 +19,7 @@ from harness.errors import InputError
 from harness.matrix.selection import nearest, nova_profile
 from reports import timeline
 from reports.json_file import JsonFile
-from reports.printable import printable
+from reports.printable import printable, quoted
 from reports.terminal import console
 
 if TYPE_CHECKING:
@@ -92,6 +92,9 @@ def reproduce(
         if reproduction is not None:
             _introduce(out, reproduction)
         timeline.show(out, result, engine.faults())
+        if storage_dir is not None:
+            shown = f"crucible storage {quoted(str(storage_dir))}"
+            out.print(Text(f"what it has stored is kept: {shown}", style="dim"), soft_wrap=True)
     finally:
         if writer:
             writer.end(run)

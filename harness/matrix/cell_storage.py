@@ -6,6 +6,7 @@ starts. Afterwards it is removed, unless somebody may want to look into it: `kee
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from typing import Literal
 
 from fake_backends.files.directory import Directory
 from fake_backends.files.names import safe_name
-from fake_backends.files.real import RealDirectory
 from fake_backends.files.storage import StorageDirectory
 from harness.results import Verdict
 
@@ -56,10 +56,8 @@ class CellStorage:
         return self.directory / CELLS / safe_name(cell_id)
 
     def _remove(self, cell_id: str) -> None:
-        if self.directory is not None:
-            place = self.place(cell_id)
-            if place.exists():
-                RealDirectory(place.parent).remove_directory(place.name)
+        if self.directory is not None and self.place(cell_id).exists():
+            shutil.rmtree(self.place(cell_id))
 
 
 MEMORY = CellStorage()
