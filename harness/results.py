@@ -98,13 +98,15 @@ class CellResult(msgspec.Struct, frozen=True, kw_only=True):
 class MatrixResult(msgspec.Struct, frozen=True, kw_only=True):
     """A whole run. `started` is ISO 8601 in UTC; `selection` and `shard` say which part of the matrix it is.
 
-    `backends` maps the name of each back-end of the deployment to what it is: lvm thick, lvm thin, rbd, other.
+    `engine` is sim or cinder, and `cinder` then the release that ran. `backends` maps the name of each back-end
+    of the deployment to what it is: lvm thick, lvm thin, rbd, other.
     """
 
     schema: int = SCHEMA
     crucible: str
     python: str
     engine: str
+    cinder: str | None = None
     storage: str
     seed: int
     started: str

@@ -141,7 +141,8 @@ def header(run: MatrixResult, total: int) -> list[str]:
     part = [f"selected by {run.selection}"] if run.selection else []
     part += [f"shard {run.shard}"] if run.shard else []
     deployment = ", ".join(run.config) or "the embedded default"
-    versions = f"crucible {run.crucible}, python {run.python}, engine {run.engine}, storage {run.storage}"
+    engine = f"{run.engine} {run.cinder}" if run.cinder else run.engine
+    versions = f"crucible {run.crucible}, python {run.python}, engine {engine}, storage {run.storage}"
     return [
         f"{versions}, seed {run.seed}",
         printable(f"deployment {deployment}: {', '.join(run.backends)}"),

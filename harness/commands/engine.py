@@ -23,6 +23,10 @@ Timelines = Literal["failed", "all"]
 class Engine(Protocol):
     """Builds deployments and runs cells on them."""
 
+    @property
+    def release(self) -> str | None:
+        """The version of the Cinder that runs; None where none does."""
+
     def deployment(self, paths: Sequence[Path]) -> Deployment:
         """What these cinder.conf files describe; without any, the embedded deployment. InputError."""
 
@@ -58,9 +62,13 @@ class Engine(Protocol):
 
 
 def open_engine(name: str) -> Engine:
-    """The engine that `--engine` names."""
-    if name != "sim":
-        raise ValueError(f"unknown engine {name}")
-    from harness.commands.simulated import Simulated
+    """The engine that `--engine` names. InputError if what it needs is not installed."""
+    if name == "sim":
+        from harness.commands.simulated import Simulated
 
-    return Simulated()
+        return Simulated()
+    if name == "cinder":
+        from harness.commands.real import Real
+
+        return Real()
+    raise ValueError(f"unknown engine {name}")

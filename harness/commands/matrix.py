@@ -94,13 +94,14 @@ def matrix(
         console(sys.stderr),
         titles=engine.faults(),
         grid=grid,
-        options=options.to_repeat(seed, configs, storage),
+        options=options.to_repeat(seed, configs, storage, engine_name),
     )
     writers: list[Writer] = [*([JsonFile(json_path)] if json_path else []), terminal]
     run = options.new_result(
         deployment,
         configs,
         engine_name=engine_name,
+        release=engine.release,
         storage=storage,
         seed=seed,
         selection=expression,

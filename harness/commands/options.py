@@ -66,7 +66,12 @@ json_file = click.option(
     help="Write the full result there.",
 )
 engine = click.option(
-    "--engine", "engine_name", type=click.Choice(["sim"]), default="sim", help="Who plays Cinder."
+    "--engine",
+    "engine_name",
+    type=click.Choice(["sim", "cinder"]),
+    default="sim",
+    show_default=True,
+    help="Who plays Cinder: Crucible's simulation, or the Cinder that is installed.",
 )
 _storage = click.option(
     "--storage",
@@ -118,6 +123,7 @@ def new_result(
     configs: Sequence[Path],
     *,
     engine_name: str,
+    release: str | None,
     storage: str,
     seed: int,
     selection: str | None = None,
@@ -128,6 +134,7 @@ def new_result(
         crucible=harness.__version__,
         python=platform.python_version(),
         engine=engine_name,
+        cinder=release,
         storage=storage,
         seed=seed,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -148,9 +155,10 @@ def backend_kind(plan: BackendPlan) -> str:
     return plan.kind
 
 
-def to_repeat(seed: int, configs: Sequence[Path], storage: str) -> str:
+def to_repeat(seed: int, configs: Sequence[Path], storage: str, engine_name: str) -> str:
     """The options that a command needs to repeat a cell of this run, with a blank in front of each."""
     words = [f" --seed {seed}"] if seed != DEFAULT_SEED else []
+    words += [f" --engine {engine_name}"] if engine_name != "sim" else []
     words += [f" --storage {storage}"] if storage != "memory" else []
     return "".join(words + [f" --config {quoted(str(path))}" for path in configs])
 

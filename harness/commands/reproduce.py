@@ -78,7 +78,13 @@ def reproduce(
 
     writer = JsonFile(json_path) if json_path else None
     run = options.new_result(
-        deployment, configs, engine_name=engine_name, storage=storage, seed=seed, selection=cell.id
+        deployment,
+        configs,
+        engine_name=engine_name,
+        release=engine.release,
+        storage=storage,
+        seed=seed,
+        selection=cell.id,
     )
     begun_s = time.monotonic()
     with options.open_storage(storage, storage_dir, keep="all") as place:

@@ -19,6 +19,10 @@ from harness.results import CellResult
 class Simulated:
     """Joins deployment, families, runner and reproductions."""
 
+    @property
+    def release(self) -> str | None:
+        return None
+
     def deployment(self, paths: Sequence[Path]) -> Deployment:
         return deployments.load(paths) if paths else Deployment.default()
 

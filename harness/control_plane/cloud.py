@@ -71,6 +71,10 @@ class Cloud:
             if backends is None or plan.name in backends:
                 self._start(plan.name, fail=plan.name in uninitialised)
 
+    def close(self) -> None:
+        """Let go of the files that the storage has open."""
+        self.world.close()
+
     # ------------------------------------------------------------------------------------------- services
 
     def _start(self, name: str, *, fail: bool = False) -> None:

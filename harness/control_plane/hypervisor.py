@@ -20,13 +20,13 @@ from harness.control_plane.servers import SWAPPABLE_STATES, Disk, Server
 from harness.model import Attachment, Context, Encryption, Volume
 
 if TYPE_CHECKING:
-    from harness.control_plane.cloud import Cloud
+    from harness.control_plane.face import ControlPlane
 
 
 class Nova:
     """The compute API and the compute services. Nova talks to Cinder with an admin's token."""
 
-    def __init__(self, cloud: Cloud, profile: NovaProfile) -> None:
+    def __init__(self, cloud: ControlPlane, profile: NovaProfile) -> None:
         self.cloud = cloud
         self.profile = profile
         self.servers: dict[str, Server] = {}

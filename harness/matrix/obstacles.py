@@ -33,7 +33,8 @@ def _record(**values: Any) -> Obstacle:
 
         def restore() -> None:
             # What has moved on since is not put back.
-            changed = {field: value for field, value in before.items() if row[field] == values[field]}
+            now = database.volumes[scenario.volume_id]
+            changed = {field: value for field, value in before.items() if now[field] == values[field]}
             database.update(Volume, scenario.volume_id, changed)
 
         scenario.undo.append(restore)

@@ -12,7 +12,9 @@ from typing import Literal
 from fake_backends.files.directory import Directory
 from harness import errors
 from harness.checkers import Wanted, judge
+from harness.control_plane.cloud import Cloud
 from harness.control_plane.deployment import Deployment
+from harness.control_plane.face import Launch
 from harness.matrix.cell_storage import MEMORY, CellStorage
 from harness.matrix.cells import Cell
 from harness.matrix.expectations import expect
@@ -48,8 +50,11 @@ def run_cell(
     keep_timeline: bool = False,
     schedule: Schedule | None = None,
     storage: CellStorage = MEMORY,
+    launch: Launch = Cloud,
 ) -> CellResult:
     """One cell in a world of its own. Whatever goes wrong is a verdict, never an exception.
+
+    `launch` is the engine: what brings the control plane up.
 
     What comes through from a foreign driver is a finding about it ("fail"), else our own defect ("error").
     """
@@ -57,7 +62,7 @@ def run_cell(
     expected = expect(cell, source, destination)
     try:
         with storage.opened(cell.id) as home:
-            result = _judged(deployment, cell, expected, seed, keep_timeline, schedule, home)
+            result = _judged(deployment, cell, expected, seed, keep_timeline, schedule, home, launch)
         storage.finish(cell.id, result.verdict)
         return result
     except KeyboardInterrupt:
@@ -85,8 +90,9 @@ def _judged(
     keep_timeline: bool,
     schedule: Schedule | None,
     home: Directory | None,
+    launch: Launch,
 ) -> CellResult:
-    scenario = Scenario(deployment, cell, seed=seed, schedule=schedule, home=home)
+    scenario = Scenario(deployment, cell, seed=seed, schedule=schedule, home=home, launch=launch)
     try:
         scenario.run()
         crashes = [

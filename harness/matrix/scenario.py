@@ -13,6 +13,7 @@ from fake_backends.files.directory import Directory
 from harness import errors
 from harness.control_plane.cloud import Cloud
 from harness.control_plane.deployment import Deployment
+from harness.control_plane.face import ControlPlane, Launch
 from harness.control_plane.nova_profiles import PROFILES
 from harness.control_plane.servers import Server
 from harness.matrix.cells import Cell
@@ -61,15 +62,16 @@ class Scenario:
         seed: int = 0,
         schedule: Schedule | None = None,
         home: Directory | None = None,
+        launch: Launch = Cloud,
     ) -> None:
-        """`home` is where the world keeps its storage, None for memory."""
+        """`home` is where the world keeps its storage, None for memory; `launch` is the engine."""
         self.cell = cell
         self.deployment = deployment
         self.source = deployment.backend(cell.source)
         self.destination = deployment.backend(cell.destination)
         self.simulation = Simulation(schedule)
         names = list(dict.fromkeys((cell.source, cell.destination)))
-        self.cloud = Cloud(
+        self.cloud: ControlPlane = launch(
             deployment, self.simulation, nova=PROFILES[cell.nova], seed=seed, backends=names, home=home
         )
         self.ledger = Ledger()
@@ -85,7 +87,7 @@ class Scenario:
     def close(self) -> None:
         """The end of this world: its tasks, and the files that it has open."""
         self.simulation.close()
-        self.cloud.world.close()
+        self.cloud.close()
 
     # ---------------------------------------------------------------------------------------------- tools
 

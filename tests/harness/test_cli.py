@@ -41,9 +41,10 @@ class FakeEngine:
         self.verdicts: dict[str, Verdict] = {}
         self.failure: BaseException | None = None
         self.seen: dict[str, Any] = {}
+        self.release: str | None = None
 
     def __call__(self, name: str) -> Engine:
-        assert name == "sim"
+        assert name == ("cinder" if self.release else "sim")
         return self
 
     def deployment(self, paths: Sequence[Path]) -> Any:
@@ -269,7 +270,18 @@ def test_a_terminal_that_cannot_show_a_character_gets_its_escape(
     assert b"gr\\xf6\\xdfe.conf" in raw.getvalue()
 
 
-def test_there_is_one_engine() -> None:
+def test_the_result_names_the_release_of_cinder(run: Run, engine: FakeEngine, tmp_path: Path) -> None:
+    """A result of the real Cinder is worth little without its release; a cell's command repeats the engine."""
+    engine.release = "29.0.0"
+    engine.verdicts = {CELLS[0].id: "fail"}
+    _, out, _ = run("matrix", "--engine", "cinder", "--json", str(tmp_path / "result.json"))
+    result = load(tmp_path / "result.json")
+    assert (result.engine, result.cinder) == ("cinder", "29.0.0")
+    assert "engine cinder 29.0.0" in out
+    assert "--engine cinder" in out
+
+
+def test_there_are_two_engines() -> None:
     """`--engine` offers what `open_engine` opens."""
     with pytest.raises(ValueError, match="unknown engine real"):
         open_engine("real")
@@ -469,9 +481,9 @@ def test_a_storage_directory_needs_file_storage(run: Run, tmp_path: Path) -> Non
 
 def test_what_repeats_a_run_leaves_out_defaults() -> None:
     """Each option with a blank in front."""
-    assert to_repeat(0, [], "memory") == ""
-    assert to_repeat(3, [Path("a.conf"), Path("b c.conf")], "file") == (
-        " --seed 3 --storage file --config a.conf --config 'b c.conf'"
+    assert to_repeat(0, [], "memory", "sim") == ""
+    assert to_repeat(3, [Path("a.conf"), Path("b c.conf")], "file", "cinder") == (
+        " --seed 3 --engine cinder --storage file --config a.conf --config 'b c.conf'"
     )
 
 

@@ -1,0 +1,146 @@
+"""One process with Cinder in it: environment, seams, configuration, database template and REST application.
+
+This is done once, in about two seconds; a cell then takes the empty database from a template. A process runs
+the cells of one deployment, one after another. `Process.close` undoes every replacement, but the modules stay
+imported: `harness.cinder_engine.engine` therefore runs cells in interpreters of their own.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sqlite3
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from harness.cinder_engine.configuration import cinder_conf
+from harness.cinder_engine.release import require
+from harness.cinder_engine.seams.patches import Patches
+from harness.cinder_engine.seams.stage import Stage
+from harness.control_plane.deployment import Deployment
+
+Drivers = Literal["cinder", "reference"]
+
+
+class Process:
+    """Cinder, ready to run cells of `deployment`. Use it in a ``with``.
+
+    `release` is Cinder's version, `application` its REST API, `stage` what the seams look at.
+    """
+
+    def __init__(self, deployment: Deployment, *, drivers: Drivers = "cinder") -> None:
+        """`drivers` says whose LVM and RBD drivers run: Cinder's own, or Crucible's reference drivers."""
+        self.deployment = deployment
+        self.drivers = drivers
+        self.release = require()
+        self.stage = Stage()
+        self.patches = Patches()
+        self._home = Path(tempfile.mkdtemp(prefix="crucible-cinder-"))
+        try:
+            self._import()
+            self._configure()
+            self._template = self._make_database()
+            self.application = self._make_application()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Put everything back as it was before."""
+        self.patches.undo()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    # ------------------------------------------------------------------------------------------- start-up
+
+    def _import(self) -> None:
+        """In this order: no eventlet, native threads, no processes; only then Cinder."""
+        self.patches.environment("OS_CINDER_DISABLE_EVENTLET_PATCHING", "1")
+        with warnings.catch_warnings():
+            # Eventlet says at import that it is deprecated; Cinder's message is not our users'.
+            warnings.simplefilter("ignore")
+            from oslo_service import backend
+
+            backend.init_backend(backend.BackendType.THREADING)
+            from harness.cinder_engine.seams import commands, logs
+
+            logs.install(self.patches, self.stage)
+            commands.install(self.patches, self.stage)
+            from cinder import objects
+
+            objects.register_all()
+
+            from harness.cinder_engine.seams import clock, connectors, locks, services
+
+            commands.install_privileges(self.patches)
+            for seam in (clock, locks, services, connectors):
+                seam.install(self.patches, self.stage)
+
+    def _configure(self) -> None:
+        from cinder.db import api as database_api
+        from oslo_config import cfg
+        from oslo_messaging.notify import notifier
+
+        cfg.CONF.register_opts(notifier._notifier_opts, group="oslo_messaging_notifications")
+        path = self._home / "cinder.conf"
+        replaced: dict[str, str] = {}
+        if self.drivers == "reference":
+            from harness.cinder_engine import reference_driver
+
+            replaced = reference_driver.install(self.patches, self.stage)
+        path.write_text(cinder_conf(self.deployment, self._home, replaced), encoding="utf-8")
+        (self._home / "policy.yaml").write_text("{}\n", encoding="utf-8")
+        cfg.CONF(
+            args=[], project="cinder", default_config_files=[str(path)], default_config_dirs=[], use_env=False
+        )
+        database_api.configure(cfg.CONF)
+
+    def _make_database(self) -> sqlite3.Connection:
+        """Cinder's own migrations, once; the result is the template of every cell."""
+        from cinder.db import migration
+
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            migration.db_sync()
+        template = sqlite3.connect(":memory:", check_same_thread=False)
+        self.connection.backup(template)
+        return template
+
+    def _make_application(self) -> Any:
+        """The v3 router behind the middleware that turns exceptions into answers."""
+        from cinder import rpc
+        from cinder.api.middleware.fault import FaultWrapper
+        from cinder.api.v3.router import APIRouter
+
+        rpc.set_defaults(control_exchange="cinder")
+        return FaultWrapper(APIRouter())
+
+    # -------------------------------------------------------------------------------------------- database
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The one connection behind Cinder's sessions."""
+        from cinder.db import api as database_api
+
+        raw: sqlite3.Connection = database_api.get_engine().raw_connection().driver_connection
+        return raw
+
+    def restore_database(self) -> None:
+        """Empty, as after ``cinder-manage db sync``."""
+        self._template.backup(self.connection)
+        # What a service cached about its peers is of another cell.
+        rpc = sys.modules["cinder.rpc"]
+        rpc.LAST_OBJ_VERSIONS.clear()
+        rpc.LAST_RPC_VERSIONS.clear()

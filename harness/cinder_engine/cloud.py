@@ -1,0 +1,245 @@
+"""One cell's deployment on the real Cinder: the same face as `harness.control_plane.cloud.Cloud`.
+
+The scheduler, the volume services and the API are Cinder's; storage, Nova, the bus, time and locks are the
+simulation's. A cloud is on stage from its making until `close`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cinder import context as cinder_context
+from cinder import objects
+from cinder.db import api as cinder_db
+from cinder.scheduler import driver as scheduler_driver
+from cinder.scheduler import manager as scheduler_manager
+from cinder.volume import qos_specs, rpcapi, volume_types
+
+from fake_backends.command_line import Result
+from fake_backends.files.directory import Directory
+from fake_backends.world import World
+from harness.cinder_engine.boot import Process
+from harness.cinder_engine.devices import Machine
+from harness.cinder_engine.rest import AttachmentApi, Rest, VolumeApi
+from harness.cinder_engine.rows import Database, Quotas
+from harness.cinder_engine.seams.commands import Command
+from harness.cinder_engine.seams.rpc import Endpoint
+from harness.cinder_engine.seams.services import translated
+from harness.cinder_engine.service import VolumeService
+from harness.control_plane.cloud import SERVICE_DOWN_TIME_US
+from harness.control_plane.deployment import Deployment, build_world
+from harness.control_plane.encryption import KeyManager
+from harness.control_plane.hypervisor import Nova
+from harness.control_plane.messaging import Messaging
+from harness.control_plane.nova_profiles import NovaProfile
+from harness.control_plane.scheduler import TOPIC
+from harness.model import VolumeType, service_host
+from harness.sim.kernel import Lock, Task
+from harness.sim.seeds import Ids, stream
+from harness.sim.simulation import Simulation
+
+_SERVERS = uuid.UUID("5e12e125-0000-4000-8000-000000000000")
+"""Name space of the uuids that Cinder knows servers by."""
+
+
+class CinderCloud:
+    """Everything that runs in one cell, joined."""
+
+    def __init__(
+        self,
+        process: Process,
+        deployment: Deployment,
+        simulation: Simulation,
+        *,
+        nova: NovaProfile,
+        seed: int = 0,
+        backends: Sequence[str] | None = None,
+        home: Directory | None = None,
+    ) -> None:
+        """Start the scheduler and the services of `backends` (all by default)."""
+        self._process = process
+        self.deployment = deployment
+        self.simulation = simulation
+        self.ids = Ids(seed, "cinder")
+        self.chance = stream(seed, "cinder", "secrets")
+        process.restore_database()
+        process.stage.cloud = self
+        self.world: World = build_world(deployment, simulation, home)
+        self.messaging = Messaging(simulation)
+        self.key_manager = KeyManager(seed, self.world)
+        self._server_names: dict[str, str] = {}
+        self.database = Database(process.connection, self.server_name)
+        self.quotas = Quotas(process.connection)
+        rest = Rest(process.application)
+        self.api = VolumeApi(self, rest)
+        self.attachments = AttachmentApi(self, rest)
+        self.nova = Nova(self, nova)
+        self.managers: dict[str, VolumeService] = {}
+        self.service_ids: dict[str, int] = {}
+        self._machines: dict[str, Machine] = {}
+        self._tasks: dict[str, list[Task]] = {}
+        self._stopped_us: dict[str, int] = {}
+        self._locks: dict[str, Lock] = {}
+        self.places: dict[str, str] = {}
+        """Where volumes go whose pool is fixed beforehand, until the scheduler hears of them."""
+        self.messaging.on_task = lambda address, task: self._tasks.setdefault(address, []).append(task)
+        simulation.crash = self._crash
+        self._start_scheduler()
+        for plan in deployment.backends:
+            if backends is None or plan.name in backends:
+                self._start(plan.name)
+
+    def close(self) -> None:
+        """Off the stage: nothing of Cinder runs any more."""
+        self._process.stage.cloud = None
+        self.world.close()
+
+    # ------------------------------------------------------------------------------------------- services
+
+    def _start_scheduler(self) -> None:
+        manager = scheduler_manager.SchedulerManager(host="controller")
+        manager._startup_delay = False
+        manager.additional_endpoints = []
+        self.scheduler = Placing(manager, self)
+        self.messaging.register(TOPIC, "scheduler", Endpoint(self.scheduler, self._told))
+
+    def _start(self, name: str) -> None:
+        """The service's row, then its process: driver set up, messages read, stats told to the scheduler."""
+        plan = self.deployment.backend(name)
+        if plan.service not in self.service_ids:
+            row = objects.Service(
+                cinder_context.get_admin_context(),
+                host=plan.service,
+                binary="cinder-volume",
+                topic="cinder-volume",
+                report_count=0,
+                availability_zone=plan.availability_zone,
+                rpc_current_version=rpcapi.VolumeAPI.RPC_API_VERSION,
+                object_current_version=objects.base.OBJ_VERSIONS.get_current(),
+            )
+            row.create()
+            self.service_ids[plan.service] = row.id
+        service = VolumeService(self, plan, self.service_ids[plan.service])
+        self.managers[plan.service] = service
+        self._act(service.actor, service.create)
+        self.messaging.register(plan.service, service.actor, Endpoint(service.manager, self._told))
+        self._act(service.actor, service.set_up)
+
+    def _act(self, actor: str, function: Any) -> None:
+        task = self.simulation.kernel.spawn(actor, function)
+        self.simulation.kernel.run()
+        if task.error is not None:
+            raise task.error
+
+    def _told(self, method: str, error: BaseException) -> None:
+        """A service failed on a message: that is what the cell's reason is taken from."""
+        failure = translated(error)
+        self.simulation.record(f"{method} raised", f"{type(error).__name__}: {failure}")
+        task = self.simulation.kernel.current
+        assert task is not None
+        self.simulation.kernel.failures.append((task, failure))
+
+    def manager(self, name: str) -> VolumeService:
+        """The volume service of a back-end, by the back-end's name."""
+        return self.managers[self.deployment.backend(name).service]
+
+    def stop(self, name: str, *, seconds_ago: int = 0) -> None:
+        """The process ends: its tasks die, its records stay. It was last heard of `seconds_ago`."""
+        address = self.deployment.backend(name).service
+        self.messaging.unregister(address)
+        self._stopped_us[address] = self.simulation.kernel.now_us - seconds_ago * 1_000_000
+        self.simulation.kernel.kill(*self._tasks.pop(address, ()))
+
+    def start_again(self, name: str) -> None:
+        """The process of a stopped service starts anew, and sets its driver up again."""
+        self._stopped_us.pop(self.deployment.backend(name).service, None)
+        self._start(name)
+
+    def _crash(self, actor: str) -> None:
+        """A planned crash strikes the service that the running task belongs to."""
+        for service in self.managers.values():
+            if service.actor == actor:
+                self.stop(service.plan.name)
+
+    def is_up(self, address: str) -> bool:
+        """Heard of within `service_down_time`; a running service reports every ten seconds."""
+        stopped_us = self._stopped_us.get(address)
+        return stopped_us is None or self.simulation.kernel.now_us - stopped_us <= SERVICE_DOWN_TIME_US
+
+    def lock(self, name: str) -> Lock:
+        """The lock of that name, for the services of all nodes."""
+        if name not in self._locks:
+            self._locks[name] = Lock(self.simulation.kernel, name)
+        return self._locks[name]
+
+    # ---------------------------------------------------------------------------------- types and placement
+
+    def create_type(self, name: str, **fields: Any) -> VolumeType:
+        """A volume type as an operator would create it; fields as in `harness.model.VolumeType`."""
+        admin = cinder_context.get_admin_context()
+        made = volume_types.create(admin, name, fields.get("extra_specs") or {})
+        encryption, qos = fields.get("encryption"), fields.get("qos_specs")
+        if encryption is not None:
+            cinder_db.volume_type_encryption_create(admin, made["id"], encryption._asdict())
+        if qos is not None:
+            specs = qos_specs.create(admin, qos.name, {"consumer": qos.consumer, **dict(qos.specs)})
+            qos_specs.associate_qos_with_type(admin, specs.id, made["id"])
+        return self.database.get_volume_type(made["id"])
+
+    # ------------------------------------------------------------------------------- servers and machines
+
+    def server_uuid(self, name: str) -> str:
+        """What Cinder knows a server by."""
+        made = str(uuid.uuid5(_SERVERS, name))
+        self._server_names[made] = name
+        return made
+
+    def server_name(self, server_uuid: str) -> str:
+        """What Nova's simulation calls it."""
+        return self._server_names.get(server_uuid, server_uuid)
+
+    def machine(self, hostname: str) -> Machine:
+        """The connected devices of a machine."""
+        if hostname not in self._machines:
+            self._machines[hostname] = Machine(hostname, self.simulation)
+        return self._machines[hostname]
+
+    def has_device(self, hostname: str, path: str) -> bool:
+        """Whether a path under /dev leads anywhere on that machine."""
+        return path in self.machine(hostname).devices
+
+    def commands(self, hostname: str) -> Mapping[str, Command]:
+        """The programs of a machine."""
+        return {"dd": self.machine(hostname).dd, "blockdev": _nothing, "true": _nothing}
+
+
+class Placing:
+    """The scheduler's manager; only where a new volume goes may be fixed beforehand."""
+
+    def __init__(self, manager: Any, cloud: CinderCloud) -> None:
+        self._manager = manager
+        self._cloud = cloud
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._manager, name)
+
+    def create_volume(self, context: Any, volume: Any, **keywords: Any) -> None:
+        """As the filter scheduler does once it has chosen (`FilterScheduler.schedule_create_volume`)."""
+        host = self._cloud.places.pop(volume.id, None)
+        if host is None:
+            self._manager.create_volume(context, volume, **keywords)
+            return
+        zone = self._cloud.database.services[service_host(host)]["availability_zone"]
+        placed = scheduler_driver.volume_update_db(
+            context, volume.id, host, None, availability_zone=zone, volume=volume
+        )
+        rpcapi.VolumeAPI().create_volume(
+            context, placed, keywords.get("request_spec"), keywords.get("filter_properties"),
+            allow_reschedule=False,
+        )  # fmt: skip
+
+
+def _nothing(arguments: list[str], given: str) -> Result:
+    return Result()

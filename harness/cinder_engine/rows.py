@@ -1,0 +1,244 @@
+"""Cinder's tables as Crucible's rows: what the checkers, Nova and a cell's obstacles look at.
+
+Rows are read from the database at each look, so they are never stale; records made of them are copies, as
+everywhere in Crucible. Soft-deleted rows are gone.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from harness import errors
+from harness.control_plane.quota import Reservation, Usage
+from harness.model import Attachment, Encryption, QosSpecs, Record, Service, Snapshot, Volume, VolumeType
+
+Row = dict[str, Any]
+
+
+class Table(Mapping[str, Row]):
+    """Rows by id. `make` turns what the database has into a row."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        name: str,
+        make: Callable[[Row], Row],
+        *,
+        key: str = "id",
+        condition: str = "1",
+    ) -> None:
+        self._connection = connection
+        self._make = make
+        self._key = key
+        self._query = f"SELECT * FROM {name} WHERE NOT deleted AND {condition}"
+        self._ids = f"SELECT {key} FROM {name} WHERE NOT deleted AND {condition} ORDER BY created_at, rowid"
+
+    def __getitem__(self, row_id: str) -> Row:
+        cursor = self._connection.execute(f"{self._query} AND {self._key} = ?", (row_id,))
+        values = cursor.fetchone()
+        if values is None:
+            raise KeyError(row_id)
+        names = [column[0] for column in cursor.description]
+        return self._make(dict(zip(names, values, strict=True)))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([str(row_id) for (row_id,) in self._connection.execute(self._ids)])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Database:
+    """The tables of the running cell, and the records that Crucible makes of their rows."""
+
+    def __init__(self, connection: sqlite3.Connection, server_name: Callable[[str], str]) -> None:
+        self._connection = connection
+        self._server_name = server_name
+        self.volumes = Table(connection, "volumes", self._volume)
+        self.snapshots = Table(connection, "snapshots", self._snapshot)
+        self.attachments = Table(connection, "volume_attachment", self._attachment)
+        self.volume_types = Table(connection, "volume_types", self._type)
+        self.services = Table(
+            connection, "services", self._service, key="host", condition="binary = 'cinder-volume'"
+        )
+        self.on_create: Callable[[Row], None] = lambda row: None
+
+    # ---------------------------------------------------------------------------------------------- records
+
+    def get_volume(self, volume_id: str) -> Volume:
+        """A copy of the row. VolumeNotFound."""
+        row = self.volumes.get(volume_id)
+        if row is None:
+            raise errors.VolumeNotFound(volume_id=volume_id)
+        return Volume.from_row(row, self)
+
+    def get_snapshot(self, snapshot_id: str) -> Snapshot:
+        """A copy of the row. SnapshotNotFound."""
+        row = self.snapshots.get(snapshot_id)
+        if row is None:
+            raise errors.SnapshotNotFound(snapshot_id=snapshot_id)
+        return Snapshot.from_row(row, self)
+
+    def get_volume_type(self, type_id: str) -> VolumeType:
+        """By id or name. VolumeTypeNotFound."""
+        row = self.volume_types.get(type_id)
+        if row is None:
+            row = next((row for row in self.volume_types.values() if row["name"] == type_id), None)
+        if row is None:
+            raise errors.VolumeTypeNotFound(volume_type_id=type_id)
+        return VolumeType.from_row(row, self)
+
+    def get_attachment(self, attachment_id: str) -> Attachment:
+        """A copy of the row. AttachmentNotFound."""
+        row = self.attachments.get(attachment_id)
+        if row is None:
+            raise errors.AttachmentNotFound(attachment_id=attachment_id)
+        return Attachment.from_row(row, self)
+
+    def attachments_of(self, volume_id: str) -> list[Attachment]:
+        return [
+            Attachment.from_row(row, self) for row in self.attachments.values() if row["volume_id"] == volume_id
+        ]
+
+    def snapshots_of(self, volume_id: str) -> list[Snapshot]:
+        return [
+            Snapshot.from_row(row, self) for row in self.snapshots.values() if row["volume_id"] == volume_id
+        ]
+
+    def save(self, record: Record) -> None:
+        """Only Cinder writes its records."""
+        raise errors.KernelError(f"{record} belongs to Cinder")
+
+    def refresh(self, record: Record) -> None:
+        table: Mapping[str, Row] = getattr(self, record.TABLE)
+        record.__dict__.update(table[record.id])
+
+    def update(self, kind: type[Record], record_id: str, values: Mapping[str, Any]) -> None:
+        """Write fields of a row behind Cinder's back, as an operator does with SQL; no row, no effect."""
+        values = dict(values)
+        if "admin_metadata" in values:
+            self._connection.execute("DELETE FROM volume_admin_metadata WHERE volume_id = ?", (record_id,))
+            for name, value in values.pop("admin_metadata").items():
+                self._connection.execute(
+                    "INSERT INTO volume_admin_metadata (volume_id, key, value, deleted) VALUES (?, ?, ?, 0)",
+                    (record_id, name, value),
+                )
+        key = "host" if kind is Service else "id"
+        for name, value in values.items():
+            self._connection.execute(f"UPDATE {kind.TABLE} SET {name} = ? WHERE {key} = ?", (value, record_id))
+        self._connection.commit()
+
+    # ------------------------------------------------------------------------------------------------- rows
+
+    def _volume(self, row: Row) -> Row:
+        volume_id = row["id"]
+        values = {name: row.get(name, default) for name, default in Volume.DEFAULTS.items()}
+        values.update(
+            metadata=self._pairs("volume_metadata", "volume_id", volume_id),
+            admin_metadata=self._pairs("volume_admin_metadata", "volume_id", volume_id),
+            glance_metadata=self._pairs("volume_glance_metadata", "volume_id", volume_id),
+            multiattach=bool(row["multiattach"]),
+            bootable=bool(row["bootable"]),
+            use_quota=bool(row["use_quota"]),
+            created_at=None,
+            launched_at=None,
+        )
+        return values
+
+    def _snapshot(self, row: Row) -> Row:
+        values = {name: row.get(name, default) for name, default in Snapshot.DEFAULTS.items()}
+        values.update(
+            metadata=self._pairs("snapshot_metadata", "snapshot_id", row["id"]),
+            use_quota=bool(row["use_quota"]),
+        )
+        return values
+
+    def _attachment(self, row: Row) -> Row:
+        values = {name: row.get(name, default) for name, default in Attachment.DEFAULTS.items()}
+        for name in ("connector", "connection_info"):
+            values[name] = json.loads(row[name]) if row[name] else None
+        if row["instance_uuid"]:
+            values["instance_uuid"] = self._server_name(row["instance_uuid"])
+        return values
+
+    def _type(self, row: Row) -> Row:
+        return {
+            "id": row["id"],
+            "name": row["name"],
+            "is_public": bool(row["is_public"]),
+            "extra_specs": self._pairs("volume_type_extra_specs", "volume_type_id", row["id"]),
+            "qos_specs": self._qos(row["qos_specs_id"]),
+            "encryption": self._encryption(row["id"]),
+        }
+
+    def _service(self, row: Row) -> Row:
+        values = {name: row.get(name, default) for name, default in Service.DEFAULTS.items()}
+        values.update(
+            id=row["host"], disabled=bool(row["disabled"]), frozen=bool(row["frozen"]), heartbeat_us=0
+        )
+        return values
+
+    def _pairs(self, table: str, column: str, owner: str) -> dict[str, str]:
+        rows = self._connection.execute(
+            f"SELECT key, value FROM {table} WHERE {column} = ? AND NOT deleted ORDER BY id", (owner,)
+        )
+        return dict(rows.fetchall())
+
+    def _encryption(self, type_id: str) -> Encryption | None:
+        row = self._connection.execute(
+            "SELECT provider, cipher, key_size, control_location FROM encryption WHERE volume_type_id = ? "
+            "AND NOT deleted", (type_id,)
+        ).fetchone()  # fmt: skip
+        return Encryption(*row) if row else None
+
+    def _qos(self, qos_id: str | None) -> QosSpecs | None:
+        if qos_id is None:
+            return None
+        rows = self._connection.execute(
+            "SELECT id, specs_id, key, value FROM quality_of_service_specs WHERE (id = ? OR specs_id = ?) "
+            "AND NOT deleted ORDER BY key", (qos_id, qos_id)
+        ).fetchall()  # fmt: skip
+        if not rows:
+            return None
+        name = next(value for row_id, _, _, value in rows if row_id == qos_id)
+        pairs = {key: value for _, specs_id, key, value in rows if specs_id == qos_id}
+        return QosSpecs(qos_id, name, pairs.pop("consumer"), tuple(pairs.items()))
+
+
+class Quotas:
+    """The quota tables: usages, limits of projects, reservations that are open."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def usages(self, project: str) -> dict[str, Usage]:
+        """Usage by resource: everything that the project ever reserved."""
+        rows = self._connection.execute(
+            "SELECT resource, in_use, reserved FROM quota_usages WHERE project_id = ? AND NOT deleted "
+            "ORDER BY resource", (project,)
+        )  # fmt: skip
+        return {resource: Usage(in_use, reserved) for resource, in_use, reserved in rows.fetchall()}
+
+    def open_reservations(self) -> list[Reservation]:
+        """Those neither committed nor rolled back, oldest first."""
+        rows = self._connection.execute(
+            "SELECT uuid, project_id, resource, delta FROM reservations WHERE NOT deleted ORDER BY id"
+        )
+        return [
+            Reservation(name, project, resource, delta, 0, 0)
+            for name, project, resource, delta in rows.fetchall()
+        ]
+
+    def set_limit(self, project: str, resource: str, limit: int) -> None:
+        """``cinder quota-update``."""
+        self._connection.execute(
+            "DELETE FROM quotas WHERE project_id = ? AND resource = ?", (project, resource)
+        )
+        self._connection.execute(
+            "INSERT INTO quotas (project_id, resource, hard_limit, allocated, deleted) VALUES (?, ?, ?, 0, 0)",
+            (project, resource, limit),
+        )
+        self._connection.commit()

@@ -1,0 +1,13 @@
+"""Every replacement of real code, and nothing else: what is not named here is Cinder's own.
+
+| module | replaced | by |
+|---|---|---|
+| `commands` | `processutils.execute`, privileged contexts | Crucible's command lines, in this process |
+| `clock` | clocks, sleep, uuids, random secrets | virtual time, streams of the seed |
+| `locks` | tooz and lockutils | locks of the kernel |
+| `rpc` | the transport of oslo.messaging | Crucible's bus, through JSON |
+| `services` | Nova, castellan, heartbeats, thread pools | the cell's own |
+| `connectors` | os-brick's iSCSI connector, device files | logins at the fake portal |
+| `logs` | log handlers | lines of the timeline, without passwords |
+| `driver_calls` | nothing: it looks on | every call of a driver is a named point |
+"""

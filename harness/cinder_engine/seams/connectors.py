@@ -1,0 +1,120 @@
+"""os-brick's initiators: how the machine of a volume service reaches a volume that it copies.
+
+iSCSI is replaced by a connector that logs in at the fake target portal, because the real one looks for its
+device under /dev and /sys. RBD runs os-brick's own connector on the fake `rados` and `rbd` modules.
+"""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+from typing import Any
+
+from cinder.volume import volume_utils
+from os_brick.initiator import connector
+
+from fake_backends.block_store import BlockDevice
+from fake_backends.connectors import Connection, connect
+from harness.cinder_engine.seams.patches import Patches
+from harness.cinder_engine.seams.stage import Stage
+from harness.control_plane.manager_base import host_connector
+from harness.errors import NoSpace
+
+
+class IscsiConnector:
+    """What Cinder uses of `os_brick.initiator.connectors.iscsi.ISCSIConnector`."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._connections: dict[str, Connection] = {}
+
+    def connect_volume(self, properties: dict[str, Any]) -> dict[str, str]:
+        """Log in; the device appears under its name in /dev/disk/by-path."""
+        cloud, hostname = self._stage.playing, self._stage.hostname
+        cloud.simulation.visit("os-brick.connect_volume", properties["target_iqn"])
+        connection = connect(
+            cloud.world, {"driver_volume_type": "iscsi", "data": properties}, host_connector(hostname)
+        )
+        assert connection.path is not None
+        self._connections[properties["target_iqn"]] = connection
+        cloud.machine(hostname).devices[connection.path] = connection.device
+        return {"type": "block", "path": connection.path}
+
+    def disconnect_volume(
+        self, properties: dict[str, Any], device: Any = None, force: bool = False, ignore_errors: bool = False
+    ) -> None:
+        """Log out; a session that is not there is fine."""
+        cloud, hostname = self._stage.playing, self._stage.hostname
+        cloud.simulation.visit("os-brick.disconnect_volume", properties["target_iqn"])
+        connection = self._connections.pop(properties["target_iqn"], None)
+        if connection is not None:
+            cloud.machine(hostname).devices.pop(connection.path or "", None)
+            connection.disconnect()
+
+    def check_valid_device(self, path: str, run_as_root: bool = True) -> bool:
+        """True for a device that this machine has connected."""
+        return path in self._stage.playing.machine(self._stage.hostname).devices
+
+
+class DeviceFile(io.RawIOBase):
+    """A connected device as the file object that the copying loop reads or writes."""
+
+    def __init__(self, device: BlockDevice) -> None:
+        super().__init__()
+        self._device = device
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def readall(self) -> bytes:
+        return self.read(self._device.size - self._position) or b""
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes; none at the end."""
+        left = self._device.size - self._position
+        data = self._device.read(self._position, left if size < 0 else min(size, left))
+        self._position += len(data)
+        return data
+
+    def write(self, data: Any) -> int:
+        """All of `data`; ENOSPC behind the end of the device."""
+        try:
+            self._device.write(self._position, bytes(data))
+        except NoSpace as error:
+            raise OSError(error.errno, "No space left on device") from error
+        self._position += len(data)
+        return len(data)
+
+
+def install(patches: Patches, stage: Stage) -> None:
+    """Replace iSCSI, the description of this machine, and opening a device by its path."""
+    real_factory = connector.InitiatorConnector.factory
+
+    def factory(protocol: str, *arguments: Any, **keywords: Any) -> Any:
+        if protocol.upper() in ("ISCSI", "ISER"):
+            return IscsiConnector(stage)
+        return real_factory(protocol, *arguments, **keywords)
+
+    def properties(*arguments: Any, **keywords: Any) -> dict[str, Any]:
+        return host_connector(stage.hostname)
+
+    def open_volume(path: str, mode: str) -> Any:
+        device = stage.playing.machine(stage.hostname).devices.get(path)
+        return DeviceFile(device) if device is not None else builtins.open(path, mode)
+
+    real_exists = os.path.exists
+
+    def exists(path: Any) -> bool:
+        if stage.cloud is not None and isinstance(path, str) and path.startswith("/dev/"):
+            return stage.cloud.has_device(stage.hostname, path)
+        return real_exists(path)
+
+    patches.replace(connector.InitiatorConnector, "factory", staticmethod(factory))
+    patches.replace(connector, "get_connector_properties", properties)
+    patches.replace(volume_utils, "_open_volume_with_path", open_volume)
+    patches.replace(os.path, "exists", exists)

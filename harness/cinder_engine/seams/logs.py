@@ -1,0 +1,44 @@
+"""What Cinder logs: lines of the running cell's timeline, without passwords, and nothing on the terminal."""
+
+from __future__ import annotations
+
+import logging
+
+from oslo_utils import strutils
+
+from harness.cinder_engine.seams.patches import Patches
+from harness.cinder_engine.seams.stage import Stage
+
+LEVEL = logging.WARNING
+"""Below it, a cell would have thousands of lines."""
+_NOISE = ("Deprecated:",)
+
+
+class Timeline(logging.Handler):
+    """Puts records into the history of the cell on stage; between cells they are dropped."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(LEVEL)
+        self._stage = stage
+
+    def emit(self, record: logging.LogRecord) -> None:
+        cloud = self._stage.cloud
+        text = record.getMessage()
+        if cloud is None or text.startswith(_NOISE):
+            return
+        task = cloud.simulation.kernel.current
+        if task is not None and task.dead:
+            return  # the clean-up of a service that has died is heard by nobody
+        if record.exc_info and record.exc_info[1] is not None:
+            text = f"{text} ({type(record.exc_info[1]).__name__}: {record.exc_info[1]})"
+        line = " ".join(str(strutils.mask_password(text)).split())
+        cloud.simulation.record(f"log {record.levelname.lower()}", line)
+
+
+def install(patches: Patches, stage: Stage) -> None:
+    """The only handler of this process."""
+    root = logging.getLogger()
+    handler = Timeline(stage)
+    before = list(root.handlers)
+    root.handlers[:] = [handler]
+    patches.later(lambda: root.handlers.__setitem__(slice(None), before))

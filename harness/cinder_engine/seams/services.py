@@ -1,0 +1,99 @@
+"""What Cinder asks of Nova, of the key manager and of its own process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import castellan.key_manager
+from cinder import compute, exception, manager, rpc, service, utils
+from cinder.db import models
+from cinder.objects import service as service_object
+from cinder.volume import api as volume_api
+from sqlalchemy import event
+
+from harness import errors
+from harness.cinder_engine.keys import Castellan
+from harness.cinder_engine.seams.patches import Patches
+from harness.cinder_engine.seams.rpc import Transport
+from harness.cinder_engine.seams.stage import Stage
+
+
+class ComputeApi:
+    """`cinder.compute.nova:API` over the servers of the running cell."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def update_server_volume(self, context: Any, server_id: str, src_volid: str, new_volume_id: str) -> None:
+        """Swap; raises what the compute API answers."""
+        cloud = self._stage.playing
+        server = cloud.server_name(server_id)
+        cloud.simulation.record("nova.update_server_volume", f"server {server}")
+        cloud.nova.update_server_volume(server, src_volid, new_volume_id)
+
+    def get_server(
+        self, context: Any, server_id: str, privileged_user: bool = False, timeout: int | None = None
+    ) -> Any:
+        """ServerNotFound if Nova knows no such server."""
+        server = self._stage.playing.nova.servers.get(self._stage.playing.server_name(server_id))
+        if server is None:
+            raise exception.ServerNotFound(uuid=server_id)
+        return server
+
+    def extend_volume(self, context: Any, server_ids: list[str], volume_id: str) -> bool:
+        """The guests are told; their disks grow by themselves here."""
+        return True
+
+
+class _RunningService:
+    """`cinder.service.Service.service_id`, which is one per process: the id of whoever runs."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def __get__(self, instance: Any, owner: type) -> int | None:
+        plan = self._stage.plan
+        return None if plan is None else self._stage.playing.service_ids[plan.service]
+
+
+def install(patches: Patches, stage: Stage) -> None:
+    """Replace the neighbours, and what a process of its own would be for."""
+
+    def is_up(self: Any) -> bool:
+        # A running service reports every ten seconds; here it is asked when somebody wants to know.
+        return stage.playing.is_up(self.host)
+
+    def at_once(self: Any, function: Any, *arguments: Any, **keywords: Any) -> None:
+        function(*arguments, **keywords)
+
+    real_zones = volume_api.API.list_availability_zones
+
+    def zones(self: Any, enable_cache: bool = False, refresh_cache: bool = False) -> Any:
+        # The API outlives a cell, and would remember the zones of another one.
+        return real_zones(self, enable_cache=False)
+
+    patches.replace(volume_api.API, "list_availability_zones", zones)
+    patches.replace(rpc, "TRANSPORT", Transport(stage))
+    patches.replace(rpc, "NOTIFICATION_TRANSPORT", rpc.TRANSPORT)
+    patches.replace(rpc, "NOTIFIER", utils.DO_NOTHING)
+    patches.replace(compute, "API", lambda: ComputeApi(stage))
+    patches.replace(castellan.key_manager, "API", lambda *arguments, **keywords: Castellan(stage))
+    patches.replace(service_object.Service, "is_up", property(is_up))
+    patches.replace(service.Service, "service_id", _RunningService(stage))
+
+    def noticed(mapper: Any, connection: Any, target: Any) -> None:
+        if stage.cloud is not None:
+            stage.cloud.database.on_create({"id": target.id, "migration_status": target.migration_status})
+
+    event.listen(models.Volume, "after_insert", noticed)
+    patches.later(lambda: event.remove(models.Volume, "after_insert", noticed))
+    patches.replace(manager.SizedThreadPoolManager, "_init_pool", lambda self, workers: None)
+    patches.replace(manager.SizedThreadPoolManager, "_add_to_threadpool", at_once)
+
+
+def translated(error: BaseException) -> errors.ServiceError:
+    """A failure of Cinder's as Crucible's runner knows it: a service logs it and goes on."""
+    text = str(error).partition("\n")[0] or type(error).__name__
+    failure = errors.ServiceError(text)
+    failure.__cause__ = error
+    return failure

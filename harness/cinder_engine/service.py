@@ -1,0 +1,114 @@
+"""One volume service: Cinder's manager and driver, and what Crucible's matrix wants to know of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cinder import context as cinder_context
+from cinder import objects
+from cinder.volume import manager as volume_manager
+
+from harness.cinder_engine.seams import driver_calls
+from harness.control_plane.deployment import BackendPlan
+from harness.model import ConnectionInfo, Connector, Context, ModelUpdate, Volume
+
+if TYPE_CHECKING:
+    from harness.cinder_engine.cloud import CinderCloud
+
+
+class VolumeService:
+    """What `harness.control_plane.volume_manager.VolumeManager` is in the simulation.
+
+    `manager` is Cinder's `VolumeManager`, `driver` a view of its driver with Crucible's records.
+    """
+
+    def __init__(self, cloud: CinderCloud, plan: BackendPlan, service_id: int) -> None:
+        self._cloud = cloud
+        self._service_id = service_id
+        self.plan = plan
+        self.host = plan.service
+        self.actor = f"c-vol@{plan.name}"
+        self.admin = Context("cinder", "service", is_admin=True)
+        self.manager: Any = None
+        self.driver = DriverView(self)
+
+    def create(self) -> None:
+        """Make manager and driver."""
+        self.manager = volume_manager.VolumeManager(host=self.host, service_name=self.plan.section)
+        driver_calls.watch(self.manager.driver, self._cloud.simulation)
+
+    def set_up(self) -> None:
+        """What `cinder.service.Service.start` does with the manager."""
+        self.manager.init_host(added_to_cluster=False, service_id=self._service_id)
+        self.manager.init_host_with_rpc()
+
+    @property
+    def initialized(self) -> bool:
+        return bool(self.manager.driver.initialized)
+
+    @initialized.setter
+    def initialized(self, value: bool) -> None:
+        self.manager.driver._initialized = value
+
+    @property
+    def allocated_capacity_gb(self) -> dict[str, int]:
+        """What the service counts by pool; pools without volumes are left out, as in the simulation."""
+        pools = self.manager.stats.get("pools", {})
+        return {name: pool["allocated_capacity_gb"] for name, pool in pools.items()}
+
+    def publish_service_capabilities(self) -> None:
+        """Ask the driver for its stats and tell the scheduler, now."""
+        self._cloud._act(
+            self.actor, lambda: self.manager.publish_service_capabilities(cinder_context.get_admin_context())
+        )
+
+
+class DriverView:
+    """The driver of a service, for whoever reads a volume behind Cinder's back."""
+
+    def __init__(self, service: VolumeService) -> None:
+        self._service = service
+
+    def objects(self) -> list[str]:
+        """Names of the volumes and snapshots in the service's container, told by the storage itself."""
+        plan, world = self._service.plan, self._service._cloud.world
+        if plan.kind == "lvm":
+            return world.node(plan.node).volume_groups[plan.configuration.volume_group].names()
+        if plan.kind == "rbd":
+            assert plan.cluster is not None
+            return world.cluster(plan.cluster).pool(plan.configuration.rbd_pool).names()
+        return []
+
+    def get_volume_stats(self, refresh: bool = False) -> dict[str, Any]:
+        stats: dict[str, Any] = self._driver.get_volume_stats(refresh=refresh)
+        return stats
+
+    def create_export(self, context: Context, volume: Volume, connector: Connector) -> ModelUpdate | None:
+        update: ModelUpdate | None = self._driver.create_export(_admin(), _real(volume), connector)
+        return update
+
+    def initialize_connection(self, volume: Volume, connector: Connector) -> ConnectionInfo:
+        info: ConnectionInfo = self._driver.initialize_connection(_real(volume), connector)
+        return info
+
+    def terminate_connection(self, volume: Volume, connector: Connector | None, **keywords: Any) -> Any:
+        return self._driver.terminate_connection(_real(volume), connector, **keywords)
+
+    def remove_export(self, context: Context, volume: Volume) -> None:
+        self._driver.remove_export(_admin(), _real(volume))
+
+    @property
+    def _driver(self) -> Any:
+        return self._service.manager.driver
+
+
+def _admin() -> Any:
+    return cinder_context.get_admin_context()
+
+
+def _real(volume: Volume) -> Any:
+    """Cinder's object of a record, with what was changed in the record since it was read."""
+    real = objects.Volume.get_by_id(_admin(), volume.id)
+    for name in ("provider_location", "provider_auth", "provider_id"):
+        setattr(real, name, getattr(volume, name))
+    return real
