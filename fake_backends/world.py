@@ -21,6 +21,7 @@ from fake_backends.files.names import safe_name
 from fake_backends.lvm.host import Host
 from fake_backends.lvm.in_files.group import create_group, open_group
 from fake_backends.lvm.volume_group import VolumeGroup
+from fake_backends.nfs.share import RECORD as SHARE_RECORD
 from fake_backends.nfs.share import Share
 from fake_backends.rbd.cluster import Cluster
 from fake_backends.rbd.reopening import open_cluster
@@ -28,7 +29,7 @@ from fake_backends.targets import TargetPortal
 from harness.errors import InputError, Unreadable
 from harness.sim.points import QUIET, Points
 
-NODES, CLUSTERS, LVM, NODE_RECORD = "nodes", "clusters", "lvm", "node.json"
+NODES, CLUSTERS, SHARES, LVM, NODE_RECORD = "nodes", "clusters", "shares", "lvm", "node.json"
 
 
 class NodeRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +136,22 @@ class World:
         for name in clusters.names():
             cluster = open_cluster(name, clusters.directory(name), self.points)
             self.clusters[cluster.name] = cluster
+        shares = home.directory(SHARES)
+        for name in shares.names():
+            directory = shares.directory(name)
+            if SHARE_RECORD not in directory:
+                # Its process was killed before anything was made on it.
+                shares.remove_directory(name)
+                continue
+            share = Share.reopen(directory, points=self.points)
+            self.shares[share.export] = share
+
+    def share(self, export: str, capacity: int) -> Share:
+        """The NFS share that is exported as ``address:/path``, made with `capacity` bytes if there is none."""
+        if export not in self.shares:
+            home = self.home.directory(SHARES).directory(safe_name(export)) if self.home is not None else None
+            self.shares[export] = Share(export, capacity, points=self.points, home=home)
+        return self.shares[export]
 
     def node(self, hostname: str) -> Node:
         """The host of that name; it comes into being when it is first named."""
@@ -164,3 +181,5 @@ class World:
             for group in node.volume_groups.values():
                 for disk in group.disks:
                     disk.close()
+        for share in self.shares.values():
+            share.close()

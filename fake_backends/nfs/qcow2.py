@@ -292,9 +292,9 @@ class _Tables:
         if self._guests is None:
             self._guests = {}
             for number in range(self._l1_size):
-                for index, entry in enumerate(self._l2_table(number) or ()):
-                    if entry:
-                        self._guests[(entry & _OFFSET) // CLUSTER] = number * _L2_ENTRIES + index
+                guests = range(number * _L2_ENTRIES, (number + 1) * _L2_ENTRIES)
+                hosts = ((entry & _OFFSET) // CLUSTER for entry in self._l2_table(number) or ())
+                self._guests.update((host, guest) for host, guest in zip(hosts, guests, strict=False) if host)
         return self._guests
 
     def _take(self, count: int = 1) -> int:

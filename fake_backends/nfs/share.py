@@ -4,6 +4,9 @@ A file has a length (what ``ls`` and ``du --apparent-size`` count) and blocks of
 it (what ``du`` and ``df`` count); a hole reads zero and takes no block. A file grows where it is written
 behind its end, and what was read from a name goes on reading the same file when the name is removed or taken
 by another file, as POSIX has it.
+
+With a home, a file is a file of the same length in ``files`` there, under its name made harmless, and what a
+file system would keep in its inode is in ``share.json``.
 """
 
 from __future__ import annotations
@@ -12,18 +15,14 @@ import errno
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from fake_backends.block_store import (
-    CHUNK,
-    EMPTY,
-    PAGE,
-    PAGES_PER_CHUNK,
-    BlockDevice,
-    Chunk,
-    chunks_between,
-    patched,
-)
+import msgspec
+
+from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK, BlockDevice, Chunk
+from fake_backends.files.directory import Directory
+from fake_backends.files.names import safe_name
+from fake_backends.nfs.contents import Content, KeptContent, MemoryContent
 from fake_backends.rbd.object_set import ObjectSet
-from harness.errors import InvalidArgument, NoSpace, NotFound, StorageError
+from harness.errors import InputError, InvalidArgument, NoSpace, NotFound, StorageError
 from harness.sim.points import QUIET, Points
 
 BLOCK = PAGE
@@ -32,6 +31,8 @@ DIRECTORY_BYTES = 4096
 """What ``du`` counts for the directory itself."""
 NAME_MAX = 255
 COMMAND_US = 10_000
+FILES = "files"
+RECORD = "share.json"
 BYTES_PER_SECOND = 100 << 20
 
 
@@ -43,13 +44,13 @@ class File(BlockDevice):
     and None again, as soon as somebody writes who does not know of it.
     """
 
-    def __init__(self, share: Share) -> None:
+    def __init__(self, share: Share, content: Content) -> None:
         self.size = 0
         self.mode = 0o644
         self.linked = True
         self.structure: object | None = None
         self._share = share
-        self._chunks: dict[int, Chunk] = {}
+        self.content = content
         self._blocks = ObjectSet()
 
     @property
@@ -58,18 +59,18 @@ class File(BlockDevice):
         return len(self._blocks) * BLOCK
 
     def load(self, number: int) -> Chunk:
-        return self._chunks.get(number, EMPTY)
+        return self.content.load(number)
 
     def store(self, number: int, chunk: Chunk) -> None:
         if number * CHUNK >= self.size:
             self.size = (number + 1) * CHUNK
         first = number * PAGES_PER_CHUNK
         self._take(first, min(first + PAGES_PER_CHUNK, -(-self.size // BLOCK)))
-        self._put(number, chunk)
+        self.content.store(number, chunk, self.size)
         self.structure = None
 
     def occupied(self, first: int, last: int) -> Iterable[int]:
-        return chunks_between(self._chunks, first, last)
+        return self.content.occupied(first, last)
 
     def allocate(self, first: int, last: int) -> None:
         start = first * PAGES_PER_CHUNK
@@ -81,15 +82,22 @@ class File(BlockDevice):
             self._take(start, min(end, start + fitting * PAGES_PER_CHUNK))
             error.written += fitting * CHUNK
             raise
+        finally:
+            self._share.keep_record()
 
     def write(self, offset: int, data: bytes) -> None:
-        self.size = max(self.size, offset + len(data))
-        super().write(offset, data)
+        before = self.size
+        self.size = max(before, offset + len(data))
+        try:
+            super().write(offset, data)
+        except NoSpace as error:
+            self.truncate(max(before, offset + error.written if error.written else 0))
+            raise
 
     def patch(self, number: int, start: int, data: bytes) -> None:
         base = number * CHUNK + start
         self._take(base // BLOCK, -(-(base + len(data)) // BLOCK))
-        self._put(number, patched(self.load(number), start, data))
+        self.content.patch(number, start, data)
         self.structure = None
 
     def replace(self, number: int, first: int, count: int, pages: Chunk) -> None:
@@ -98,7 +106,7 @@ class File(BlockDevice):
         self.size = max(self.size, (base + count) * PAGE)
         self._take(base, base + count)
         kept = {index: page for index, page in self.load(number).items() if not first <= index < first + count}
-        self._put(number, {**kept, **pages})
+        self.content.store(number, {**kept, **pages}, self.size)
         self.structure = None
 
     def truncate(self, size: int) -> None:
@@ -106,28 +114,17 @@ class File(BlockDevice):
         if size < 0:
             raise InvalidArgument("Invalid argument")
         if size < self.size:
-            self._cut(size)
+            blocks = -(-size // BLOCK)
+            freed = self._blocks.remove(blocks, max(blocks, -(-self.size // BLOCK)))
+            if self.linked:
+                self._share.account(-freed)
+        self.content.resize(size)
         self.size = size
         self.structure = None
 
     def open_truncated(self, length: int) -> None:
         self.truncate(0)
         self.truncate(length)
-
-    def _cut(self, size: int) -> None:
-        last, inside = divmod(size, CHUNK)
-        for number in [number for number in self._chunks if number > last or (number == last and not inside)]:
-            del self._chunks[number]
-        if inside and last in self._chunks:
-            page, rest = divmod(inside, PAGE)
-            kept = {index: data for index, data in self._chunks[last].items() if index < page}
-            if rest and page in self._chunks[last]:
-                kept[page] = self._chunks[last][page][:rest].ljust(PAGE, b"\0")
-            self._put(last, kept)
-        blocks = -(-size // BLOCK)
-        freed = self._blocks.remove(blocks, max(blocks, -(-self.size // BLOCK)))
-        if self.linked:
-            self._share.account(-freed)
 
     def _take(self, first: int, last: int) -> None:
         wanted = last - first - len(self._blocks.between(first, last))
@@ -136,11 +133,37 @@ class File(BlockDevice):
                 self._share.account(wanted)
             self._blocks.add(first, last)
 
-    def _put(self, number: int, chunk: Chunk) -> None:
-        if chunk:
-            self._chunks[number] = chunk
-        else:
-            self._chunks.pop(number, None)
+    # ---------------------------------------------------------------------------------- across processes
+
+    def record(self) -> FileRecord:
+        """What is not in the content."""
+        return FileRecord(mode=self.mode, blocks=list(self._blocks.ranges()))
+
+    def restore(self, content: KeptContent, record: FileRecord) -> None:
+        """Be what an earlier process has left: blocks are those on record that still are in the file, and
+        those that hold data."""
+        self.size = content.size
+        self.mode = record.mode
+        blocks = -(-self.size // BLOCK)
+        for first, last in record.blocks:
+            self._take(first, min(last, blocks))
+        for start, end in content.data_ranges():
+            self._take(start // BLOCK, -(-end // BLOCK))
+
+
+class FileRecord(msgspec.Struct):
+    """A file's inode: permission bits, and allocated blocks as ranges [first, last)."""
+
+    mode: int = 0o644
+    blocks: list[tuple[int, int]] = []
+
+
+class ShareRecord(msgspec.Struct):
+    """What ``share.json`` holds."""
+
+    export: str
+    capacity: int
+    files: dict[str, FileRecord] = {}
 
 
 class Statistics(NamedTuple):
@@ -151,18 +174,44 @@ class Statistics(NamedTuple):
 
 
 class Share:
-    """What one export holds. `export` is ``address:/path``, `capacity` bytes.
+    """What one export holds. `export` is ``address:/path``, `capacity` bytes, `home` where it is kept, if so.
 
     Every change of a name first passes the point ``nfs.<command>``. Names that would lead out of the
     directory, or that no file system takes, are refused.
     """
 
-    def __init__(self, export: str, capacity: int, *, points: Points = QUIET) -> None:
+    def __init__(
+        self, export: str, capacity: int, *, points: Points = QUIET, home: Directory | None = None
+    ) -> None:
         self.export = export
         self.capacity = capacity // BLOCK * BLOCK
         self.points = points
         self._files: dict[str, File] = {}
         self._used_blocks = 0
+        self._home = home
+        self._directory = home.directory(FILES) if home is not None else None
+        self.keep_record()
+
+    @classmethod
+    def reopen(cls, home: Directory, *, points: Points = QUIET) -> Share:
+        """The share that is kept in `home`. InputError for a damaged record."""
+        try:
+            record = msgspec.json.decode(home.read(RECORD), type=ShareRecord)
+        except (NotFound, msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{RECORD} of an NFS share is damaged: {error}; remove the share") from error
+        share = cls.__new__(cls)
+        share.export, share.capacity, share.points = record.export, record.capacity, points
+        share._files, share._used_blocks, share._home = {}, 0, home
+        share._directory = home.directory(FILES)
+        names = {safe_name(name): name for name in record.files}
+        for kept in share._directory.names():
+            # A file that is not on record was made by a process that was killed before it could say so.
+            name = names.get(kept, kept)
+            content = KeptContent(share._directory.open(kept))
+            share._files[name] = File(share, content)
+            share._files[name].restore(content, record.files.get(name, FileRecord()))
+        share.keep_record()
+        return share
 
     # ------------------------------------------------------------------------------------------ questions
 
@@ -202,7 +251,11 @@ class Share:
         """The file of that name, made empty if there is none (``open(name, "a")``)."""
         _check(name)
         if name not in self._files:
-            self._files[name] = File(self)
+            content: Content = MemoryContent()
+            if self._directory is not None:
+                content = KeptContent(self._directory.create(safe_name(name)))
+            self._files[name] = File(self, content)
+            self.keep_record()
         return self._files[name]
 
     def truncate(self, name: str, size: int) -> None:
@@ -220,14 +273,24 @@ class Share:
     def write_text(self, name: str, text: str) -> None:
         """Replace a small text file by another of the same name, in one step."""
         self.visit("write", f"write {name}")
-        file = self.create(name)
-        file.truncate(0)
-        file.write(0, text.encode())
+        if self._directory is None:
+            file = self.create(name)
+            file.truncate(0)
+            file.write(0, text.encode())
+            return
+        with self._directory.replacing(safe_name(name)) as new:
+            new.write(0, text.encode())
+        self._forget(name)
+        content = KeptContent(self._directory.open(safe_name(name)))
+        self._files[name] = File(self, content)
+        self._files[name].restore(content, FileRecord())
+        self.keep_record()
 
     def chmod(self, name: str, mode: int) -> None:
         """Set the permission bits. NotFound."""
         self.visit("chmod", f"chmod {mode:o} {name}")
         self.file(name).mode = mode
+        self.keep_record()
 
     def rename(self, old: str, new: str) -> None:
         """``rename(2)``: whatever bears the new name is replaced, without a word. NotFound."""
@@ -235,13 +298,20 @@ class Share:
         file = self.file(old)
         _check(new)
         if self._files.get(new) is not file:
-            self._unlink(new)
+            if self._directory is not None:
+                self._directory.rename(safe_name(old), safe_name(new))
+            self._forget(new)
             self._files[new] = self._files.pop(old)
+            self.keep_record()
 
     def remove(self, name: str) -> None:
         """``rm -f``: an absent file is fine."""
         self.visit("rm", f"rm -f {name}")
-        self._unlink(name)
+        if name in self._files:
+            if self._directory is not None:
+                self._directory.remove(safe_name(name))
+            self._forget(name)
+            self.keep_record()
 
     def visit(self, command: str, line: str, *, cost_us: int = COMMAND_US) -> None:
         """Pass the point ``nfs.<command>``."""
@@ -255,7 +325,19 @@ class Share:
             raise NoSpace
         self._used_blocks += blocks
 
-    def _unlink(self, name: str) -> None:
+    def keep_record(self) -> None:
+        """Write down what is not in the files themselves."""
+        if self._home is not None:
+            files = {name: file.record() for name, file in self._files.items()}
+            record = ShareRecord(export=self.export, capacity=self.capacity, files=files)
+            self._home.replace(RECORD, msgspec.json.encode(record))
+
+    def close(self) -> None:
+        """Let go of the files. Closing twice is nothing."""
+        for file in self._files.values():
+            file.content.close()
+
+    def _forget(self, name: str) -> None:
         file = self._files.pop(name, None)
         if file is not None:
             file.linked = False

@@ -22,7 +22,6 @@ from typing import Any, Literal, cast
 
 from fake_backends.files.directory import Directory
 from fake_backends.lvm.provisioning import ensure_pool
-from fake_backends.nfs.share import Share
 from fake_backends.nfs.shares_config import read_shares
 from fake_backends.world import World
 from harness import registry
@@ -179,7 +178,7 @@ def build_world(deployment: Deployment, points: Points = QUIET, home: Directory 
     for cluster, pool in deployment.pools:
         world.cluster(cluster).create_pool(pool)
     for export in dict.fromkeys(export for plan in deployment.backends for export in plan.shares):
-        world.shares[export] = Share(export, SHARE_SIZE, points=points)
+        world.share(export, SHARE_SIZE)
     for plan in deployment.backends:
         # A driver looks for its machine under the host part of its service, which backend_host may rename.
         world.nodes.setdefault(plan.host, world.nodes[plan.node])

@@ -78,6 +78,24 @@ _ALL = (
         "cinder.volume.drivers.lvm:LVMVolumeDriver.migrate_volume",
     ),
     Reproduction(
+        "qcow2-container-copied",
+        "A detached volume leaves a qcow2 NFS back-end",
+        Cell(source="nfs-qcow2", destination="lvm-a"),
+        "Cinder copies the bytes of the file, header and tables included, to a volume whose bytes are taken "
+        "for the disk's: the migration succeeds, and the data is gone. When the volume is attached (in-use), "
+        "QEMU copies the disk that is in the file, and all is well.",
+        "cinder.volume.manager:VolumeManager._copy_volume_data",
+    ),
+    Reproduction(
+        "nfs-same-share",
+        "An NFS volume is retyped, and copied onto its own share",
+        Cell(operation="retype", source="nfs-a", destination="nfs-a", type="specs"),
+        "The NFS driver retypes nothing in place, so the volume is copied to a second file beside the first, "
+        "which keeps its temporary name. Before Cinder 15 it was renamed over the original, which was deleted "
+        "next (LP 1798468).",
+        "cinder.volume.drivers.nfs:NfsDriver.update_migrated_volume",
+    ),
+    Reproduction(
         "encrypted-rbd-truncated",
         "An encrypted RBD volume is copied and loses its end",
         Cell(source="rbd-a", destination="lvm-a", encryption="luks", fill="full"),

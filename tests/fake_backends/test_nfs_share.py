@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fake_backends.block_store import CHUNK, PAGE
+from fake_backends.files.directory import Directory
+from fake_backends.files.fake import fake_directory
+from fake_backends.files.names import safe_name
+from fake_backends.files.real import RealDirectory
 from fake_backends.nfs.share import BLOCK, DIRECTORY_BYTES, File, Share
-from harness.errors import InvalidArgument, NoSpace, NotFound, StorageError
+from fake_backends.world import World
+from harness.errors import InputError, InvalidArgument, NoSpace, NotFound, StorageError
 
 GIB = 1 << 30
 MIB = 1 << 20
 
 
+EXPORT = "192.0.2.9:/srv"
+
+
 def share(capacity: int = 10 * GIB) -> Share:
-    return Share("192.0.2.9:/srv", capacity)
+    return Share(EXPORT, capacity)
 
 
 def written(size: int = 0) -> tuple[Share, File]:
@@ -79,7 +88,7 @@ def test_a_full_share_refuses_with_what_fitted_written() -> None:
     one.truncate("file", 0)
     with pytest.raises(NoSpace) as refused:
         one.file("file").write(0, b"x" * (6 * MIB))
-    assert refused.value.written == CHUNK
+    assert (refused.value.written, one.file("file").size) == (CHUNK, CHUNK)
     assert bool(one.file("file").read(0, 6 * MIB).rstrip(b"\0") == b"x" * CHUNK)
     one.remove("other")
     one.file("file").write(0, b"x" * (6 * MIB))
@@ -170,11 +179,17 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=50)
-@given(steps=STEPS)
-def test_a_file_is_what_was_written_and_cut(steps: list[tuple[str, int, int]]) -> None:
-    """Against a bytearray; blocks of the share are the sum of the files', and hold what is not zero."""
-    one, file = written()
+@settings(max_examples=30)
+@given(steps=STEPS, kept=st.booleans())
+def test_a_file_is_what_was_written_and_cut(steps: list[tuple[str, int, int]], kept: bool) -> None:
+    """Against a bytearray; blocks of the share are the sum of the files', and hold what is not zero.
+
+    In memory and in a directory; what is in a directory can be opened again.
+    """
+    home = fake_directory() if kept else None
+    one = Share(EXPORT, 10 * GIB, home=home)
+    one.truncate("file", 0)
+    file = one.file("file")
     model = bytearray()
     for number, (step, at, length) in enumerate(steps):
         if step == "write":
@@ -192,3 +207,99 @@ def test_a_file_is_what_was_written_and_cut(steps: list[tuple[str, int, int]]) -
     assert total - available == file.allocated <= -(-file.size // BLOCK) * BLOCK
     held = sum(any(model[at : at + BLOCK]) for at in range(0, len(model), BLOCK))
     assert file.allocated >= held * BLOCK
+    if home is not None:
+        again = Share.reopen(home).file("file")
+        assert (again.size, again.allocated >= held * BLOCK) == (len(model), True)
+        assert bool(again.read(0, again.size) == bytes(model))
+
+
+# ---------------------------------------------------------------------------------------------- in a directory
+
+
+@pytest.fixture(params=["real", "fake"])
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Directory:
+    """A directory on the disk, and one in pyfakefs."""
+    return RealDirectory(tmp_path) if request.param == "real" else fake_directory()
+
+
+def test_a_share_in_a_directory_is_there_again_when_it_is_opened(home: Directory) -> None:
+    """Names, lengths, blocks, modes and bytes; names that no file system would take in the clear too."""
+    one = Share(EXPORT, 10 * GIB, home=home)
+    one.truncate("sparse", GIB)
+    one.file("sparse").write(GIB - 3, b"end")
+    one.fill("full", 2 * CHUNK)
+    one.write_text("text", "a text")
+    one.write_text("text", "text")
+    one.truncate("a: b\n%\u20ac", 5)
+    one.truncate("old", 7)
+    one.rename("old", "new")
+    one.chmod("new", 0o600)
+    one.fill("gone", MIB)
+    one.remove("gone")
+    one.close()
+    again = Share.reopen(home)
+    assert (again.export, again.capacity) == (EXPORT, 10 * GIB)
+    assert again.names() == one.names() == ["a: b\n%\u20ac", "full", "new", "sparse", "text"]
+    for name in one.names():
+        assert again.file(name).size == one.file(name).size
+        assert again.file(name).allocated == one.file(name).allocated, name
+        assert again.file(name).mode == one.file(name).mode
+    assert again.statistics() == one.statistics()
+    assert again.file("sparse").read(GIB - 4, 10) == b"\0end"
+    assert again.read_text("text") == "text"
+
+
+def test_a_file_is_a_file_of_the_same_length_and_name(tmp_path: Path) -> None:
+    """So that tools for files can look at it."""
+    one = Share(EXPORT, 10 * GIB, home=RealDirectory(tmp_path))
+    one.truncate("volume-1", GIB)
+    one.file("volume-1").write(CHUNK - 2, b"border")
+    one.file("volume-1").store(7, {1023: b"x" * PAGE})
+    one.truncate("text", 0)
+    one.file("text").write(0, b"eleven byte")
+    path = tmp_path / "files" / "volume-1"
+    assert path.stat().st_size == GIB
+    assert path.stat().st_blocks * 512 <= MIB
+    with path.open("rb") as file:
+        file.seek(CHUNK - 2)
+        assert file.read(7) == b"border\0"
+        file.seek(8 * CHUNK - PAGE)
+        assert bool(file.read(PAGE + 1) == b"x" * PAGE + b"\0")
+    assert (tmp_path / "files" / "text").read_bytes() == b"eleven byte"
+
+
+def test_what_a_killed_process_has_left_is_opened(home: Directory) -> None:
+    """A file that is not on record yet, and a record of a file that is gone."""
+    one = Share(EXPORT, 10 * GIB, home=home)
+    one.truncate("gone", 5)
+    home.directory("files").remove("gone")
+    with home.directory("files").create("new") as file:
+        file.write(0, b"data")
+    again = Share.reopen(home)
+    assert again.names() == ["new"]
+    assert again.file("new").read(0, 10) == b"data"
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"export": 1, "capacity": "a lot"}'])
+def test_a_damaged_record_is_told_in_one_line(home: Directory, content: bytes) -> None:
+    """What is damaged, and what helps."""
+    Share(EXPORT, GIB, home=home)
+    home.replace("share.json", content)
+    with pytest.raises(InputError, match="is damaged") as refused:
+        Share.reopen(home)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_world_finds_its_shares_again(home: Directory) -> None:
+    """One share for an export, with what is in it."""
+    world = World(home=home)
+    world.share(EXPORT, GIB).write_text("text", "kept")
+    assert world.share(EXPORT, 5) is world.shares[EXPORT]
+    world.close()
+    again = World(home=home)
+    assert again.share(EXPORT, 5).capacity == GIB
+    assert again.shares[EXPORT].read_text("text") == "kept"
+    again.close()
+    home.directory("shares").directory("half-made")
+    assert list(World(home=home).shares) == [EXPORT]
+    assert home.directory("shares").names() == [safe_name(EXPORT)]

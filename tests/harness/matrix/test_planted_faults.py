@@ -14,6 +14,8 @@ import msgspec
 import pytest
 
 from fake_backends.lvm.driver import LvmDriver
+from fake_backends.nfs import snapshots
+from fake_backends.nfs.driver import NfsDriver
 from fake_backends.rbd.cluster import Pool
 from fake_backends.rbd.driver import RbdDriver
 from harness.checkers import CHECKERS
@@ -168,6 +170,43 @@ MUTANTS: dict[str, tuple[str, list[Mutation], str]] = {
     "M03 a rename overwrites the object that has the name": (
         "migrate/rbd-a/rbd-shared/available/force=yes",
         [Mutation(Pool, "rename", "if new_name in self.images", "if False")],
+        "data",
+    ),
+    "LP-1798468 a copy in the same share takes the original's name, and goes with it": (
+        "retype/nfs-a/nfs-a/available/type=specs",
+        [Mutation(
+            NfsDriver, "update_migrated_volume",
+            " and volume.provider_location != new_volume.provider_location", "",
+        )],
+        "data",
+    ),
+    "LP-1499151 a file keeps its temporary name, and the record does not say so": (
+        "migrate/lvm-a/nfs-a/available",
+        [Mutation(NfsDriver, "update_migrated_volume", "name_id: str | None = new_volume.name_id",
+                  "name_id = None; original_volume_status = ''")],
+        "names",
+    ),
+    "LP-1860913 the attachment does not follow the active file of a snapshot": (
+        "migrate/nfs-a/lvm-a/in-use/precondition=snapshot",
+        [Mutation(snapshots, "create", "attachment.save()", "pass")],
+        "life_after",
+    ),
+    "the share is forgotten when the volume is renamed": (
+        "migrate/lvm-a/nfs-a/available",
+        [Mutation(
+            NfsDriver, "update_migrated_volume",
+            '"provider_location": new_volume.provider_location', '"provider_location": None',
+        )],
+        "data",
+    ),
+    "a qcow2 volume is connected as what its bytes are": (
+        "migrate/lvm-a/nfs-qcow2/in-use",
+        [Mutation(NfsDriver, "initialize_connection", '"format": info.file_format', '"format": "raw"')],
+        "failed",
+    ),
+    "dd writes into a file without emptying it": (
+        "migrate/lvm-a/nfs-qcow2/available",
+        [Mutation(migration, "copy_volume", "destination.open_truncated", "str")],
         "data",
     ),
     "M05 the record is renamed, the object is not": (
