@@ -1,0 +1,54 @@
+"""All commands of one host, by the name of the program: ``execute(argv, stdin)`` as a process would be run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from fake_backends.command_line import Result, not_found, parse
+from fake_backends.host.cryptsetup import Cryptsetup
+from fake_backends.host.paths import Host
+from fake_backends.host.qemu_img import QemuImg
+from fake_backends.host.rtstool import Rtstool
+from fake_backends.targets import TargetPortal
+
+Program = Callable[[Sequence[str], bytes], Result]
+
+
+class HostCommands:
+    """What can be run on `host`; cinder-rtstool only with a portal. `others` are further programs by name."""
+
+    def __init__(
+        self, host: Host, portal: TargetPortal | None = None, others: Mapping[str, Program] | None = None
+    ) -> None:
+        self.host = host
+        self._programs: dict[str, Program] = {
+            "cryptsetup": Cryptsetup(host).execute,
+            "ln": self._ln,
+            "qemu-img": _without_input(QemuImg(host).execute),
+            **(others or {}),
+        }
+        if portal is not None:
+            self._programs["cinder-rtstool"] = _without_input(Rtstool(host, portal).execute)
+
+    def execute(self, argv: Sequence[object], stdin: str | bytes = b"") -> Result:
+        """Run a command line, whatever wrappers stand before it; 127 for a program that is not there."""
+        invocation = parse([str(word) for word in argv])
+        program = self._programs.get(invocation.name)
+        if program is None:
+            return not_found(invocation.name)
+        return program(invocation.arguments, stdin.encode() if isinstance(stdin, str) else stdin)
+
+    def _ln(self, arguments: Sequence[str], _: bytes) -> Result:
+        """``ln --symbolic --force TARGET LINK``, as os-brick's encryptors lead a device's path elsewhere."""
+        options = {word for word in arguments if word.startswith("-")}
+        names = [word for word in arguments if not word.startswith("-")]
+        if options != {"--symbolic", "--force"} or len(names) != 2:
+            return Result(
+                "", f"ln: only --symbolic --force TARGET LINK is known, not {' '.join(arguments)}\n", 1
+            )
+        self.host.link(names[1], names[0])
+        return Result()
+
+
+def _without_input(execute: Callable[[Sequence[str]], Result]) -> Program:
+    return lambda arguments, _: execute(arguments)
