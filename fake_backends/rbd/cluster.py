@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import uuid
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ from harness.errors import AlreadyExists, Busy, InvalidArgument, NoSpace, NotFou
 from harness.sim.points import QUIET, Points
 
 TIB = 1 << 40
+EPOCH_S = 1_600_000_000
+"""What the clock of a cluster says where nobody set another."""
 _COPY_VISITS = 8
 _COPY_BYTES_PER_SECOND = 200 << 20
 
@@ -41,10 +44,25 @@ class Statistics(NamedTuple):
 
 
 class Trashed(NamedTuple):
-    """An image in the trash. With a delay it can only be removed by force."""
+    """An image in the trash since `moved_s`. Before its delay is over it can only be removed by force."""
 
     image: Image
     delay_s: int
+    moved_s: int = 0
+
+    @property
+    def until_s(self) -> int:
+        """When its delay is over."""
+        return self.moved_s + self.delay_s
+
+
+class Group:
+    """Images of a pool that are snapshotted together. `snapshots` are ids of group snapshots by their names."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.images: list[Image] = []
+        self.snapshots: dict[str, int] = {}
 
 
 class Cluster:
@@ -52,7 +70,9 @@ class Cluster:
 
     `clone_format` is what ``rbd_default_clone_format=auto`` comes to: 1 in a cluster as it is installed, 2
     where the operator demands clients of mimic or later. `monitors` are (host, port). `home` is the
-    empty directory of a cluster that is to be kept in files (see `fake_backends.rbd.reopening`).
+    empty directory of a cluster that is to be kept in files (see `fake_backends.rbd.reopening`). `now_s` is
+    what the cluster's clock says, in seconds since 1970. `storage_answers` and `monitors_answer` are False
+    while the daemons are stopped: clients then wait until they time out.
     """
 
     def __init__(
@@ -73,6 +93,10 @@ class Cluster:
         self.monitors = [("198.51.100.1", "6789"), ("198.51.100.2", "6789"), ("198.51.100.3", "6789")]
         self.pools: dict[str, Pool] = {}
         self.used_objects = 0
+        self.now_s: Callable[[], int] = _no_time_passes
+        self.clients_seen = 0
+        self.storage_answers = True
+        self.monitors_answer = True
 
     def create_pool(self, name: str, max_bytes: int | None = None) -> Pool:
         """The pool of that name; it is made, with a quota of `max_bytes`, if there is none."""
@@ -116,6 +140,11 @@ class Pool:
         self.used_objects = 0
         self.number = number
         self.images_made = 0
+        self.mirror_mode = 0
+        self.groups: dict[str, Group] = {}
+        self.groups_made = 0
+        self.namespaces: dict[str, Pool] = {}
+        self.whole: Pool | None = None
         self.home = home
 
     def store(self, image_id: str) -> Store:
@@ -124,6 +153,35 @@ class Pool:
 
     def __contains__(self, name: str) -> bool:
         return name in self.images
+
+    def namespace(self, name: str) -> Pool:
+        """The images of a namespace of this pool, which are counted with the pool's. Raises NotFound."""
+        try:
+            return self.namespaces[name]
+        except KeyError:
+            raise NotFound(f"RBD image not found (no namespace {name} in pool {self.name})") from None
+
+    def create_namespace(self, name: str) -> None:
+        """AlreadyExists. Namespaces are kept in memory only."""
+        if name in self.namespaces:
+            raise AlreadyExists("RBD image already exists (error creating namespace)")
+        part = Pool(self.cluster, self.name, None, self.number, None)
+        part.whole = self
+        self.namespaces[name] = part
+
+    def remove_namespace(self, name: str) -> None:
+        """NotFound; Busy while it holds images."""
+        part = self.namespace(name)
+        if part.images or part.trash:
+            raise Busy("RBD image is busy (error removing namespace)")
+        del self.namespaces[name]
+
+    def set_quota(self, max_bytes: int | None) -> None:
+        """Limit the pool to so many bytes; None takes the limit away."""
+        self.max_bytes = max_bytes
+        if self.home is not None:
+            record = PoolRecord(name=self.name, number=self.number, max_bytes=max_bytes)
+            self.home.replace(POOL_RECORD, msgspec.json.encode(record))
 
     def names(self) -> list[str]:
         """The images, sorted; those in the trash are left out."""
@@ -142,14 +200,33 @@ class Pool:
 
     # ------------------------------------------------------------------------------------------- images
 
-    def create(self, name: str, size: int, *, features: int = feature_bits.DEFAULT, order: int = 22) -> Image:
+    def create(
+        self,
+        name: str,
+        size: int,
+        *,
+        features: int = feature_bits.DEFAULT,
+        order: int = 22,
+        stripe_unit: int = 0,
+        stripe_count: int = 0,
+        data_pool: str | None = None,
+    ) -> Image:
         """An empty image of `size` bytes.
 
         AlreadyExists; EDOM for an order outside of 12 to 25; InvalidArgument for an empty name or features
-        that do not go together. Data is kept in objects of 4 MiB whatever the order.
+        or stripes that do not go together; NotFound for the data pool. Data is kept in objects of 4 MiB
+        whatever the order and the stripes.
         """
         self._visit("create", f"create {self.name}/{name} {size_option(size)}")
+        data = None if data_pool is None else self.cluster.pool(data_pool)
+        striped = feature_bits.striped(features, order, stripe_unit, stripe_count)
         image = self.add_image(name, size, features, order)
+        if striped:
+            image.base_features |= feature_bits.STRIPING
+            image.traits.stripe_unit, image.traits.stripe_count = stripe_unit, stripe_count
+        if data is not None:
+            image.base_features |= feature_bits.DATA_POOL
+            image.traits.data_pool = data.number
         image.save()
         return image
 
@@ -165,6 +242,7 @@ class Pool:
         self.images_made += 1
         image_id = f"{self.number:x}{self.images_made:011x}"
         image = Image(self, image_id, name, size, bits, order, self.store(image_id))
+        image.traits.created_s = self.cluster.now_s()
         self.images[name] = image
         return image
 
@@ -180,6 +258,8 @@ class Pool:
         """Rename, in use or not. NotFound, AlreadyExists."""
         self._visit("rename", f"rename {self.name}/{name} {self.name}/{new_name}")
         image = self._existing(name, "renaming image")
+        if not new_name:
+            raise InvalidArgument("RBD invalid argument (error renaming image)")
         if new_name in self.images:
             raise AlreadyExists("RBD image already exists (error renaming image)")
         del self.images[name]
@@ -218,6 +298,7 @@ class Pool:
         if image.order > source.order:
             # The parent's object size goes on as the stripe unit.
             image.base_features |= feature_bits.STRIPING
+            image.traits.stripe_unit = source.stripe_unit
         image.become_clone(Parent(source, frozen, chosen_format))
         return image
 
@@ -227,7 +308,19 @@ class Pool:
         Takes the time of the stored objects at 200 MiB/s. A copy that fails on the way leaves the part that
         it has made, as librbd does. NotFound, AlreadyExists, NoSpace.
         """
-        image = self._existing(name, "copying image")
+        return self.copy_image(self._existing(name, "copying image"), pool, new_name, snapshot=snapshot)
+
+    def copy_image(
+        self,
+        image: Image,
+        pool: Pool,
+        new_name: str,
+        *,
+        snapshot: str | None = None,
+        features: int | None = None,
+        order: int = 0,
+    ) -> Image:
+        """`copy` of an image that is known, whatever its name is by now; `order` 0 is its own."""
         layer = image.head if snapshot is None else image.snapshot(snapshot)
         parts = _copy_parts(layer)
         copied: Image | None = None
@@ -237,7 +330,12 @@ class Pool:
                 detail = f"cp {image.path} {pool.name}/{new_name} ({number}/{len(parts)})"
                 self._visit("copy", detail, cost_us)
                 if handle is None:
-                    copied = pool.add_image(new_name, layer.size, image.base_features, image.order)
+                    copied = pool.add_image(
+                        new_name,
+                        layer.size,
+                        image.base_features if features is None else features,
+                        order or image.order,
+                    )
                     copied.metadata = dict(image.metadata)
                     copied.save()
                     handle = ImageHandle(copied, read_only=False)
@@ -248,21 +346,36 @@ class Pool:
         assert copied is not None
         return copied
 
+    def deep_copy(self, image: Image, pool: Pool, new_name: str) -> Image:
+        """A full copy of an image with its snapshots, and without a parent."""
+        self._visit("deep_copy", f"deep cp {image.path} {pool.name}/{new_name}")
+        copied = pool.add_image(new_name, image.size, image.base_features, image.order)
+        copied.metadata = dict(image.metadata)
+        for snapshot in image.snapshots:
+            if snapshot.trashed_from is None:
+                copied.take(snapshot)
+                copied.create_snapshot(snapshot.name)
+        copied.take(image.head)
+        copied.save()
+        return copied
+
     # -------------------------------------------------------------------------------------------- trash
 
     def trash_move(self, name: str, delay_s: int = 0) -> str:
         """Put an image aside, with its snapshots and clones, in use or not; returns its id. NotFound."""
         self._visit("trash_move", f"trash mv {self.name}/{name}")
         image = self._existing(name, "moving image to trash")
+        if image.lock_kept:
+            raise Busy("RBD image is busy (error moving image to trash)")
         del self.images[name]
-        self.trash[image.id] = Trashed(image, delay_s)
+        self.trash[image.id] = Trashed(image, delay_s, self.cluster.now_s())
         image.save()
         return image.id
 
     def trash_restore(self, image_id: str, name: str = "") -> None:
         """Bring it back, under its old name by default. NotFound, AlreadyExists."""
         self._visit("trash_restore", f"trash restore {self.name}/{image_id}")
-        image = self._trashed(image_id, "restoring image from trash").image
+        image = self.trashed(image_id, "restoring image from trash").image
         name = name or image.name
         if name in self.images:
             raise AlreadyExists("RBD image already exists (error restoring image from trash)")
@@ -274,8 +387,9 @@ class Pool:
     def trash_remove(self, image_id: str, *, force: bool = False) -> None:
         """NotFound; EPERM if it was put there with a delay; ImageHasSnapshots; Busy."""
         self._visit("trash_remove", f"trash rm {self.name}/{image_id}")
-        image, delay_s = self._trashed(image_id, "deleting image from trash")
-        if delay_s and not force:
+        trashed = self.trashed(image_id, "deleting image from trash")
+        image = trashed.image
+        if self.cluster.now_s() < trashed.until_s and not force:
             raise StorageError("RBD permission error (error deleting image from trash)", errno=errno.EPERM)
         _check_removable(image, "deleting image from trash")
         del self.trash[image_id]
@@ -285,6 +399,8 @@ class Pool:
 
     def statistics(self) -> Statistics:
         """What the pool uses, and what may still be written to it."""
+        if self.whole is not None:
+            return self.whole.statistics()
         used = self.used_objects * CHUNK
         free = self.cluster.statistics().free
         if self.max_bytes:
@@ -310,6 +426,9 @@ class Pool:
 
     def account(self, objects: int) -> None:
         """So many objects more (or fewer) are stored."""
+        if self.whole is not None:
+            self.whole.account(objects)
+            return
         self.used_objects += objects
         self.cluster.used_objects += objects
 
@@ -323,21 +442,32 @@ class Pool:
             raise NotFound(f"RBD image not found (error {doing})")
         return self.images[name]
 
-    def _trashed(self, image_id: str, doing: str) -> Trashed:
+    def trashed(self, image_id: str, doing: str) -> Trashed:
+        """What is in the trash under that id. Raises NotFound, which names what was being done."""
         if image_id not in self.trash:
             raise NotFound(f"RBD image not found (error {doing})")
         return self.trash[image_id]
 
 
 def _check_removable(image: Image, doing: str) -> None:
+    if image.lock_kept:
+        raise Busy(f"RBD image is busy (error {doing})")
     if any(snapshot.trashed_from is None for snapshot in image.snapshots):
         raise ImageHasSnapshots(f"RBD image has snapshots (error {doing})")
+    if image.traits.mirror_id and not image.traits.primary:
+        raise InvalidArgument(f"RBD invalid argument (error {doing})")
     if image.watchers:
         # The attempt alone makes the owner of the exclusive lock give it back.
         image.lock_owner = None
         raise Busy(f"RBD image is busy (error {doing})")
     if image.snapshots:
         raise ImageHasSnapshots(f"RBD image has snapshots (error {doing})")
+    if image.traits.group:
+        raise StorageError(f"error {doing}", errno=errno.EMLINK)
+
+
+def _no_time_passes() -> int:
+    return EPOCH_S
 
 
 def _copy_parts(layer: Layer) -> list[tuple[int, int, int]]:

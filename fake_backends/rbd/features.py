@@ -13,6 +13,7 @@ OBJECT_MAP = 8
 FAST_DIFF = 16
 DEEP_FLATTEN = 32
 JOURNALING = 64
+DATA_POOL = 128
 OPERATIONS = 256
 """Set by librbd itself while an operation feature is in use; never asked for."""
 
@@ -20,12 +21,15 @@ DEFAULT = LAYERING | EXCLUSIVE_LOCK | OBJECT_MAP | FAST_DIFF | DEEP_FLATTEN
 
 OP_CLONE_PARENT = 1
 OP_CLONE_CHILD = 2
+OP_GROUP = 4
 OP_SNAP_TRASH = 8
 
 _KNOWN = 0xFFF
 _AT_CREATION = DEFAULT | JOURNALING
-_MAPS = OBJECT_MAP | FAST_DIFF
-_NEED_LOCK = _MAPS | JOURNALING
+MAPS = OBJECT_MAP | FAST_DIFF
+MAPS_INVALID = 3
+"""The flags of an image whose object map and fast diff have to be rebuilt."""
+_NEED_LOCK = MAPS | JOURNALING
 _SWITCHABLE_ON = EXCLUSIVE_LOCK | _NEED_LOCK
 _SWITCHABLE_OFF = _SWITCHABLE_ON | DEEP_FLATTEN
 _OBJECT_MAP_LIMIT = 256_000_000
@@ -56,8 +60,20 @@ def switched(features: int, bits: int, enabled: bool) -> int:
     """
     unknown = bits & ~(_SWITCHABLE_ON if enabled else _SWITCHABLE_OFF)
     unchanged = bits & (features if enabled else ~features)
-    change = bits | _MAPS if bits & _MAPS else bits
+    change = bits | MAPS if bits & MAPS else bits
     after = features | change if enabled else features & ~change
     if not bits or unknown or unchanged or (after & _NEED_LOCK and not after & EXCLUSIVE_LOCK):
         raise InvalidArgument("RBD invalid argument (error updating features for image)")
     return after
+
+
+def striped(bits: int, order: int, unit: int, count: int) -> bool:
+    """True if stripes of `unit` bytes over `count` objects differ from objects one after the other.
+
+    InvalidArgument for only one of the two, a unit that does not divide the object, or stripes that differ
+    without the feature.
+    """
+    size = 1 << order
+    if (unit == 0) != (count == 0) or (unit and (unit > size or size % unit)):
+        raise InvalidArgument("RBD invalid argument (error creating image)")
+    return unit != 0 and (unit, count) != (size, 1)

@@ -9,7 +9,7 @@ from typing import Self
 from fake_backends.block_store import CHUNK, EMPTY, BlockDevice, Chunk, chunks_between
 from fake_backends.rbd.features import EXCLUSIVE_LOCK
 from fake_backends.rbd.image import Image
-from fake_backends.rbd.layers import ReadOnlyImage
+from fake_backends.rbd.layers import Layer, ReadOnlyImage, Snapshot
 from harness.errors import InvalidArgument, NoSpace
 
 
@@ -18,14 +18,17 @@ class ImageHandle(BlockDevice):
 
     A read-write handle keeps the image from being removed, follows its size, and takes the exclusive lock
     when it writes (from another client too: the lock is handed over). A read-only one does none of this,
-    and reads zeros once the image is gone.
+    and reads zeros once the image is gone. `client`, `client_id` and `cookie` are what others see of it.
     """
 
     def __init__(self, image: Image, *, read_only: bool, snapshot: str | None = None) -> None:
         self.image = image
         self.read_only = read_only
         self.closed = False
-        self._layer = image.head if snapshot is None else image.snapshot(snapshot)
+        self.client = ""
+        self.client_id = 0
+        self.cookie = 0
+        self._layer: Layer = image.head if snapshot is None else image.snapshot(snapshot)
         self.size = self._layer.size
         if not read_only:
             image.watchers.append(self)
@@ -44,8 +47,38 @@ class ImageHandle(BlockDevice):
             self.image.flush()
             self.image.watchers.remove(self)
             if self.image.lock_owner is self:
-                self.image.lock_owner = None
+                self.image.give_up_lock()
         self.closed = True
+
+    def show(self, snapshot: str | None) -> None:
+        """Show a snapshot from now on, or the image itself. Raises NotFound."""
+        self._check_open()
+        self._layer = self.image.head if snapshot is None else self.image.snapshot(snapshot)
+        self.size = self._layer.size
+
+    @property
+    def layer(self) -> Layer:
+        """The image as it is, or the snapshot that is shown."""
+        return self._layer
+
+    @property
+    def lost(self) -> bool:
+        """True if the snapshot was removed and the handle knows: read-only ones are not told."""
+        return not self.read_only and isinstance(self._layer, Snapshot) and self._layer.removed
+
+    def maintain(self) -> None:
+        """Change the image itself: its lock is taken if it is free, else the owner does the work."""
+        if self.image.base_features & EXCLUSIVE_LOCK and self.image.lock_owner is None:
+            self.image.lock_owner = self
+
+    def take_lock(self) -> None:
+        """Take the exclusive lock to write. ReadOnlyImage if another client keeps it."""
+        image = self.image
+        if not image.base_features & EXCLUSIVE_LOCK:
+            return
+        if image.lock_kept and image.lock_owner is not self:
+            raise ReadOnlyImage(f"RBD read-only image (error acquiring lock on image {image.name})")
+        image.lock_owner = self
 
     def follow_resize(self) -> None:
         """Another client changed the size."""
@@ -75,6 +108,19 @@ class ImageHandle(BlockDevice):
         self._check_writable()
         self.image.allocate(first, last)
 
+    def clear(self, first: int, last: int) -> None:
+        """Let bytes first <= n < last read zero. Objects that are cleared as a whole give their space back."""
+        self._check_writable()
+        for number in range(first // CHUNK, -(-last // CHUNK)) if first < last else ():
+            start, end = max(first - number * CHUNK, 0), min(last - number * CHUNK, CHUNK)
+            if number not in self.image.head.own and number not in self.image.head.inherited:
+                continue
+            whole = start == 0 and (end == CHUNK or last >= self.size)
+            if whole:
+                self.image.write(number, EMPTY)
+            else:
+                self.image.patch(number, start, bytes(end - start))
+
     def _check_open(self) -> None:
         if self.closed:
             raise InvalidArgument("RBD invalid argument (image is closed)")
@@ -84,5 +130,4 @@ class ImageHandle(BlockDevice):
         image = self.image
         if self.read_only or self._layer is not image.head:
             raise ReadOnlyImage(f"RBD read-only image (error writing to {image.name})")
-        if image.base_features & EXCLUSIVE_LOCK:
-            image.lock_owner = self
+        self.take_lock()

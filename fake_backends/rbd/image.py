@@ -17,6 +17,7 @@ from fake_backends.block_store import CHUNK, PAGE, Chunk, chunks_between
 from fake_backends.rbd import features as feature_bits
 from fake_backends.rbd.layers import Layer, Parent, ReadOnlyImage, Snapshot
 from fake_backends.rbd.objects import Store
+from fake_backends.rbd.traits import Traits
 from harness.errors import AlreadyExists, Busy, InvalidArgument, NotFound, StorageError
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Image:
     """An image of a pool. `watchers` are the handles that have it open read-write, oldest first.
 
     `metadata` are key/value pairs; a configuration option such as ``rbd_qos_iops_limit`` is kept under its
-    name with ``conf_`` before it.
+    name with ``conf_`` before it. `lock_kept` is True while the owner of the exclusive lock does not hand it
+    over.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class Image:
         self.metadata: dict[str, str] = {}
         self.watchers: list[ImageHandle] = []
         self.lock_owner: ImageHandle | None = None
+        self.lock_kept = False
+        self.traits = Traits()
         self.base_features = features
         self.last_snapshot_id = 3
         self._counted = 0
@@ -80,7 +84,19 @@ class Image:
                 bits |= feature_bits.OP_SNAP_TRASH
         if self.clone_format == 2:
             bits |= feature_bits.OP_CLONE_CHILD
+        if self.traits.group:
+            bits |= feature_bits.OP_GROUP
         return bits
+
+    @property
+    def stripe_unit(self) -> int:
+        """Bytes that lie in one object before the next one's turn comes."""
+        return self.traits.stripe_unit or 1 << self.order
+
+    @property
+    def object_count(self) -> int:
+        """Objects of 2^order bytes that the image could have; 64 bits, as librbd counts."""
+        return (self.size + (1 << self.order) - 1) % (1 << 64) >> self.order
 
     @property
     def clone_format(self) -> int:
@@ -205,9 +221,23 @@ class Image:
         state = "enable" if enabled else "disable"
         self._visit("feature", f"feature {state} {self.path} {bits:#x}")
         after = feature_bits.switched(self.base_features, bits, enabled)
+        if self.traits.mirror_id and not enabled and bits & feature_bits.JOURNALING:
+            raise InvalidArgument(f"RBD invalid argument (error updating features for image {self.name})")
+        new_maps = after & ~self.base_features & feature_bits.MAPS
+        if new_maps:
+            # The map of an image that may have objects is built later.
+            self.traits.flags = feature_bits.MAPS_INVALID
+        if not after & feature_bits.OBJECT_MAP:
+            self.traits.flags = 0
         self.base_features = after
         if not after & feature_bits.EXCLUSIVE_LOCK:
-            self.lock_owner = None
+            self.give_up_lock()
+        self.save()
+
+    def metadata_set(self, key: str, value: str) -> None:
+        """Note a value under a key."""
+        self._visit("metadata", f"image-meta set {self.path} {key} {value}")
+        self.metadata[key] = value
         self.save()
 
     def config_set(self, option: str, value: str) -> None:
@@ -223,6 +253,11 @@ class Image:
             raise NotFound(f"RBD image not found (error removing config {option} of image {self.name})")
         self.save()
 
+    def give_up_lock(self) -> None:
+        """Nobody has the exclusive lock any more."""
+        self.lock_owner = None
+        self.lock_kept = False
+
     # ------------------------------------------------------------------------------------------ snapshots
 
     def snapshot(self, name: str) -> Snapshot:
@@ -237,8 +272,14 @@ class Image:
         self._visit("snap_create", f"snap create {self.path}@{name}")
         if any(snapshot.name == name for snapshot in self.snapshots):
             raise AlreadyExists(f"RBD image already exists (error creating snapshot {name} from {self.name})")
+        limit = self.traits.snapshot_limit
+        if limit is not None and len(self.snapshots) >= limit:
+            raise StorageError(
+                f"RBD disk quota exceeded (error creating snapshot {name} from {self.name})", errno=errno.EDQUOT
+            )
         self.last_snapshot_id += 1
         snapshot = Snapshot(self.last_snapshot_id, name, self.head)
+        snapshot.created_s = self.pool.cluster.now_s()
         self.snapshots.append(snapshot)
         self.save()
         return snapshot
@@ -298,6 +339,7 @@ class Image:
             self.snapshots[index - 1].changed.update(snapshot.changed)
         # A reader that still has it open sees nothing any more.
         snapshot.chunks.clear()
+        snapshot.removed = True
         parent, snapshot.parent = snapshot.parent, None
         self.recount()
         self.save()
@@ -348,6 +390,17 @@ class Image:
         self.metadata = dict(parent.image.metadata)
         snapshot.children.append(self)
         self.save()
+
+    def take(self, layer: Layer) -> None:
+        """Store what a layer of another image shows, the size included. NoSpace. For `Pool.deep_copy`."""
+        head = self.head
+        self._changed(0, -(-max(head.size, layer.size) // CHUNK))
+        self.pool.require(len(layer.visible()))
+        head.size = layer.size
+        head.chunks.share(layer.chunks)
+        head.chunks.adopt()
+        head.own = layer.visible()
+        self.recount()
 
     def flatten(self) -> None:
         """Store what is seen through the parent. InvalidArgument without a parent; NoSpace."""

@@ -82,10 +82,21 @@ class Snapshot(Layer):
 
     `changed` are the objects that differ from the next newer snapshot, or from the image itself where this
     is the newest. A removed snapshot that still has clones of format 2 lives on under a made-up name;
-    `trashed_from` is then the name that it had.
+    `trashed_from` is then the name that it had. `group` is the group and its snapshot that it is a part of.
+    `removed` tells those that still have it open that it is gone.
     """
 
-    __slots__ = ("changed", "children", "id", "name", "protected", "trashed_from")
+    __slots__ = (
+        "changed",
+        "children",
+        "created_s",
+        "group",
+        "id",
+        "name",
+        "protected",
+        "removed",
+        "trashed_from",
+    )
 
     def __init__(self, number: int, name: str, layer: Layer) -> None:
         super().__init__(layer.size, layer.chunks.twin())
@@ -94,5 +105,8 @@ class Snapshot(Layer):
         self.name = name
         self.protected = False
         self.trashed_from: str | None = None
+        self.group: tuple[str, str] | None = None
+        self.created_s = 0
+        self.removed = False
         self.changed = ObjectSet()
         self.children: list[Image] = []

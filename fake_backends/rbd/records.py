@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fake_backends.rbd.object_set import ObjectSet
+from fake_backends.rbd.traits import Traits
 
 if TYPE_CHECKING:
     from fake_backends.rbd.image import Image
@@ -56,6 +57,7 @@ class SnapshotRecord(msgspec.Struct, frozen=True, kw_only=True):
     protected: bool
     trashed_from: str | None
     changed: Ranges
+    created_s: int = 0
     layer: LayerRecord
 
 
@@ -68,6 +70,8 @@ class ImageRecord(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str]
     last_snapshot_id: int
     trash_delay_s: int | None
+    trashed_s: int = 0
+    traits: Traits = msgspec.field(default_factory=Traits)
     generation: int
     head: LayerRecord
     snapshots: list[SnapshotRecord]
@@ -111,6 +115,8 @@ def record_of(image: Image, generation: int) -> ImageRecord:
         metadata=image.metadata,
         last_snapshot_id=image.last_snapshot_id,
         trash_delay_s=trashed.delay_s if trashed else None,
+        trashed_s=trashed.moved_s if trashed else 0,
+        traits=image.traits,
         generation=generation,
         head=_layer_record(image.head),
         snapshots=[
@@ -120,6 +126,7 @@ def record_of(image: Image, generation: int) -> ImageRecord:
                 protected=snapshot.protected,
                 trashed_from=snapshot.trashed_from,
                 changed=list(snapshot.changed.ranges()),
+                created_s=snapshot.created_s,
                 layer=_layer_record(snapshot),
             )
             for snapshot in image.snapshots

@@ -91,6 +91,7 @@ class _Images:
         written = files.restore(record)
         image = Image(pool, image_id, record.name, record.head.size, record.features, record.order, files)
         image.metadata = dict(record.metadata)
+        image.traits = record.traits
         image.last_snapshot_id = record.last_snapshot_id
         parents: dict[ParentRecord, Parent] = {}
         self._fill(image.head, record.head, parents)
@@ -99,6 +100,7 @@ class _Images:
             self._fill(snapshot, each.layer, parents)
             snapshot.protected = each.protected
             snapshot.trashed_from = each.trashed_from
+            snapshot.created_s = each.created_s
             snapshot.changed = object_set(each.changed)
             image.snapshots.append(snapshot)
         for parent in parents.values():
@@ -107,7 +109,7 @@ class _Images:
         if record.trash_delay_s is None:
             pool.images[image.name] = image
         else:
-            pool.trash[image_id] = Trashed(image, record.trash_delay_s)
+            pool.trash[image_id] = Trashed(image, record.trash_delay_s, record.trashed_s)
         pool.images_made = max(pool.images_made, int(image_id.removeprefix(f"{pool.number:x}"), 16))
         return image
 
