@@ -114,9 +114,9 @@ def _cluster_rows(cluster: Cluster) -> Iterator[Row]:
         for name in pool.names():
             yield from _image_rows(f"{cluster.name}/{pool.name}/{name}", pool.images[name], [])
         for image_id in sorted(pool.trash):
-            image, delay_s = pool.trash[image_id]
-            more = ["in the trash", *([f"for {delay_s} s"] if delay_s else [])]
-            yield from _image_rows(f"{cluster.name}/{pool.name}/{image.name}", image, more)
+            trashed = pool.trash[image_id]
+            more = ["in the trash", *([f"for {trashed.delay_s} s"] if trashed.delay_s else [])]
+            yield from _image_rows(f"{cluster.name}/{pool.name}/{trashed.image.name}", trashed.image, more)
 
 
 def _image_rows(path: str, image: Image, more: list[str]) -> Iterator[Row]:

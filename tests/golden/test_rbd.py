@@ -9,11 +9,17 @@ import pytest
 from tests.golden.rbd_replay import Replay, recorded_bytes, scenarios
 
 RECORDED = scenarios(Path(__file__).parent / "rbd.jsonl")
-COMMAND_LINE = {"cli", "qemu_img", "encrypted", "driver_v1", "driver_v2"}
-"""Scenarios whose images are made by command lines; the others call the bindings alone."""
+OPEN = {"cli": 4, "qemu_img": 7, "encrypted": 34, "driver_v1": 26, "driver_v2": 25}
+"""Steps that do not agree yet: what follows a command line without a fake, and what the recorder did unseen."""
 
 
-@pytest.mark.parametrize("name", sorted(RECORDED.keys() - COMMAND_LINE))
+@pytest.mark.parametrize("name", OPEN)
+def test_open_differences_become_fewer(name: str) -> None:
+    """A scenario that agrees better, or worse, has to say so in the table."""
+    assert len(Replay(name, RECORDED[name]).run().differences) == OPEN[name]
+
+
+@pytest.mark.parametrize("name", sorted(RECORDED.keys() - OPEN.keys()))
 def test_every_call_answers_as_recorded(name: str) -> None:
     """Results, types, and exceptions with class, number, text and arguments."""
     tally = Replay(name, RECORDED[name]).run()
@@ -23,9 +29,9 @@ def test_every_call_answers_as_recorded(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["driver_v1", "driver_v2"])
 def test_what_cinders_driver_called_answers_as_recorded(name: str) -> None:
-    """Up to the first image that the driver imported with the rbd command."""
+    """Up to the first image that the driver exported with the rbd command."""
     rows = RECORDED[name]
-    first = next(row["step"] for row in rows if row.get("call", {}).get("args", [""])[:1] == ["import"])
+    first = next(row["step"] for row in rows if row.get("call", {}).get("args", [""])[:1] == ["export"])
     tally = Replay(name, [row for row in rows if row["step"] < first]).run()
     assert tally.differences == []
     assert tally.agreed > 500

@@ -9,6 +9,7 @@ from fake_backends.rbd import features as feature_bits
 from fake_backends.rbd.bindings import constants
 from fake_backends.rbd.bindings.arguments import quoted, text, unsigned
 from fake_backends.rbd.bindings.content import Content
+from fake_backends.rbd.bindings.image_options import IMAGE_OPTIONS, fits
 from fake_backends.rbd.bindings.images import stamp
 from fake_backends.rbd.bindings.iterators import ConfigImageIterator, MetadataIterator
 from fake_backends.rbd.bindings.locks import Locks
@@ -16,29 +17,6 @@ from fake_backends.rbd.bindings.mirroring import Mirroring
 from fake_backends.rbd.bindings.rbd_errors import InvalidArgument
 from fake_backends.rbd.bindings.snapshots import Snapshots
 from harness.errors import InvalidArgument as Refused
-
-IMAGE_OPTIONS = {
-    "rbd_qos_bps_burst": "0",
-    "rbd_qos_bps_burst_seconds": "1",
-    "rbd_qos_bps_limit": "0",
-    "rbd_qos_iops_burst": "0",
-    "rbd_qos_iops_burst_seconds": "1",
-    "rbd_qos_iops_limit": "0",
-    "rbd_qos_read_bps_burst": "0",
-    "rbd_qos_read_bps_burst_seconds": "1",
-    "rbd_qos_read_bps_limit": "0",
-    "rbd_qos_read_iops_burst": "0",
-    "rbd_qos_read_iops_burst_seconds": "1",
-    "rbd_qos_read_iops_limit": "0",
-    "rbd_qos_schedule_tick_min": "50",
-    "rbd_qos_write_bps_burst": "0",
-    "rbd_qos_write_bps_burst_seconds": "1",
-    "rbd_qos_write_bps_limit": "0",
-    "rbd_qos_write_iops_burst": "0",
-    "rbd_qos_write_iops_burst_seconds": "1",
-    "rbd_qos_write_iops_limit": "0",
-}
-"""The options that an image can override, of those that Cinder sets: all are whole numbers."""
 
 _NO_PARENT = (1 << 64) - 1
 
@@ -210,7 +188,7 @@ class Image(Content, Snapshots, Locks, Mirroring):
         """InvalidArgument for an option that images do not have, or a value that does not fit."""
         key, value = text(key, "key"), text(value, "value")
         with self._told(f"error setting config {key} for image {self._quoted}"):
-            if key not in IMAGE_OPTIONS or not value.isdigit():
+            if not fits(key, value):
                 raise Refused("RBD invalid argument")
             self._change().config_set(key, value)
 
