@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from tests.golden import lvm_replay
+from tests.golden import lvm_replay, rbd_replay
 
 HERE = Path(__file__).parent
 Outcome = Literal["agrees", "tolerated", "differs"]
@@ -21,6 +21,15 @@ KINDS = {
     "state": "listings after a change",
     "setup": "preparation",
     "probe": "questions that Cinder does not ask",
+}
+
+
+RBD_SCENARIOS = {
+    "driver_v1": "calls of Cinder's RBD driver",
+    "driver_v2": "calls of Cinder's RBD driver",
+    "cli": "`rbd`, `ceph` and `qemu-img` commands, and calls after them",
+    "qemu_img": "`rbd`, `ceph` and `qemu-img` commands, and calls after them",
+    "encrypted": "`rbd`, `ceph` and `qemu-img` commands, and calls after them",
 }
 
 
@@ -54,9 +63,25 @@ def lvm_class() -> Iterator[tuple[str, Outcome]]:
             yield "commands of `cinder.brick.local_dev.lvm:LVM`", "agrees" if agrees else "differs"
 
 
+def librbd() -> Iterator[tuple[str, Outcome]]:
+    """The calls in ``rbd.jsonl``; open differences count as tolerated, because their numbers are declared."""
+    for name, recorded in rbd_replay.scenarios(HERE / "rbd.jsonl").items():
+        what = RBD_SCENARIOS.get(name, "calls of `rados` and `rbd`")
+        tally = rbd_replay.Replay(name, recorded).run()
+        declared = len(tally.differences) == rbd_replay.OPEN.get(name, 0)
+        outcomes: dict[Outcome, int] = {
+            "agrees": tally.agreed,
+            "tolerated": tally.tolerated + declared * len(tally.differences),
+            "differs": (not declared) * len(tally.differences),
+        }
+        for outcome, steps in outcomes.items():
+            yield from [(what, outcome)] * steps
+
+
 SOURCES: dict[str, Callable[[], Iterator[tuple[str, Outcome]]]] = {
     "lvm2 2.03.16": lvm,
     "lvm2 by Cinder": lvm_class,
+    "librbd 16.2.15": librbd,
 }
 
 
