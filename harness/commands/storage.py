@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +13,8 @@ from rich.text import Text
 from fake_backends.block_store import CHUNK
 from fake_backends.files.names import true_name
 from fake_backends.files.storage import StorageDirectory
+from fake_backends.lvm.commands import execute
+from fake_backends.lvm.host import Host
 from fake_backends.lvm.logical_volume import LogicalVolume, ThickSnapshot
 from fake_backends.lvm.thin_pool import ThinVolume
 from fake_backends.lvm.volume_group import VolumeGroup
@@ -22,6 +24,7 @@ from fake_backends.rbd.image import Image
 from fake_backends.world import World
 from harness.commands import options
 from harness.commands.options import Session
+from harness.errors import InputError
 from harness.matrix.cell_storage import CELLS
 from reports.printable import printable
 from reports.terminal import console
@@ -32,14 +35,25 @@ Row = tuple[str, str, int | None, int | None, str]
 
 @click.command("storage")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--host", "hostname", metavar="NAME", help="Where the command runs, if there are several hosts.")
+@click.argument("words", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
 @options.debug
 @click.pass_obj
-def storage(session: Session, *, directory: Path) -> int:
-    """Show what a directory of --storage-dir holds.
+def storage(session: Session, *, directory: Path, hostname: str | None, words: tuple[str, ...]) -> int:
+    """Show what a directory of --storage-dir holds, or run a command on it.
 
     Volume groups, volumes, pools, images, snapshots, shares and files, with their sizes and the space that
     they take; for a directory of several cells, of each cell in turn.
+
+    \b
+    crucible storage DIR -- lvs -a --units m
+
+    runs a command line of lvm2 on a host that is kept there, and exits as that does.
     """
+    if words:
+        return _run(directory, hostname, words)
+    if hostname is not None:
+        raise InputError(f"--host {hostname}: add a command, such as -- lvs")
     out = console()
     with StorageDirectory(directory, create=False) as opened:
         found = _show(out, World(home=opened.root))
@@ -52,6 +66,32 @@ def storage(session: Session, *, directory: Path) -> int:
     if not found:
         out.print("nothing is stored here")
     return 0
+
+
+def _run(directory: Path, hostname: str | None, words: Sequence[str]) -> int:
+    with StorageDirectory(directory, create=False) as opened:
+        world = World(home=opened.root)
+        try:
+            result = execute(_host(directory, world, hostname), words)
+        finally:
+            world.close()
+    click.echo(result.stdout, nl=False)
+    click.echo(result.stderr, nl=False, err=True)
+    return result.rc
+
+
+def _host(directory: Path, world: World, hostname: str | None) -> Host:
+    """The host of that name, or the only one. InputError."""
+    names = ", ".join(world.nodes)
+    if not world.nodes:
+        cells = directory / CELLS
+        hint = f"; those of cells are in {cells}" if cells.is_dir() else ""
+        raise InputError(f"{directory}: has no host{hint}")
+    if hostname is None and len(world.nodes) > 1:
+        raise InputError(f"{directory}: has several hosts; add --host with one of {names}")
+    if hostname is not None and hostname not in world.nodes:
+        raise InputError(f"--host {hostname}: is not in {directory}; hosts: {names}")
+    return world.nodes[hostname or names]
 
 
 def _show(out: Console, world: World) -> bool:

@@ -139,3 +139,38 @@ def test_of_a_matrix_only_what_is_not_as_expected_is_kept(run: Run, tmp_path: Pa
     )  # fmt: skip
     assert status == 0
     assert list((path / "cells").iterdir()) == []
+
+
+def test_a_command_line_runs_on_what_is_kept(run: Run, tmp_path: Path) -> None:
+    """lvm2's, with its output and exit status; what it changes is kept."""
+    path = str(tmp_path / "storage")
+    with StorageDirectory(tmp_path / "storage") as storage:
+        world = World(home=storage.root)
+        fill(world)
+        world.close()
+    assert run("storage", path, "--", "lvremove", "-f", "vg/snap")[0] == 0
+    status, out, err = run("storage", path, "--", "lvs", "--noheadings", "-o", "lv_name", "vg")
+    assert (status, out.split(), err) == (0, ["pool", "thick", "thin", "thin-snap"], "")
+    status, out, err = run("storage", path, "--", "lvs", "vg/absent")
+    assert (status, out) == (5, "")
+    assert "absent" in err
+
+
+def test_the_host_of_a_command_must_be_clear(run: Run, tmp_path: Path) -> None:
+    """With several hosts one has to be named, and it must exist; without a command none is named."""
+    path = str(tmp_path / "storage")
+    with StorageDirectory(tmp_path / "storage") as storage:
+        world = World(home=storage.root)
+        for name in ("node1", "node2"):
+            world.node(name).add_volume_group(f"vg-{name}", [20 * MIB])
+        world.close()
+    for arguments, message in (
+        (["--", "vgs"], "several hosts"),
+        (["--host", "node3", "--", "vgs"], "hosts: node1, node2"),
+        (["--host", "node1"], "add a command"),
+    ):
+        status, out, err = run("storage", path, *arguments)
+        assert (status, out) == (2, "")
+        assert message in err
+    status, out, _ = run("storage", path, "--host", "node2", "--", "vgs", "--noheadings", "-o", "name")
+    assert (status, out.strip()) == (0, "vg-node2")
