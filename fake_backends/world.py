@@ -68,6 +68,7 @@ class Node(Host):
         """Bring back the volume groups that an earlier process has left. InputError for a damaged one."""
         assert self._home is not None
         groups = self._home.directory(LVM)
+        groups.sweep()
         for name in groups.names():
             try:
                 group = open_group(groups.directory(name), points=self.points)
@@ -117,6 +118,7 @@ class World:
 
     def _reopen(self, home: Directory) -> None:
         nodes = home.directory(NODES)
+        nodes.sweep()
         for name in nodes.names():
             directory = nodes.directory(name)
             if NODE_RECORD not in directory:

@@ -19,7 +19,7 @@ from typing import Self
 from harness.errors import InvalidArgument, NotFound
 
 TEMPORARY = ".new"
-"""The file that takes another one's place in the end. What a crash left of it is overwritten by the next.
+"""The file that takes another one's place in the end. What a crash left of it is overwritten, or swept.
 
 One name is enough: a directory has one writer, and a replacement does not wait for anything.
 """
@@ -138,6 +138,10 @@ class Directory(ABC):
 
         It is renamed first, so that a crash leaves all of it or, out of sight, nothing.
         """
+
+    @abstractmethod
+    def sweep(self) -> None:
+        """Remove what a process that was killed has left out of sight. For whoever opens the directory."""
 
     @contextmanager
     def replacing(self, name: str) -> Iterator[SparseFile]:

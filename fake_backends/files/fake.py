@@ -15,7 +15,7 @@ from pyfakefs.fake_file import FakeDirectory as PyfakefsDirectory
 from pyfakefs.fake_file import FakeFile as PyfakefsFile
 from pyfakefs.fake_filesystem import FakeFilesystem
 
-from fake_backends.files.directory import Directory, SparseFile, check_name, not_found
+from fake_backends.files.directory import TEMPORARY, Directory, SparseFile, check_name, not_found
 from harness.errors import AlreadyExists
 
 PAGE = 4096
@@ -235,6 +235,9 @@ class FakeDirectory(Directory):
     def remove_directory(self, name: str) -> None:
         if name in self:
             self._home.remove_entry(name)
+
+    def sweep(self) -> None:
+        self.remove_directory(TEMPORARY)
 
     def _made(self, name: str) -> PyfakefsDirectory:
         made = PyfakefsDirectory(name, filesystem=self._filesystem)

@@ -24,6 +24,8 @@ _KINDS: dict[int, type[StorageError]] = {
 _CANNOT_COPY = (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM)
 """What copy_file_range says where it is not for these two files, or not for this kernel."""
 _ZEROS = bytes(PIECE)
+_DOOMED = TEMPORARY + "-doomed"
+"""The name of a directory while it is removed."""
 
 
 @contextmanager
@@ -193,14 +195,27 @@ class RealDirectory(Directory):
 
     def remove_directory(self, name: str) -> None:
         with storage_errors():
-            doomed = self._at(TEMPORARY + "-doomed")
-            if os.path.lexists(doomed):
-                shutil.rmtree(doomed)
+            _remove(self._at(_DOOMED))
             try:
-                os.rename(self._at(name), doomed)
+                os.rename(self._at(name), self._at(_DOOMED))
             except FileNotFoundError:
                 return
-            shutil.rmtree(doomed)
+            _remove(self._at(_DOOMED))
+
+    def sweep(self) -> None:
+        with storage_errors():
+            _remove(self._at(_DOOMED))
+            _remove(self._at(TEMPORARY))
 
     def _at(self, name: str) -> str:
         return f"{self.path}/{check_name(name)}"
+
+
+def _remove(path: str) -> None:
+    """Remove a file, or a directory with all that is in it; an absent one is fine."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except (IsADirectoryError, PermissionError):
+        shutil.rmtree(path)

@@ -55,6 +55,10 @@ class WatchedDirectory(Directory):
         self._before("remove_directory")
         self._inner.remove_directory(name)
 
+    def sweep(self) -> None:
+        self._before("sweep")
+        self._inner.sweep()
+
 
 class WatchedFile(SparseFile):
     """Another file, watched in the same way."""

@@ -85,6 +85,7 @@ class ImageFiles:
 
         Files that the record does not know of are removed.
         """
+        self.directory.sweep()
         self.generation = self._newest = record.generation
         listed = {Version(self, *pair) for layer in record.layers() for pair in layer.own_versions()}
         written: list[int] = []

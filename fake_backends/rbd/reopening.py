@@ -47,6 +47,7 @@ def open_cluster(name: str, home: Directory, points: Points = QUIET) -> Cluster:
     found = [(_decoded(each, POOL_RECORD, PoolRecord), each) for each in _directories(home, POOL_RECORD)]
     for pool, directory in sorted(found, key=lambda pair: pair[0].number):
         cluster.pools[pool.name] = Pool(cluster, pool.name, pool.max_bytes, pool.number, directory)
+    home.sweep()
     _Images(cluster).restore_all()
     return cluster
 
@@ -60,6 +61,7 @@ class _Images:
         self._images: dict[tuple[str, str], Image] = {}
         for pool in cluster.pools.values():
             assert pool.home is not None
+            pool.home.sweep()
             for image_id in pool.home.names():
                 if image_id == POOL_RECORD:
                     continue

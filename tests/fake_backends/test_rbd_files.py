@@ -368,6 +368,19 @@ def test_files_that_nobody_needs_are_removed() -> None:
     assert home.directory("volumes").names() == ["pool.json"]
 
 
+def test_what_a_killed_process_left_out_of_sight_is_removed(tmp_path: Path) -> None:
+    """Half a file, and half of a directory that was being removed, wherever that can be."""
+    home = RealDirectory(tmp_path)
+    before = show(stored(home))
+    image = tmp_path / "volumes" / "100000000001"
+    for place in (tmp_path, image.parent, image):
+        (place / ".new").write_bytes(b"half")
+    (image.parent / ".new-doomed").mkdir()
+    (image.parent / ".new-doomed" / "0.1").write_bytes(b"half")
+    assert show(open_cluster("ceph", home)) == before
+    assert [path for path in tmp_path.rglob("*") if path.name.startswith(".")] == []
+
+
 def test_what_a_reader_has_stays_as_it_was() -> None:
     """Chunks that were loaded keep their content when the image is written to, rolled back or removed."""
     pool = open_cluster("ceph", fake_directory()).create_pool("volumes")
