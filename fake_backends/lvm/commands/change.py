@@ -5,7 +5,7 @@ Source: tools/lvchange.c, lvrename.c, lvresize.c, lvremove.c and lvconvert.c of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fake_backends.lvm.commands.entries import VolumeEntry
 from fake_backends.lvm.commands.errors import Failed
@@ -61,9 +61,11 @@ def _change(session: Session, group: VolumeGroup, name: str) -> None:
 
 def _set_permission(group: VolumeGroup, volume: LogicalVolume, permission: str) -> None:
     read_only = permission in ("r", "read")
-    if volume.read_only == read_only:
-        state = "read-only" if read_only else "writable"
-        raise Failed(f"Logical volume {group.name}/{volume.name} is already {state}.  Refreshing kernel state.")
+    path = f"{group.name}/{volume.name}"
+    if read_only and volume.read_only:
+        raise Failed(f'Logical volume "{path}" is already read only.')
+    if not read_only and not volume.read_only:
+        raise Failed(f"Logical volume {path} is already writable.")
     volume.read_only = read_only
 
 
@@ -146,6 +148,9 @@ def _merge(session: Session, group: VolumeGroup, name: str) -> None:
         raise Failed(f"{path} is not a mergeable logical volume.")
     origin = snapshot.origin
     opened = origin is not None and bool(origin.openers)
+    if origin is not None and origin.read_only:
+        where = f"{group.name}/{origin.name}"
+        raise Failed(f"Cannot merge snapshot {path} into the read-only origin {where}. (Use lvchange -p rw).")
     thin = isinstance(snapshot, ThinVolume)
     at_once = group.merge(name)
     assert origin is not None
@@ -190,7 +195,11 @@ def _renaming(session: Session) -> tuple[str, str, str]:
     names = [without_dev(name) for name in session.arguments.names]
     if len(names) not in (2, 3):
         raise session.usage("Old and new logical volume names required")
-    group_name = names[0].partition("/")[0]
+    group_name, slash, _ = names[0].partition("/")
+    if len(names) == 2 and not slash:
+        raise session.usage(
+            f'Path required for Logical Volume "{group_name}".', "Please provide a volume group name"
+        )
     bare = []
     for name in names if len(names) == 2 else names[1:]:
         before, slash, rest = name.partition("/")
@@ -262,12 +271,12 @@ def _new_size(session: Session, group: VolumeGroup, before: int) -> int:
 # -------------------------------------------------------------------------------------------------- common
 
 
-def _each(session: Session, change: object) -> None:
+def _each(session: Session, change: Callable[[Session, VolumeGroup, str], None]) -> None:
     """Do a change to each volume that is named, directly or with its group, and fail at the end if one did."""
-    assert callable(change)
     if not session.arguments.names:
         raise session.usage("No volume groups or logical volumes given.")
-    for group_name in dict.fromkeys(without_dev(name).partition("/")[0] for name in session.arguments.names):
+    paths = [without_dev(name) for name in session.arguments.names if not name.startswith("@")]
+    for group_name in dict.fromkeys(path.partition("/")[0] for path in paths):
         session.group(group_name, writing=True)
     by_group = [
         (entry.group, entry.name)

@@ -6,7 +6,6 @@ Source: lib/report/columns.h of lvm2 2.03.16. A column that is missing here is r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from fake_backends.block_store import CHUNK
@@ -20,8 +19,7 @@ from fake_backends.lvm.volume_group import VolumeGroup
 Kind = Literal["text", "number", "size"]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What a row of a report is about. `segment` counts the segments of the logical volume."""
 
     group: VolumeGroup | None

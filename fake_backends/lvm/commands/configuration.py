@@ -89,8 +89,10 @@ class VisibleDevices:
     def complain_of_volumes(self, group: VolumeGroup) -> None:
         """Warn of the volumes that lie on missing disks, as commands that only read do."""
         missing = self.hidden(group)
+        if not missing:
+            return
         for name, volume in sorted(group.volumes.items()):
-            if missing and lies_on(volume, missing):
+            if lies_on(volume, missing):
                 self._session.warn(
                     f"WARNING: Couldn't find all devices for LV {group.name}/{name} "
                     "while checking used and assumed devices."

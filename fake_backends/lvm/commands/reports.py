@@ -32,13 +32,13 @@ def lvs(session: Session) -> None:
     """Logical volumes: of all groups, of those that are named, or single ones."""
     columns = _columns(session, "lv")
     per_segment = any(column.per == "seg" for column in columns)
-    rows: list[Row] = []
-    for entry in chosen(session):
-        assert entry is not None
-        missing = session.devices.hidden(entry.group)
-        readonly = session.arguments.has("readonly")
-        for segment in range(len(entry.devices) or 1 if per_segment else 1):
-            rows.append(Row(entry.group, entry, None, segment, readonly, missing))
+    readonly = session.arguments.has("readonly")
+    missing = {group.name: session.devices.hidden(group) for group in session.devices.groups()}
+    rows = [
+        Row(entry.group, entry, None, segment, readonly, missing[entry.group.name])
+        for entry in chosen(session)
+        for segment in range(max(1, len(entry.devices)) if per_segment else 1)
+    ]
     _print(session, columns, rows)
 
 
@@ -87,6 +87,10 @@ def chosen(session: Session) -> list[Entry]:
         return found
     chosen_entries: dict[str, dict[str, Entry]] = {}
     for name in names:
+        if name.startswith("@"):
+            for entry in _tagged(session, name[1:]):
+                chosen_entries.setdefault(entry.group.name, {})[entry.name] = entry
+            continue
         path = without_dev(name)
         if path.count("/") > 1:
             raise Failed(f'"{path}": Invalid path for Logical Volume.')
@@ -108,14 +112,27 @@ def chosen(session: Session) -> list[Entry]:
     ]
 
 
+def _tagged(session: Session, tag: str) -> list[Entry]:
+    """Volumes that carry a tag, or whose group does."""
+    return [
+        entry
+        for group in session.devices.groups()
+        for entry in _visible(session, group)
+        if tag in entry.tags or tag in group.tags
+    ]
+
+
 def _visible(session: Session, group: VolumeGroup) -> list[Entry]:
     everything = session.arguments.has("all")
     return [entry for entry in entries(group) if everything or not entry.hidden]
 
 
 def _named_groups(session: Session) -> list[VolumeGroup]:
-    names = sorted({without_dev(name) for name in session.arguments.names})
-    if not names:
+    tags = {name[1:] for name in session.arguments.names if name.startswith("@")}
+    tagged = [group.name for group in session.devices.groups() if tags & set(group.tags)]
+    named = [without_dev(name) for name in session.arguments.names if not name.startswith("@")]
+    names = sorted({*named, *tagged})
+    if not session.arguments.names:
         groups = session.devices.groups()
         for group in groups:
             _complain(session, group)

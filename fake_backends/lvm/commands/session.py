@@ -19,6 +19,8 @@ class Session:
         self.name = invocation.name
         self.environment = invocation.environment
         self.arguments = arguments
+        self.devices = VisibleDevices(self)
+        """The disks that the configuration lets this command see."""
         self._out: list[str] = []
         self._err: list[str] = []
 
@@ -58,8 +60,3 @@ class Session:
     def group(self, name: str, *, writing: bool = False) -> VolumeGroup:
         """The volume group of that name. Failed if there is none that its disks allow to be seen or changed."""
         return self.devices.group(name, writing=writing)
-
-    @property
-    def devices(self) -> VisibleDevices:
-        """The disks that the configuration lets this command see."""
-        return VisibleDevices(self)
