@@ -25,6 +25,8 @@ class Host:
         self.disks: dict[str, PhysicalVolume] = {}
         self.volume_groups: dict[str, VolumeGroup] = {}
         self.files: dict[str, MemoryDevice] = {}
+        self.missing_programs: set[str] = set()
+        """Programs that lvm2 runs, and that are not installed, by path."""
 
     def add_disk(self, path: str, size: int) -> PhysicalVolume:
         """Plug an empty disk in."""

@@ -63,6 +63,8 @@ class VolumeGroup:
             disk.format(extent_size)
         self.uuid = lvm_uuid("vg", name, *(disk.uuid for disk in self.disks))
         self.seqno = 1
+        self.outdated: dict[str, int] = {}
+        """Disks that were missing when the metadata was written, by uuid: the generation that they have."""
         self.tags: list[str] = []
         self._points = points
         self._backing = backing

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tests.golden import lvm_replay, rbd_replay
 
-HERE = Path(__file__).parent
 Outcome = Literal["agrees", "tolerated", "differs"]
 
 KINDS = {
@@ -46,21 +44,21 @@ class Row(NamedTuple):
 
 def lvm() -> Iterator[tuple[str, Outcome]]:
     """The steps of ``lvm.jsonl``."""
-    for scenario in lvm_replay.steps(HERE / "lvm.jsonl").values():
-        replay = lvm_replay.Replay()
-        for step in scenario:
-            agrees = replay.agrees(step, replay.play(step))
-            tolerated = (step.scenario, step.number) in lvm_replay.TOLERATED
-            yield KINDS[step.kind], "agrees" if agrees else "tolerated" if tolerated else "differs"
+    for step, agrees in _lvm_steps(by_class=False):
+        tolerated = (step.scenario, step.number) in lvm_replay.TOLERATED
+        yield KINDS[step.kind], "agrees" if agrees else "tolerated" if tolerated else "differs"
 
 
 def lvm_class() -> Iterator[tuple[str, Outcome]]:
     """The commands that Cinder's own LVM class issued, in ``lvm_class.jsonl``."""
-    for scenario in lvm_replay.class_steps(HERE / "lvm_class.jsonl").values():
-        replay = lvm_replay.Replay()
-        for step in scenario:
-            agrees = replay.agrees(step, replay.play(step))
-            yield "commands of `cinder.brick.local_dev.lvm:LVM`", "agrees" if agrees else "differs"
+    for _, agrees in _lvm_steps(by_class=True):
+        yield "commands of `cinder.brick.local_dev.lvm:LVM`", "agrees" if agrees else "differs"
+
+
+def _lvm_steps(*, by_class: bool) -> Iterator[tuple[lvm_replay.Step, bool]]:
+    for scenario in lvm_replay.SCENARIOS:
+        if scenario.startswith("class_") == by_class:
+            yield from lvm_replay.outcomes(scenario)
 
 
 def librbd() -> Iterator[tuple[str, Outcome]]:

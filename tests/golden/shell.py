@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from fake_backends.block_store import BlockDevice, MemoryDevice
 from fake_backends.command_line import Result
 from fake_backends.lvm.commands import execute
-from fake_backends.lvm.host import Host, close_device
+from fake_backends.lvm.host import ENDLESS, Host, close_device
 from fake_backends.lvm.logical_volume import OpenVolume
 from harness.errors import NotFound
 
-PIPE_MAX = 128 << 20
+PIPE_MAX = 64 << 20
 """What is taken from an endless device that is piped."""
 DATE = "Nov 23 09:01"
 MKFS_EXT4 = {1080: b"\x53\xef", 1024 + 0x5C: b"\x04\0\0\0\xc0\x02\0\0"}
@@ -85,7 +85,8 @@ class Shell:
     def _read(self, path: str, length: int | None = None) -> bytes:
         device = self.host.open(path)
         try:
-            return device.read(0, min(device.size, PIPE_MAX) if length is None else length)
+            whole = PIPE_MAX if device.size == ENDLESS else device.size
+            return device.read(0, whole if length is None else length)
         finally:
             close_device(device)
 
@@ -253,6 +254,11 @@ class Shell:
         self.host.files.pop(words[-1], None)
         return b"", 0
 
+    def _mv(self, words: list[str], stdin: bytes) -> tuple[bytes, int]:
+        self.host.missing_programs.discard(words[1])
+        self.host.missing_programs.add(words[0])
+        return b"", 0
+
     def _nothing(self, words: list[str], stdin: bytes) -> tuple[bytes, int]:
         return b"", 0
 
@@ -261,7 +267,8 @@ TOOLS: dict[str, Callable[[Shell, list[str], bytes], tuple[bytes, int]]] = {
     "blkid": Shell._blkid, "blockdev": Shell._blockdev, "cmp": Shell._cmp, "cryptsetup": Shell._cryptsetup,
     "dd": Shell._dd, "echo": Shell._echo, "head": Shell._head, "hexdump": Shell._hexdump,
     "losetup": Shell._losetup, "ls": Shell._ls, "md5sum": Shell._md5sum, "mkdir": Shell._nothing,
-    "mkfs.ext4": Shell._mkfs_ext4, "mkswap": Shell._mkswap, "mount": Shell._mount, "printf": Shell._printf,
+    "mkfs.ext4": Shell._mkfs_ext4, "mkswap": Shell._mkswap, "mount": Shell._mount, "mv": Shell._mv,
+    "printf": Shell._printf,
     "pvcreate": Shell._pvcreate, "qemu-img": Shell._qemu_img, "rm": Shell._rm, "sfdisk": Shell._sfdisk,
     "sleep": Shell._nothing, "tr": Shell._tr, "truncate": Shell._truncate, "udevadm": Shell._nothing,
     "umount": Shell._umount, "wc": Shell._wc,

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from fake_backends.command_line import Invocation, Result, not_found, parse
 from fake_backends.lvm.commands import arguments, change, create, dd, devices, display, groups, reports
 from fake_backends.lvm.commands.arguments import ArgumentError
-from fake_backends.lvm.commands.errors import USAGE, Failed
+from fake_backends.lvm.commands.errors import FAILED, OK, USAGE, Failed
 from fake_backends.lvm.commands.session import Session
+from fake_backends.lvm.commands.thin_check import complaints, pool_states
 from fake_backends.lvm.commands.version import VERSION
 from fake_backends.lvm.host import Host
 from harness.errors import StorageError
@@ -76,8 +77,13 @@ def _lvm_command(host: Host, invocation: Invocation) -> Result:
     if options.has("version"):
         return Result(VERSION)
     session = Session(host, invocation, options)
+    before = pool_states(host)
+    rc = OK
     try:
         LVM_COMMANDS[invocation.name](session)
     except (Failed, StorageError) as error:
-        return session.failed(error)
-    return session.result()
+        session.report(error)
+        rc = error.rc if isinstance(error, Failed) else FAILED
+    for line in complaints(before, pool_states(host)):
+        session.warn(line)
+    return session.result(rc)

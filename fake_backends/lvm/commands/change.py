@@ -275,20 +275,19 @@ def _each(session: Session, change: Callable[[Session, VolumeGroup, str], None])
     """Do a change to each volume that is named, directly or with its group, and fail at the end if one did."""
     if not session.arguments.names:
         raise session.usage("No volume groups or logical volumes given.")
-    paths = [without_dev(name) for name in session.arguments.names if not name.startswith("@")]
-    for group_name in dict.fromkeys(path.partition("/")[0] for path in paths):
-        session.group(group_name, writing=True)
     by_group = [
         (entry.group, entry.name)
-        for entry in chosen(session)
+        for entry in chosen(session, changing=True)
         if not _goes_with_its_origin(session.arguments.names, entry)
     ]
     failed = False
     for group, name in by_group:
         if name not in group:
             continue
+        before = group.seqno
         try:
             change(session, group, name)
+            session.devices.written(group, before)
         except (Failed, StorageError) as error:
             session.report(error)
             failed = True

@@ -80,6 +80,12 @@ def _used_of_disk(row: Row) -> int:
     return (row.disk.extent_count - row.disk.free_extents) * CHUNK if row.group else 0
 
 
+def _disk_name(row: Row) -> str:
+    assert row.disk is not None
+    seen_again = row.group is not None and row.disk.uuid in row.group.outdated
+    return "[unknown]" if row.disk in row.missing and not seen_again else row.disk.name
+
+
 def _device(row: Row) -> str:
     assert row.entry is not None
     devices = row.entry.devices
@@ -159,7 +165,7 @@ COLUMNS: dict[str, Column] = {
     "lv_count": _vg("#LV", 3, lambda group: str(len(group.names()) + len(group.pools()))),
     "snap_count": _vg("#SN", 3, lambda group: str(_snapshots(group))),
     "vg_missing_pv_count": Column("#PV Missing", 11, "number", "vg", lambda row: str(len(row.missing))),
-    "pv_name": _pv("PV", 10, lambda row: "[unknown]" if row.disk in row.missing else row.disk.name, "text"),  # type: ignore[union-attr]
+    "pv_name": _pv("PV", 10, _disk_name, "text"),
     "pv_uuid": _pv("PV UUID", 38, lambda row: row.disk.uuid, "text"),  # type: ignore[union-attr]
     "pv_fmt": _pv("Fmt", 3, lambda _: "lvm2", "text"),
     "pv_attr": _pv(

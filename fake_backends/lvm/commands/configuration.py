@@ -55,8 +55,12 @@ class VisibleDevices:
         return [disk for disk in self._session.host.all_disks() if self._visibility.sees(disk)]
 
     def hidden(self, group: VolumeGroup) -> list[PhysicalVolume]:
-        """Disks of a group that this command does not see, or that were missing when it was last changed."""
+        """Disks of a group that this command does not see."""
         return [disk for disk in group.disks if not self._visibility.sees(disk)]
+
+    def missing(self, group: VolumeGroup) -> list[PhysicalVolume]:
+        """Those, and the ones that were not seen when the metadata was written, and so have an older one."""
+        return [disk for disk in group.disks if disk.uuid in group.outdated or not self._visibility.sees(disk)]
 
     def groups(self) -> list[VolumeGroup]:
         """The groups of which anything is visible, by name."""
@@ -68,23 +72,46 @@ class VisibleDevices:
         group = self._session.host.volume_groups.get(name)
         if group is None or len(self.hidden(group)) == len(group.disks):
             raise Failed(f'Volume group "{name}" not found', f"Cannot process volume group {name}")
-        if self.hidden(group):
-            self.complain(group)
-            if writing:
-                raise Failed(
-                    f"Cannot change VG {name} while PVs are missing.",
-                    "See vgreduce --removemissing and vgextend --restoremissing.",
-                    f"Cannot process volume group {name}",
-                )
+        self.complain(group)
+        if writing and self.missing(group):
+            raise Failed(
+                f"Cannot change VG {name} while PVs are missing.",
+                "See vgreduce --removemissing and vgextend --restoremissing.",
+                f"Cannot process volume group {name}",
+            )
         return group
 
     def complain(self, group: VolumeGroup) -> None:
         """Warn of the missing disks of a group."""
         for disk in self.hidden(group):
             self._session.warn(f"WARNING: Couldn't find device with uuid {disk.uuid}.")
-            self._session.warn(
-                f"WARNING: VG {group.name} is missing PV {disk.uuid} (last written to {disk.name})."
-            )
+            where = "[unknown]" if disk.uuid in group.outdated else disk.name
+            self._session.warn(f"WARNING: VG {group.name} is missing PV {disk.uuid} (last written to {where}).")
+        for disk in group.disks:
+            if disk.uuid in group.outdated and self._visibility.sees(disk):
+                self._complain_of_old_metadata(group, disk)
+
+    def _complain_of_old_metadata(self, group: VolumeGroup, disk: PhysicalVolume) -> None:
+        current = next(other for other in group.disks if other.uuid not in group.outdated)
+        old = f"seqno {group.outdated[disk.uuid]} on {disk.name}"
+        new = f"seqno {group.seqno} on {current.name}"
+        for line in (
+            f"WARNING: ignoring metadata {old} for {new} for VG {group.name}.",
+            f"WARNING: Inconsistent metadata found for VG {group.name}.",
+            "See vgck --updatemetadata to correct inconsistency.",
+            f"WARNING: VG {group.name} was previously updated while PV {disk.name} was missing.",
+            f"WARNING: VG {group.name} was missing PV {disk.name} {disk.uuid}.",
+        ):
+            self._session.warn(line)
+
+    def written(self, group: VolumeGroup, before: int) -> None:
+        """The metadata may have changed since generation `before`: disks that are not seen keep that one."""
+        if group.seqno == before:
+            return
+        for disk in self.hidden(group):
+            group.outdated.setdefault(disk.uuid, before)
+            for _ in range(2):
+                self._session.warn(f"WARNING: Couldn't find device with uuid {disk.uuid}.")
 
     def complain_of_volumes(self, group: VolumeGroup) -> None:
         """Warn of the volumes that lie on missing disks, as commands that only read do."""

@@ -155,7 +155,7 @@ def vgck(session: Session) -> None:
     """Find nothing wrong with a group whose disks are all there."""
     for name in session.arguments.names or sorted(session.host.volume_groups):
         group = session.group(without_dev(name))
-        if missing := session.devices.hidden(group):
+        if missing := session.devices.missing(group):
             raise Failed(f"The volume group is missing {len(missing)} physical volumes.")
 
 

@@ -33,7 +33,7 @@ def lvs(session: Session) -> None:
     columns = _columns(session, "lv")
     per_segment = any(column.per == "seg" for column in columns)
     readonly = session.arguments.has("readonly")
-    missing = {group.name: session.devices.hidden(group) for group in session.devices.groups()}
+    missing = {group.name: session.devices.missing(group) for group in session.devices.groups()}
     rows = [
         Row(entry.group, entry, None, segment, readonly, missing[entry.group.name])
         for entry in chosen(session)
@@ -46,7 +46,7 @@ def vgs(session: Session) -> None:
     """Volume groups."""
     columns = _columns(session, "vg")
     groups = _named_groups(session)
-    _print(session, columns, [Row(group, missing=session.devices.hidden(group)) for group in groups])
+    _print(session, columns, [Row(group, missing=session.devices.missing(group)) for group in groups])
 
 
 def pvs(session: Session) -> None:
@@ -58,7 +58,7 @@ def pvs(session: Session) -> None:
     groups = devices.groups()
     for group in groups:
         _complain(session, group)
-        missing = devices.hidden(group)
+        missing = devices.missing(group)
         rows += [Row(group, disk=disk, missing=missing) for disk in group.disks]
     taken = [disk for group in groups for disk in group.disks]
     rows += [Row(None, disk=disk) for disk in devices.disks() if disk.labelled and disk not in taken]
@@ -73,10 +73,11 @@ def pvs(session: Session) -> None:
         raise Failed()
 
 
-def chosen(session: Session) -> list[Entry]:
+def chosen(session: Session, *, changing: bool = False) -> list[Entry]:
     """The logical volumes that the names of a command select, by group and name.
 
-    A group selects all that are visible (hidden ones too with ``-a``), a path one, hidden or not. Failed.
+    Commands that only read warn of those that lie on missing disks, and not those that are `changing` them. A
+    group selects all that are visible (hidden ones too with ``-a``), a path one, hidden or not. Failed.
     """
     names = session.arguments.names
     if not names:
@@ -96,7 +97,8 @@ def chosen(session: Session) -> list[Entry]:
             raise Failed(f'"{path}": Invalid path for Logical Volume.')
         group_name, slash, volume_name = path.partition("/")
         group = session.group(group_name)
-        session.devices.complain_of_volumes(group)
+        if not changing:
+            session.devices.complain_of_volumes(group)
         selected = chosen_entries.setdefault(group_name, {})
         if not slash:
             selected.update((entry.name, entry) for entry in _visible(session, group))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fake_backends.command_line import Invocation, Result
 from fake_backends.lvm.commands.arguments import Arguments
 from fake_backends.lvm.commands.configuration import VisibleDevices
-from fake_backends.lvm.commands.errors import FAILED, OK, USAGE, Failed
+from fake_backends.lvm.commands.errors import OK, USAGE, Failed
 from fake_backends.lvm.host import Host
 from fake_backends.lvm.volume_group import VolumeGroup
 from harness.errors import StorageError
@@ -51,11 +51,6 @@ class Session:
         """Say what went wrong."""
         for line in error.lines if isinstance(error, Failed) else (str(error),):
             self.warn(line)
-
-    def failed(self, error: Failed | StorageError) -> Result:
-        """What the process leaves behind after an error."""
-        self.report(error)
-        return self.result(error.rc if isinstance(error, Failed) else FAILED)
 
     def group(self, name: str, *, writing: bool = False) -> VolumeGroup:
         """The volume group of that name. Failed if there is none that its disks allow to be seen or changed."""
