@@ -58,6 +58,8 @@ class ThinPool:
         self.active = True
         self.layered = False
         """Whether volumes are mapped through a device of their own (``-tpool``) under the pool's."""
+        self.refused_writes = False
+        """Whether the pool has been too small for a write; it is in trouble as long as it is full."""
         self.tags: list[str] = []
         self.volumes: list[ThinVolume] = []
         self.block_size = block_size(self.size)
@@ -138,6 +140,7 @@ class ThinPool:
 
     def full(self, *, written: int = 0) -> NoSpace:
         """What a write gets that finds no free block, after so many bytes went through."""
+        self.refused_writes = True
         return NoSpace(f"No space left on device: thin pool {self.name} is full", written=written)
 
     def give_back(self, run: Run) -> None:

@@ -7,13 +7,15 @@ know: with what was asked, and exit status 3.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from fake_backends.lvm.commands.sizes import SizeError, parsed
 
-Kind = Literal["flag", "text", "size", "extents", "yes_no"]
+Kind = Literal["flag", "text", "size", "extents", "yes_no", "tag"]
+_TAG = re.compile(r"@?[a-zA-Z0-9_+.\-/=!:&#]{1,1024}")
 
 _COMMON: Mapping[str, tuple[str, Kind]] = {
     "config": ("", "text"),
@@ -42,7 +44,7 @@ _REPORT: Mapping[str, tuple[str, Kind]] = {
 _DISPLAY: Mapping[str, tuple[str, Kind]] = {**_REPORT, "columns": ("C", "flag")}
 _NEW: Mapping[str, tuple[str, Kind]] = {
     "activate": ("a", "text"),
-    "addtag": ("", "text"),
+    "addtag": ("", "tag"),
     "permission": ("p", "text"),
     "setactivationskip": ("k", "yes_no"),
 }
@@ -76,7 +78,7 @@ OPTIONS: Mapping[str, Mapping[str, tuple[str, Kind]]] = {
     "lvchange": {
         **_NEW,
         **_AUTOBACKUP,
-        "deltag": ("", "text"),
+        "deltag": ("", "tag"),
         "ignoreactivationskip": ("K", "flag"),
         "refresh": ("", "flag"),
     },
@@ -84,9 +86,9 @@ OPTIONS: Mapping[str, Mapping[str, tuple[str, Kind]]] = {
     "lvextend": {**_AUTOBACKUP, **_SIZE},
     "lvremove": _AUTOBACKUP,
     "lvrename": _AUTOBACKUP,
-    "vgcreate": {**_AUTOBACKUP, "addtag": ("", "text"), "physicalextentsize": ("s", "size")},
+    "vgcreate": {**_AUTOBACKUP, "addtag": ("", "tag"), "physicalextentsize": ("s", "size")},
     "vgremove": _AUTOBACKUP,
-    "vgchange": {"activate": ("a", "text"), "addtag": ("", "text"), "deltag": ("", "text")},
+    "vgchange": {"activate": ("a", "text"), "addtag": ("", "tag"), "deltag": ("", "tag")},
     "vgck": {},
     "pvcreate": {"force": ("f", "flag"), "zero": ("Z", "yes_no")},
     "pvresize": {"setphysicalvolumesize": ("", "size")},
@@ -193,6 +195,10 @@ def _store(name: str, kind: Kind, value: str, into: Arguments) -> None:
             raise ArgumentError(f"  {error}\n{_invalid(name, value)}") from None
     if kind == "yes_no" and value not in ("y", "n", "yes", "no", "0", "1", "on", "off", "true", "false"):
         raise ArgumentError(_invalid(name, value))
+    if kind == "tag":
+        if not _TAG.fullmatch(value):
+            raise ArgumentError(_invalid(name, value))
+        value = value.removeprefix("@")
     into.options.setdefault(name, []).append(value)
 
 

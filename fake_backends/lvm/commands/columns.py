@@ -6,6 +6,7 @@ Source: lib/report/columns.h of lvm2 2.03.16. A column that is missing here is r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from fake_backends.block_store import CHUNK
@@ -112,14 +113,14 @@ def _nothing(_: object) -> str:
 
 
 COLUMNS: dict[str, Column] = {
-    "lv_name": _lv("LV", 4, lambda entry: entry.shown_name),
+    "lv_name": Column("LV", 4, "text", "lv", attrgetter("entry.shown_name")),
     "lv_full_name": _lv("LV", 4, lambda entry: f"{entry.group.name}/{entry.name}"),
     "lv_path": _lv("Path", 4, lambda entry: "" if entry.hidden else f"/dev/{entry.group.name}/{entry.name}"),
     "lv_uuid": _lv("LV UUID", 38, lambda entry: entry.uuid),
     "lv_attr": Column(
         "Attr", 10, "text", "lv", lambda row: row.entry.attributes(readonly=row.readonly, missing=row.missing)
     ),
-    "lv_size": _lv("LSize", 5, lambda entry: entry.size, "size"),
+    "lv_size": Column("LSize", 5, "size", "lv", attrgetter("entry.size")),
     "lv_active": Column("Active", 6, "text", "lv", _active),
     "lv_layout": _lv("Layout", 10, lambda entry: entry.layout),
     "lv_role": _lv("Role", 10, lambda entry: entry.role),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fake_backends.command_line import Result
 from fake_backends.lvm.host import Host, close_device
+from fake_backends.lvm.logical_volume import OpenVolume
 from harness.errors import NotFound
 
 _NO_IOCTL = {
     "--getsize64": "BLKGETSIZE64",
     "--getsz": "BLKGETSIZE64",
     "--getss": "BLKSSZGET",
+    "--getro": "BLKROGET",
     "--flushbufs": "BLKFLSBUF",
 }
 
@@ -31,7 +33,13 @@ def blockdev(host: Host, arguments: list[str]) -> Result:
         if not host.is_device(path):
             reason = "Inappropriate ioctl for device"
             return Result(stderr=f"blockdev: ioctl error on {_NO_IOCTL[query]}: {reason}\n", rc=1)
-        shown = {"--getsize64": device.size, "--getsz": device.size // 512, "--getss": 512}.get(query)
+        read_only = isinstance(device, OpenVolume) and device.volume.read_only
+        shown = {
+            "--getsize64": device.size,
+            "--getsz": device.size // 512,
+            "--getss": 512,
+            "--getro": int(read_only),
+        }.get(query)
         if shown is not None:
             lines.append(f"{shown}\n")
     return Result("".join(lines))

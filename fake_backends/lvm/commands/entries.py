@@ -28,6 +28,7 @@ class Attributes(NamedTuple):
     target: str = "-"
     zero: str = "-"
     skip: str = "-"
+    health: str = "-"
 
 
 class Entry:
@@ -123,7 +124,7 @@ class Entry:
         one = self._attributes()
         state, is_open = ("X", "X") if readonly else (one.state, one.is_open)
         partial = missing and any(segment.disk in missing for segment in self.area.segments)
-        health = "p" if partial else "-"
+        health = "p" if partial else one.health
         return f"{one.kind}{one.permission}i-{state}{is_open}{one.target}{one.zero}{health}{one.skip}"
 
     def _attributes(self) -> Attributes:
@@ -134,7 +135,8 @@ class VolumeEntry(Entry):
     """A volume or a snapshot, thick or thin."""
 
     def __init__(self, group: VolumeGroup, volume: LogicalVolume) -> None:
-        super().__init__(group, volume.name)
+        self.group = group
+        self.name = volume.name
         self.volume = volume
 
     @property
@@ -291,7 +293,9 @@ class PoolEntry(Entry):
     def _attributes(self) -> Attributes:
         pool = self.thin_pool
         is_open = "o" if pool.active and pool.layered else "-"
-        return Attributes("t", state="a" if pool.active else "-", is_open=is_open, target="t", zero="z")
+        health = "D" if pool.running and pool.refused_writes and not pool.free_blocks else "-"
+        state = "a" if pool.active else "-"
+        return Attributes("t", state=state, is_open=is_open, target="t", zero="z", health=health)
 
 
 class PartEntry(Entry):

@@ -15,7 +15,7 @@ from fake_backends.lvm.commands.entries import Entry, entries
 from fake_backends.lvm.commands.errors import Failed
 from fake_backends.lvm.commands.names import without_dev
 from fake_backends.lvm.commands.session import Session
-from fake_backends.lvm.commands.sizes import printed
+from fake_backends.lvm.commands.sizes import printer
 from fake_backends.lvm.volume_group import VolumeGroup
 
 UNITS = "rRhHbBsSkKmMgGtTpPeE"
@@ -199,5 +199,6 @@ def _print(session: Session, columns: Sequence[Column], rows: Sequence[Row]) -> 
 def _cells(column: Column, rows: Sequence[Row], units: str, *, suffix: bool) -> list[str]:
     value: Callable[[Row], str | int] = column.value
     if column.kind == "size":
-        return [printed(int(value(row)), units, suffix=suffix) for row in rows]
+        show = printer(units, suffix=suffix)
+        return [show(int(value(row))) for row in rows]
     return [str(value(row)) for row in rows]

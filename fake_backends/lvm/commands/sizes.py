@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 
 SECTOR = 512
 _UNITS = "bskmgtpe"
@@ -51,18 +52,27 @@ def shown(size: int) -> str:
 
 def printed(size: int, units: str, *, suffix: bool) -> str:
     """A cell of a report in `units` (one of ``rhbskmgtpe`` or upper case for powers of 1000)."""
+    return printer(units, suffix=suffix)(size)
+
+
+def printer(units: str, *, suffix: bool) -> Callable[[int], str]:
+    """What prints the cells of a column."""
     if units in "rRhH":
-        if size == 0:
-            return "0 " if suffix else "0"
-        number, unit = _human(size) if units in "rR" else (_human(size)[0].lstrip("<"), _human(size)[1])
-        return number + (unit if suffix else "")
-    if size == 0:
-        return f"0{units if suffix and units in 'bBsS' else ' ' if suffix else ''}"
+        return lambda size: _human_cell(size, suffix=suffix, sign=units in "rR")
     factor = _DECIMAL.get(units) or _FACTORS[units.lower()]
-    tail = (units.upper() if units in "bBsS" else units) if suffix else ""
     if units in "bBsS":
-        return f"{size // factor}{tail}"
-    return f"{size / factor:.2f}{tail}"
+        tail = units.upper() if suffix else ""
+        return lambda size: f"{size // factor}{tail}"
+    tail = units if suffix else ""
+    nothing = "0 " if suffix else "0"
+    return lambda size: f"{size / factor:.2f}{tail}" if size else nothing
+
+
+def _human_cell(size: int, *, suffix: bool, sign: bool) -> str:
+    if size == 0:
+        return "0 " if suffix else "0"
+    number, unit = _human(size)
+    return (number if sign else number.lstrip("<")) + (unit if suffix else "")
 
 
 def _human(size: int) -> tuple[str, str]:

@@ -44,6 +44,7 @@ def new_host() -> Host:
 @pytest.mark.parametrize(
     ("line", "rc", "said"),
     [
+        ("lvcreate -n a -L 1g --addtag no! --addtag 'b c' vg", 3, "Invalid argument for --addtag: b c"),
         ("lvs --no", 3, "lvs: option '--no' is ambiguous; possibilities: '--noudevsync' '--noheadings'"),
         ("lvs -x", 3, "lvs: invalid option -- 'x'"),
         ("lvs -o", 3, "lvs: option requires an argument -- 'o'"),
@@ -158,6 +159,7 @@ def test_read_only_volume() -> None:
         1,
         "dd: error writing '/dev/vg/a': Operation not permitted",
     )
+    assert done(host, "blockdev --getro /dev/vg/a") == "1\n"
     assert run(host, "lvchange -p r vg/a").stderr == '  Logical volume "vg/a" is already read only.\n'
     done(host, "lvchange -p rw vg/a", "dd if=/dev/zero of=/dev/vg/a bs=1M count=1")
     assert run(host, "lvchange -p rw vg/a").rc == 5
@@ -231,7 +233,9 @@ def test_thin_copy_stops_where_the_pool_is_full() -> None:
     lines = result.stderr.splitlines()
     assert (result.rc, lines[0]) == (1, "dd: error writing '/dev/vg/t': No space left on device")
     assert lines[1:3] == ["65+0 records in", "64+0 records out"]
-    assert done(host, "lvs --noheadings -o data_percent vg/pool").split() == ["100.00"]
+    assert done(host, "lvs --noheadings -o data_percent,lv_attr vg/pool").split() == ["100.00", "twi-aotzD-"]
+    done(host, "lvextend -L 128m vg/pool")
+    assert done(host, "lvs --noheadings -o data_percent,lv_attr vg/pool").split() == ["50.00", "twi-aotz--"]
 
 
 def test_disk_that_has_grown_is_noticed_by_pvresize() -> None:
