@@ -59,6 +59,8 @@ def lvcreate(session: Session) -> None:
     made.tags.extend(session.arguments.texts("addtag"))
     if isinstance(made, LogicalVolume):
         _set_up(session, group, made)
+    if {"addtag", "permission", "setactivationskip"} & set(session.arguments.options):
+        group.touch()
     session.say(f'Logical volume "{made.name}" created.')
 
 
