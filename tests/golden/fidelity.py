@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tests.golden import lvm_replay, rbd_replay
 
+HERE = Path(__file__).parent
 Outcome = Literal["agrees", "tolerated", "differs"]
 
 KINDS = {
