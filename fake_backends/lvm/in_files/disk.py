@@ -75,8 +75,13 @@ class FileDisk(PhysicalVolume):
         low, zero = self._at(extent, start), self._at(extent, 0)
         return [(first - zero, last - zero) for first, last in self._file.data_ranges(low, low + length)]
 
-    def repair(self) -> None:
-        """Make a damaged metadata area empty: another disk has what it held."""
+    def prepare(self) -> None:
+        """Be ready for a change: as large as the group says, and with a metadata area that can be written.
+
+        One that is damaged becomes empty: another disk has what it held.
+        """
+        if self._file.size < self.size:
+            self._file.truncate(self.size)
         if self.damaged:
             self.metadata_area.format()
             self.damaged = False

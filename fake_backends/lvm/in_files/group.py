@@ -94,7 +94,7 @@ class FileBacking(Backing):
     def commit(self, group: VolumeGroup) -> None:
         disks = [disk for disk in group.disks if isinstance(disk, FileDisk)]
         for disk in disks:
-            disk.repair()
+            disk.prepare()
         commit_everywhere([disk.metadata_area for disk in disks], group_text(record_of(group)))
         for disk in disks:
             disk.follow_size()

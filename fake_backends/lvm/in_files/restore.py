@@ -113,7 +113,7 @@ class _Reader:
         volume.device_id, volume.transaction_id = segment.device_id, segment.transaction_id
         volume.merging = segment.merge is not None
         volume.take_over(device.blocks, device.epoch, device.tree)
-        pool.volumes.append(volume)
+        pool.take_in(volume)
         return volume
 
     def snapshot(self, record: LogicalVolumeRecord, tie: SnapshotSegment) -> ThickSnapshot:

@@ -85,9 +85,14 @@ class FileThinPool(ThinPool):
                 origin_epoch=parent.epoch if parent else 0,
             )
         )
-        self.volumes.append(volume)
+        self.take_in(volume)
         self.transaction_id += 1
         return volume
+
+    def take_in(self, volume: ThinVolume) -> None:
+        """A volume that is new, or was found, belongs to the pool."""
+        self.volumes.append(volume)
+        self.layered = True
 
     def remove(self, volume: ThinVolume) -> None:
         super().remove(volume)

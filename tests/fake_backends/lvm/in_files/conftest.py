@@ -59,6 +59,7 @@ def _image(group: VolumeGroup) -> dict[str, Any]:
         pool = group.pool(name)
         shown[name] = {
             "size": (pool.size, pool.block_size),
+            "running": pool.running,
             "used": (pool.data_used, pool.metadata_used, pool.free_blocks),
             "volumes": sorted(volume.name for volume in pool.volumes),
         }

@@ -13,6 +13,8 @@ import pytest
 from fake_backends.block_store import CHUNK, PAGE, BlockDevice, copy_range
 from fake_backends.files.directory import Directory
 from fake_backends.files.real import RealDirectory
+from fake_backends.lvm.commands import execute
+from fake_backends.lvm.host import Host
 from fake_backends.lvm.in_files.group import create_group, open_group
 from fake_backends.lvm.volume_group import VolumeGroup
 from harness.errors import Unreadable
@@ -62,6 +64,40 @@ def test_an_opened_group_goes_on(home: Directory, image: Image) -> None:
     group.extend("renamed", 20 * MIB)
     group.deactivate("copy")
     assert image(open_group(home)) == image(group)
+
+
+def test_a_disk_that_has_grown_is_larger_the_next_time(home: Directory, image: Image) -> None:
+    """File, label and metadata follow (``pvresize``)."""
+    group = furnished(home)
+    group.disks[1].size += 20 * MIB
+    group.disks[1].grow(group.extent_size)
+    group.touch()
+    group.create("more", 24 * MIB)
+    assert home.open("pv1.img").size == SIZES[1] + 20 * MIB
+    assert image(open_group(home)) == image(group)
+
+
+def test_a_pool_knows_that_it_has_volumes(home: Directory) -> None:
+    """Their devices are mapped through one of the pool's own."""
+    group = furnished(home)
+    assert group.pool("pool").layered
+    assert open_group(home).pool("pool").layered
+
+
+def test_what_a_command_says_of_a_new_volume_is_kept(home: Directory) -> None:
+    """Tags and permission of lvcreate, and what lvchange makes of them."""
+    host = Host("node1")
+    host.volume_groups["vg"] = create_group(home, "vg", SIZES)
+    for command in (
+        "lvcreate -n one -L 4m vg --addtag red -p r",
+        "lvcreate -n two -L 4m vg",
+        "lvchange --addtag blue vg/two",
+        "vgchange --addtag rack1 vg",
+    ):
+        assert execute(host, command.split()).rc == 0
+    group = open_group(home)
+    one, two = group.volume("one"), group.volume("two")
+    assert (one.tags, one.read_only, two.tags, group.tags) == (["red"], True, ["blue"], ["rack1"])
 
 
 def test_volumes_are_activated_as_at_boot(home: Directory) -> None:
