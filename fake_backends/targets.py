@@ -107,6 +107,7 @@ class TargetPortal:
 
     def allow(self, iqn: str, initiator: str) -> None:
         """Let an initiator log in; no-op where everybody may. NotFound if there is no such target."""
+        self._visit("allow", f"{iqn} to {initiator}")
         target = self.targets.get(iqn)
         if target is None:
             raise NotFound(f"Could not find target {iqn}")
@@ -118,6 +119,7 @@ class TargetPortal:
 
         NotFound if there is no such target; no-op where everybody may log in.
         """
+        self._visit("deny", f"{iqn} to {initiator or 'everybody'}")
         target = self.targets.get(iqn)
         if target is None:
             raise NotFound(f"Could not find target {iqn}")
