@@ -53,6 +53,11 @@ _CODES = {
 }
 
 
+_QUESTIONS = ("status", "isLuks", "luksUUID", "luksDump")
+"""Actions that change nothing."""
+COMMAND_US = 20_000
+
+
 class _Failure(Exception):
     """The command ends here."""
 
@@ -128,6 +133,8 @@ class Cryptsetup:
             return Result("", text, 1)
         rc = 0
         try:
+            if name not in _QUESTIONS:
+                self._visit(name, call.words[0])
             action(call)
         except _Failure as failure:
             call.complaint += f"{failure}\n" if str(failure) else ""
@@ -135,6 +142,16 @@ class Cryptsetup:
         success = "Command successful."
         call.say(f"Command failed with code -{rc} ({_CODES[rc]})." if rc else success, verbose=True)
         return Result("".join(call.said), call.complaint, rc)
+
+    def _visit(self, action: str, path: str) -> None:
+        """Pass the point ``luks.<action>``. What strikes there ends the command as an errno would.
+
+        Source: cryptsetup's src/utils_tools.c, `translate_errno`.
+        """
+        try:
+            self.host.points.visit(f"luks.{action}", f"cryptsetup {action} {path}", cost_us=COMMAND_US)
+        except StorageError as error:
+            raise _Failure(5 if isinstance(error, Busy) else 1, str(error)) from error
 
     # --------------------------------------------------------------------------------- format, recognise
 

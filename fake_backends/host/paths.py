@@ -16,6 +16,7 @@ from fake_backends.files.directory import Directory, SparseFile
 from fake_backends.luks import Header, LuksDevice
 from fake_backends.lvm.volume_group import VolumeGroup
 from harness.errors import AlreadyExists, Busy, NotFound
+from harness.sim.points import QUIET, Points
 from harness.sim.seeds import Ids
 
 MAPPER = "/dev/mapper/"
@@ -74,10 +75,16 @@ class Host:
     """One machine. Nothing of it is shared with another one, except what its paths lead to."""
 
     def __init__(
-        self, hostname: str, *, seed: int = 0, groups: Callable[[], Mapping[str, VolumeGroup]] = dict
+        self,
+        hostname: str,
+        *,
+        seed: int = 0,
+        groups: Callable[[], Mapping[str, VolumeGroup]] = dict,
+        points: Points = QUIET,
     ) -> None:
         """`groups` gives the volume groups that the machine has at the moment, by name."""
         self.hostname = hostname
+        self.points = points
         self.initiator = f"iqn.1994-05.com.redhat:{hostname}"
         self.ids = Ids(seed, f"host {hostname}")
         self.mappings: dict[str, CryptMapping] = {}

@@ -14,7 +14,7 @@ from fake_backends.files.fake import fake_directory
 from fake_backends.host.cryptsetup import Cryptsetup
 from fake_backends.host.paths import Host
 from fake_backends.lvm.volume_group import VolumeGroup
-from harness.errors import Busy, StorageError
+from harness.errors import Busy, NoSpace, StorageError
 
 MIB = 1 << 20
 RECORDED = json.loads((Path(__file__).parents[2] / "golden" / "luks" / "cryptsetup.json").read_text())
@@ -178,3 +178,62 @@ def test_a_mapping_whose_volume_went_away() -> None:
     with machine.host.opened("/dev/mapper/crypt-a") as device, pytest.raises(StorageError):
         device.read(0, 1)
     assert machine.run("luksClose crypt-a").rc == 0
+
+
+class Points:
+    """Points with one fault at the n-th; `passed` are their names."""
+
+    def __init__(self, fault: StorageError | None = None, nth: int = 0) -> None:
+        self.passed: list[str] = []
+        self._fault = fault
+        self._nth = nth
+
+    def visit(self, name: str, detail: str = "", *, cost_us: int = 0) -> None:
+        self.passed.append(name)
+        if self._fault is not None and len(self.passed) == self._nth:
+            raise self._fault
+
+
+WORKOUT = [
+    ("luksFormat --batch-mode --type luks1 --key-file /files/key /files/disk", b""),
+    ("luksAddKey --key-file /files/key /files/disk /files/new", b""),
+    ("luksChangeKey --key-file /files/new /files/disk /files/newer", b""),
+    ("luksKillSlot --batch-mode --key-file /files/key /files/disk 2", b""),
+    ("luksOpen --key-file /files/key /files/disk plain", b""),
+    ("resize --key-file /files/key plain", b""),
+    ("luksClose plain", b""),
+]
+
+
+def run_workout(points: Points) -> tuple[list[tuple[int, str]], bytes]:
+    """Status and complaint of each command, each done again if it failed; and what is on the disk then."""
+    host = Host("host", points=points)
+    host.mount("/files", fake_directory())
+    host.create("/files/disk", 4 * MIB)
+    for name in ("key", "new", "newer"):
+        host.write(f"/files/{name}", name.encode())
+    answers = []
+    for line, stdin in WORKOUT:
+        before = host.read("/files/disk")
+        done = Cryptsetup(host).execute(line.split(), stdin)
+        answers.append((done.rc, done.stderr))
+        if done.rc:
+            assert host.read("/files/disk") == before
+            assert Cryptsetup(host).execute(line.split(), stdin).rc == 0
+    return answers, host.read("/files/disk")
+
+
+@pytest.mark.parametrize(
+    ("fault", "rc"), [(Busy("in use"), 5), (StorageError("Input/output error"), 1), (NoSpace("full"), 1)]
+)
+def test_a_fault_at_a_point_ends_the_command_and_changes_nothing(fault: StorageError, rc: int) -> None:
+    """At every point that the commands pass; done again, they end as if nothing had happened."""
+    clean = Points()
+    answers, disk = run_workout(clean)
+    assert answers == [(0, "")] * len(WORKOUT)
+    assert clean.passed == ["luks." + line.split()[0] for line, _ in WORKOUT]
+    for nth in range(1, len(WORKOUT) + 1):
+        answers, found = run_workout(Points(fault, nth))
+        assert answers[nth - 1] == (rc, f"{fault}\n")
+        assert [answer for answer in answers if answer[0]] == [(rc, f"{fault}\n")]
+        assert found == disk

@@ -127,6 +127,8 @@ def rbd(simulation: Simulation) -> Workout:
         lambda: pool.image("a").remove_snapshot("s1"),
         lambda: pool.image("a").resize(3 * CHUNK),
         lambda: pool.image("a").set_features(JOURNALING, True),
+        lambda: pool.image("a").metadata_set("key", "value"),
+        lambda: pool.deep_copy(pool.image("a"), pool, "deep"),
         lambda: pool.image("a").config_set("rbd_qos_iops_limit", "100"),
         lambda: pool.image("a").config_remove("rbd_qos_iops_limit"),
         lambda: pool.copy("a", pool, "copy"),
