@@ -478,7 +478,8 @@ class VolumeGroup:
     def _thick_snapshot(self, source: LogicalVolume, name: str, extents: int) -> ThickSnapshot:
         if isinstance(source, ThickSnapshot):
             raise InvalidArgument("Snapshots of snapshots are not supported.")
-        if any(snapshot.merging for snapshot in source.snapshots):
+        # A thin merge, too: it would change the origin under its new snapshot.
+        if any(other.merging and other.origin is source for other in self._volumes.values()):
             raise InvalidArgument("Snapshots of an origin that has a merging snapshot are not supported.")
         store = self._allocated(min(extents, self.store_max(source)))
         snapshot = ThickSnapshot(name, source, self._backing.copy_store(store), self._new_uuid(name))

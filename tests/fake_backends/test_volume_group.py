@@ -834,3 +834,16 @@ def test_fault_at_a_command_leaves_everything_as_it_was(
         operation(vg)
     assert points.passed[-1] == (point, 20_000)
     assert (vg.names(), vg.pools(), vg.free_extents, vg.volume("a").size) == before
+
+
+def test_a_thin_origin_that_waits_for_a_merge_gets_no_thick_snapshot() -> None:
+    """The merge would change what the snapshot shows."""
+    group = VolumeGroup("vg", [20 * CHUNK])
+    group.create_thin_pool("pool", 2 * CHUNK)
+    group.create_thin("origin", CHUNK, "pool")
+    group.snapshot("origin", "thin", None)
+    handle = group.open("origin")
+    assert not group.merge("thin")
+    with pytest.raises(InvalidArgument, match="merging snapshot"):
+        group.snapshot("origin", "thick", CHUNK)
+    group.close(handle)
