@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from fake_backends.host.paths import Host
 from fake_backends.lvm.commands import execute
-from fake_backends.lvm.host import Host
 from fake_backends.lvm.volume_group import VolumeGroup
 
 LVS = ["lvs", "--noheadings", "--unit=g", "-o", "vg_name,name,size", "--nosuffix", "--readonly", "vg"]

@@ -150,6 +150,40 @@ class MemoryDevice(BlockDevice):
         return chunks_between(self.chunks, first, last)
 
 
+class RegularFile(BlockDevice):
+    """A file, read and written as a device is. Unlike one it can be cut, and grow."""
+
+    @property
+    @abstractmethod
+    def allocated(self) -> int:
+        """Bytes that the file takes of its file system."""
+
+    @abstractmethod
+    def truncate(self, size: int) -> None:
+        """Cut off at `size`, or grow to there by a hole."""
+
+
+class MemoryFile(MemoryDevice, RegularFile):
+    """A file in memory, of a file system that has room for all."""
+
+    @property
+    def allocated(self) -> int:
+        return sum(len(chunk) for chunk in self.chunks.values()) * PAGE
+
+    def truncate(self, size: int) -> None:
+        if size < self.size:
+            last, inside = divmod(size, CHUNK)
+            for number in [number for number in self.chunks if number > last]:
+                del self.chunks[number]
+            if last in self.chunks:
+                self.store(last, patched(self.load(last), inside, bytes(CHUNK - inside)))
+        self.size = size
+
+    def open_truncated(self, length: int) -> None:
+        self.truncate(0)
+        self.truncate(length)
+
+
 def chunks_between(numbers: Iterable[int], first: int, last: int) -> list[int]:
     """The members of first <= n < last, ascending."""
     return sorted(number for number in numbers if first <= number < last)

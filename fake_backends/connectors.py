@@ -69,14 +69,10 @@ def connect(world: World, connection_info: ConnectionInfo, connector: Connector)
 
 
 def _connect_iscsi(world: World, data: dict[str, Any], connector: Connector) -> Connection:
-    address = data["target_portal"].rpartition(":")[0]
-    node = next((node for node in world.nodes.values() if node.address == address), None)
-    if node is None:
-        raise StorageError(f"no portal at {data['target_portal']}")
+    initiator = world.node(connector["host"]).initiator
     chap = (data["auth_username"], data["auth_password"]) if data.get("auth_method") == "CHAP" else None
-    session = node.targets.login(data["target_iqn"], connector["initiator"], chap)
-    path = f"/dev/disk/by-path/ip-{data['target_portal']}-iscsi-{data['target_iqn']}-lun-{data['target_lun']}"
-    return Connection(session.device, path, lambda: node.targets.logout(session))
+    login = initiator.login(data["target_portal"], data["target_iqn"], chap, initiator=connector["initiator"])
+    return Connection(login.session.device, login.path, lambda: initiator.logout(login))
 
 
 def _connect_rbd(world: World, data: dict[str, Any]) -> Connection:

@@ -20,7 +20,11 @@ Chap = tuple[str, str]
 
 
 class Target:
-    """An exported device. `chap` is (user, secret); `allowed` lists initiators, None lets in everybody."""
+    """An exported device. `lun` is the number of its disk.
+
+    `allowed` are the initiators that may log in, each with its own credentials (user, secret), as LIO has
+    them; None lets in everybody who has `chap`, as tgt does. Credentials of None: none are asked for.
+    """
 
     def __init__(
         self,
@@ -30,29 +34,36 @@ class Target:
         close_device: Callable[[BlockDevice], None],
         chap: Chap | None,
         allowed: list[str] | None,
+        lun: int,
     ) -> None:
         self.iqn = iqn
         self.tid = tid
+        self.lun = lun
         self.chap = chap
-        self.allowed = allowed
+        self.allowed: dict[str, Chap | None] | None = None
+        if allowed is not None:
+            self.allowed = dict.fromkeys(allowed, chap)
         self.open_device = open_device
         self.close_device = close_device
         self.device = open_device()
 
     def admits(self, initiator: str, chap: Chap | None) -> bool:
         """True if this initiator may log in with these credentials."""
-        return (self.allowed is None or initiator in self.allowed) and self.chap in (None, chap)
+        if self.allowed is None:
+            return self.chap in (None, chap)
+        return initiator in self.allowed and self.allowed[initiator] in (None, chap)
 
 
 class Session:
     """A login. `device` works until the logout, or until the target is taken away."""
 
-    __slots__ = ("device", "initiator", "target")
+    __slots__ = ("device", "initiator", "live", "target")
 
     def __init__(self, target: Target, initiator: str) -> None:
         self.target = target
         self.initiator = initiator
         self.device = target.open_device()
+        self.live = True
 
     @property
     def iqn(self) -> str:
@@ -78,6 +89,7 @@ class TargetPortal:
         *,
         chap: Chap | None = None,
         allowed: list[str] | None = None,
+        lun: int = 0,
     ) -> Target:
         """Export what `open_device` opens; a target of that name that exists already stays as it is.
 
@@ -87,7 +99,7 @@ class TargetPortal:
         self._visit("create_target", iqn)
         if iqn not in self.targets:
             tid = 1 + max((target.tid for target in self.targets.values()), default=0)
-            self.targets[iqn] = Target(iqn, tid, open_device, close_device, chap, allowed)
+            self.targets[iqn] = Target(iqn, tid, open_device, close_device, chap, allowed, lun)
         return self.targets[iqn]
 
     def remove_target(self, iqn: str) -> None:
@@ -105,14 +117,18 @@ class TargetPortal:
             self._end(session)
         target.close_device(target.device)
 
-    def allow(self, iqn: str, initiator: str) -> None:
-        """Let an initiator log in; no-op where everybody may. NotFound if there is no such target."""
+    def allow(self, iqn: str, initiator: str, chap: Chap | None = None) -> None:
+        """Let an initiator log in with credentials of its own, or those of the target.
+
+        No-op for one that may already, whatever its credentials, and where everybody may. NotFound if there is
+        no such target.
+        """
         self._visit("allow", f"{iqn} to {initiator}")
         target = self.targets.get(iqn)
         if target is None:
             raise NotFound(f"Could not find target {iqn}")
         if target.allowed is not None and initiator not in target.allowed:
-            target.allowed.append(initiator)
+            target.allowed[initiator] = chap or target.chap
 
     def deny(self, iqn: str, initiator: str | None) -> None:
         """Undo `allow`, for everybody if `initiator` is None; their sessions end. Absent ones are fine.
@@ -125,7 +141,9 @@ class TargetPortal:
             raise NotFound(f"Could not find target {iqn}")
         if target.allowed is None:
             return
-        target.allowed = [other for other in target.allowed if initiator not in (None, other)]
+        target.allowed = {
+            other: chap for other, chap in target.allowed.items() if initiator not in (None, other)
+        }
         for session in list(self.sessions):
             if session.target is target and session.initiator not in target.allowed:
                 self._end(session)
@@ -152,6 +170,7 @@ class TargetPortal:
 
     def _end(self, session: Session) -> None:
         self.sessions.remove(session)
+        session.live = False
         session.target.close_device(session.device)
 
     def _visit(self, name: str, detail: str) -> None:

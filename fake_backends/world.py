@@ -16,9 +16,12 @@ from typing import Any, Protocol
 
 import msgspec
 
+from fake_backends.command_line import Result
 from fake_backends.files.directory import TEMPORARY, Directory
 from fake_backends.files.names import safe_name
-from fake_backends.lvm.host import Host
+from fake_backends.host.commands import HostCommands
+from fake_backends.host.initiator import Initiator, Network
+from fake_backends.host.paths import Host
 from fake_backends.lvm.in_files.group import create_group, open_group
 from fake_backends.lvm.volume_group import VolumeGroup
 from fake_backends.nfs.share import RECORD as SHARE_RECORD
@@ -40,13 +43,21 @@ class NodeRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Node(Host):
-    """A storage host with a portal that exports its logical volumes."""
+    """A machine at an address: it exports its devices, logs in at the portals of others, runs commands."""
 
-    def __init__(self, hostname: str, address: str, points: Points, home: Directory | None = None) -> None:
+    def __init__(
+        self, hostname: str, address: str, points: Points, network: Network, home: Directory | None = None
+    ) -> None:
         super().__init__(hostname, points)
         self.address = address
         self.targets = TargetPortal(hostname, address, points=points)
+        self.initiator = Initiator(self, network)
+        self._commands = HostCommands(self, self.targets)
         self._home = home
+
+    def execute(self, argv: Sequence[object], stdin: str | bytes = b"") -> Result:
+        """Run a command line, wrappers and all, as a process on this machine; see `HostCommands.execute`."""
+        return self._commands.execute(argv, stdin)
 
     def add_volume_group(self, name: str, pv_sizes: Sequence[int]) -> VolumeGroup:
         """The volume group of that name; it is made, with a physical volume of each size, if there is none."""
@@ -131,7 +142,7 @@ class World:
                 raise InputError(
                     f"{NODE_RECORD} in {directory!r} is damaged: {error}; give another directory"
                 ) from error
-            node = Node(record.hostname, record.address, self.points, directory)
+            node = Node(record.hostname, record.address, self.points, self, directory)
             node.reopen()
             self.nodes[record.hostname] = node
         clusters = home.directory(CLUSTERS)
@@ -164,8 +175,12 @@ class World:
                 home = self.home.directory(NODES).directory(safe_name(hostname))
                 record = NodeRecord(hostname=hostname, address=address)
                 home.replace(NODE_RECORD, msgspec.json.encode(record))
-            self.nodes[hostname] = Node(hostname, address, self.points, home)
+            self.nodes[hostname] = Node(hostname, address, self.points, self, home)
         return self.nodes[hostname]
+
+    def portal(self, address: str) -> TargetPortal | None:
+        """The iSCSI portal at this address; None if no machine has it."""
+        return next((node.targets for node in self.nodes.values() if node.address == address), None)
 
     def cluster(self, name: str) -> Cluster:
         """The Ceph cluster of that name; it comes into being when it is first named."""

@@ -17,6 +17,7 @@ from typing import Any
 from fake_backends.block_store import CHUNK, PAGE
 from fake_backends.command_line import Result
 from fake_backends.host.paths import Host
+from fake_backends.lvm.host import close_device
 from fake_backends.rbd.bindings import Modules
 from fake_backends.rbd.bindings.client import Rados
 from harness.errors import NotFound
@@ -203,7 +204,7 @@ class CephTools:
         name = call.words[1] if len(call.words) > 1 else path.rpartition("/")[2]
         ioctx = self._ioctx(call, pool)
         try:
-            source, close = self.host.open(path)
+            source = self.host.open(path)
         except NotFound as error:
             text = f"rbd: error opening {path}\nrbd: import failed: (2) No such file or directory"
             raise _Failure(text, errno.ENOENT) from error
@@ -224,7 +225,7 @@ class CephTools:
                         offset = number * CHUNK + index * PAGE
                         image.write(page[: source.size - offset], offset)
         finally:
-            close(source)
+            close_device(source)
         return Result("", _progress("Importing image", source.size))
 
     def _export(self, call: _Call) -> Result:

@@ -1,14 +1,18 @@
-"""All commands of one host, by the name of the program: ``execute(argv, stdin)`` as a process would be run."""
+"""All commands of one host: ``execute(argv, stdin)`` as a process would be run.
+
+lvm2's commands, dd, blockdev and udevadm are in `fake_backends.lvm.commands`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from fake_backends.command_line import Result, not_found, parse
+from fake_backends.command_line import Result, parse
 from fake_backends.host.cryptsetup import Cryptsetup
 from fake_backends.host.paths import Host
 from fake_backends.host.qemu_img import QemuImg
 from fake_backends.host.rtstool import Rtstool
+from fake_backends.lvm import commands as lvm
 from fake_backends.targets import TargetPortal
 
 Program = Callable[[Sequence[str], bytes], Result]
@@ -35,7 +39,7 @@ class HostCommands:
         invocation = parse([str(word) for word in argv])
         program = self._programs.get(invocation.name)
         if program is None:
-            return not_found(invocation.name)
+            return lvm.execute(self.host, [str(word) for word in argv])
         return program(invocation.arguments, stdin.encode() if isinstance(stdin, str) else stdin)
 
     def _ln(self, arguments: Sequence[str], _: bytes) -> Result:

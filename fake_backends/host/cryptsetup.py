@@ -12,11 +12,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from fake_backends import luks
-from fake_backends.block_store import BlockDevice
+from fake_backends.block_store import BlockDevice, RegularFile
 from fake_backends.command_line import Result
 from fake_backends.host.luks_dump import dump
-from fake_backends.host.paths import MAPPER, Close, CryptMapping, FileDevice, Host
+from fake_backends.host.paths import MAPPER, CryptMapping, Host
 from fake_backends.luks.cipher import SECTOR
+from fake_backends.lvm.host import close_device
 from harness.errors import Busy, InvalidArgument, NotFound, StorageError
 
 VERSION = "cryptsetup 2.6.1 flags: UDEV BLKID KEYRING KERNEL_CAPI \n"
@@ -166,8 +167,8 @@ class Cryptsetup:
             raise _Failure(1, f"{_USAGE}cryptsetup: Key size must be a multiple of 8 bits")
         key = self._passphrase(call, call.words[1:])
         with self._exclusively(path) as device:
-            default = FILE_SECTOR if isinstance(device, FileDevice) else SECTOR
-            if isinstance(device, FileDevice):
+            default = FILE_SECTOR if isinstance(device, RegularFile) else SECTOR
+            if isinstance(device, RegularFile):
                 device.truncate(max(device.size, luks.CRYPTSETUP_OFFSET[provider]))
             try:
                 header = luks.format(
@@ -216,20 +217,20 @@ class Cryptsetup:
         if self.host.exists(MAPPER + name):
             raise _Failure(5, f"Device {name} already exists.")
         self._refuse_mapped(path)
-        backing, close = self._open_device(path)
+        backing = self._open_device(path)
         try:
             header, key = self._unlock_to_open(call, path, backing)
             device = luks.LuksDevice(backing, key)
-            self.host.map(name, CryptMapping(header, device, self.host.realpath(path), backing, close))
+            self.host.map(name, CryptMapping(header, device, self.host.realpath(path), backing))
         except BaseException:
-            close(backing)
+            close_device(backing)
             raise
 
     def _unlock_to_open(self, call: _Call, path: str, device: BlockDevice) -> tuple[luks.Header, bytes]:
         header = _header(path, device)
         if header.payload_offset >= device.size:
             text = f"Requested offset is beyond real size of device {path}."
-            if isinstance(device, FileDevice):
+            if isinstance(device, RegularFile):
                 text = (
                     f"LUKS file container {path} is too small for activation, "
                     "there is no remaining space for data."
@@ -270,7 +271,7 @@ class Cryptsetup:
             call.say(f"{shown} is inactive.")
             raise _Failure(4)
         header = mapping.header
-        call.say(f"{shown} is active{' and is in use' if mapping.users else ''}.")
+        call.say(f"{shown} is active{' and is in use' if mapping.openers else ''}.")
         call.say(f"  type:    LUKS{header.version}")
         call.say(f"  cipher:  {header.cipher}")
         call.say(f"  keysize: {header.key_size * 8} bits")
@@ -376,7 +377,7 @@ class Cryptsetup:
         except NotFound:
             raise _Failure(1, "Failed to open key file.") from None
 
-    def _open_device(self, path: str) -> tuple[BlockDevice, Close]:
+    def _open_device(self, path: str) -> BlockDevice:
         try:
             return self.host.open(path)
         except NotFound:

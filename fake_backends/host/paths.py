@@ -1,21 +1,21 @@
 """What the paths of a machine lead to: logical volumes, disks, dm-crypt mappings and files.
 
 Commands find everything by path. A device comes from where it lives (a volume group, an iSCSI session, a
-mapping); a file lives in a directory that was mounted. Symbolic links lead on, as udev and os-brick make them.
+mapping); a file lives in a file system that is mounted, or in the root file system. Symbolic links lead on, as
+udev and os-brick make them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from fake_backends.block_store import BlockDevice, Chunk
-from fake_backends.files.chunks import ChunkFile
-from fake_backends.files.directory import Directory, SparseFile
+from fake_backends.block_store import BlockDevice, Chunk, RegularFile
 from fake_backends.luks import Header, LuksDevice
-from fake_backends.lvm.volume_group import VolumeGroup
-from harness.errors import AlreadyExists, Busy, NotFound
+from fake_backends.lvm.host import LvmHost, close_device
+from fake_backends.nfs.share import Share
+from harness.errors import AlreadyExists, Busy, NotFound, StorageError
 from harness.sim.points import QUIET, Points
 from harness.sim.seeds import Ids
 
@@ -23,40 +23,44 @@ MAPPER = "/dev/mapper/"
 _LINKS_MAX = 40
 
 Open = Callable[[], BlockDevice]
-Close = Callable[[BlockDevice], None]
 
 
-class FileDevice(BlockDevice):
-    """A file, read and written as a device. Unlike one, it can grow."""
+class Handle(BlockDevice):
+    """One opener of a device that many may open: it is one of `openers` until `close`."""
 
-    def __init__(self, file: SparseFile) -> None:
-        self._file = file
-        self._chunks = ChunkFile(file)
-        self.size = file.size
+    def __init__(self, device: BlockDevice, openers: list[Handle]) -> None:
+        self._device = device
+        self._openers = openers
+        openers.append(self)
 
     @property
-    def allocated(self) -> int:
-        """Bytes that the file takes of its file system."""
-        return self._file.allocated
+    def size(self) -> int:  # type: ignore[override]  # a device may grow under its openers
+        return self._opened().size
 
     def load(self, number: int) -> Chunk:
-        return self._chunks.load(number)
+        return self._opened().load(number)
 
     def store(self, number: int, chunk: Chunk) -> None:
-        self._chunks.store(number, chunk)
-        self._file.truncate(self.size)
+        self._opened().store(number, chunk)
+
+    def occupied(self, first: int, last: int) -> Iterable[int]:
+        return self._opened().occupied(first, last)
+
+    def allocate(self, first: int, last: int) -> None:
+        self._opened().allocate(first, last)
 
     def patch(self, number: int, start: int, data: bytes) -> None:
-        self._chunks.patch(number, start, data)
+        self._opened().patch(number, start, data)
 
-    def occupied(self, first: int, last: int) -> list[int]:
-        return self._chunks.occupied(first, last)
+    def close(self) -> None:
+        """Stop counting as an opener. Closing twice is allowed."""
+        if self in self._openers:
+            self._openers.remove(self)
 
-    def truncate(self, size: int) -> None:
-        """Cut off, or grow by a hole."""
-        self._file.truncate(size)
-        self._chunks = ChunkFile(self._file)
-        self.size = size
+    def _opened(self) -> BlockDevice:
+        if self not in self._openers:
+            raise StorageError("Input/output error: the device is not open any more")
+        return self._device
 
 
 @dataclass
@@ -67,39 +71,27 @@ class CryptMapping:
     device: LuksDevice
     path: str
     backing: BlockDevice
-    close_backing: Close
-    users: int = 0
+    openers: list[Handle] = field(default_factory=list)
 
 
-class Host:
+class Host(LvmHost):
     """One machine. Nothing of it is shared with another one, except what its paths lead to."""
 
-    def __init__(
-        self,
-        hostname: str,
-        *,
-        seed: int = 0,
-        groups: Callable[[], Mapping[str, VolumeGroup]] = dict,
-        points: Points = QUIET,
-    ) -> None:
-        """`groups` gives the volume groups that the machine has at the moment, by name."""
-        self.hostname = hostname
-        self.points = points
-        self.initiator = f"iqn.1994-05.com.redhat:{hostname}"
+    def __init__(self, hostname: str, points: Points = QUIET, *, seed: int = 0) -> None:
+        super().__init__(hostname, points)
         self.ids = Ids(seed, f"host {hostname}")
         self.mappings: dict[str, CryptMapping] = {}
-        self._groups = groups
-        self._devices: dict[str, tuple[Open, Close]] = {}
+        self._devices: dict[str, Open] = {}
         self._links: dict[str, str] = {}
-        self._mounts: dict[str, Directory] = {}
+        self._mounts: dict[str, Share] = {}
 
     # ---------------------------------------------------------------------------------------- what there is
 
-    def add_device(self, path: str, open_device: Open, close_device: Close) -> None:
-        """A disk appears. AlreadyExists if something of that path is there."""
+    def add_device(self, path: str, open_device: Open) -> None:
+        """A disk appears, on which `open_device` gives handles. AlreadyExists if something of that path is."""
         if self.exists(path):
             raise AlreadyExists(f"{path} exists")
-        self._devices[path] = (open_device, close_device)
+        self._devices[path] = open_device
 
     def remove_device(self, path: str) -> None:
         """The disk, and all links that led to it directly, go away; absent ones are fine."""
@@ -112,13 +104,26 @@ class Host:
 
     def unlink(self, path: str) -> None:
         """Remove a link or a file. NotFound."""
-        if self._links.pop(path, None) is None:
-            directory, name = self._file(path)
-            directory.remove(name)
+        if self._links.pop(path, None) is not None or self.files.pop(path, None) is not None:
+            return
+        share, name = self._mounted(path)
+        if share is None or name not in share:
+            raise NotFound(f"{path}: No such file or directory")
+        share.remove(name)
 
-    def mount(self, path: str, directory: Directory) -> None:
-        """Files below `path` are those of `directory` from now on."""
-        self._mounts[path.rstrip("/")] = directory
+    def mount(self, path: str, share: Share) -> None:
+        """Files below `path` are those of `share` from now on, which hides what was there."""
+        self._mounts[path.rstrip("/")] = share
+
+    def unmount(self, path: str) -> None:
+        """NotFound if nothing is mounted there."""
+        if self._mounts.pop(path.rstrip("/"), None) is None:
+            raise NotFound(f"{path}: not mounted.")
+
+    @property
+    def mounts(self) -> dict[str, Share]:
+        """What is mounted, by mount point."""
+        return dict(self._mounts)
 
     def realpath(self, path: str) -> str:
         """Where links lead to. NotFound for links that lead to one another."""
@@ -130,47 +135,41 @@ class Host:
 
     def exists(self, path: str) -> bool:
         """True if the path leads to a device or a file."""
-        path = self.realpath(path)
-        return self._device(path) is not None or self.is_file(path)
+        return self.is_file(path) or self.is_device(path)
 
     def is_file(self, path: str) -> bool:
         """True if the path leads to a file, and not to a device."""
-        try:
-            directory, name = self._file(self.realpath(path))
-        except NotFound:
-            return False
-        return name in directory
+        return self.file(path) is not None
+
+    def file(self, path: str) -> RegularFile | None:
+        real = self.realpath(path)
+        share, name = self._mounted(real)
+        if share is None:
+            return super().file(real)
+        return share.file(name) if name in share else None
 
     # ------------------------------------------------------------------------------------------------- use
 
     @contextmanager
     def opened(self, path: str) -> Iterator[BlockDevice]:
         """Open what the path leads to, for as long as the block lasts. NotFound."""
-        device, close = self.open(path)
+        device = self.open(path)
         try:
             yield device
         finally:
-            close(device)
+            close_device(device)
 
-    def open(self, path: str) -> tuple[BlockDevice, Close]:
-        """Open what the path leads to, and what closes it again. NotFound."""
+    def open(self, path: str) -> BlockDevice:
         real = self.realpath(path)
-        found = self._device(real)
-        if found is not None:
-            open_device, close = found
-            return open_device(), close
-        directory, name = self._file(real)
-        if name not in directory:
-            raise NotFound(f"{path}: No such file or directory")
-        file = directory.open(name)
-        return FileDevice(file), lambda _: file.close()
-
-    def closer(self, path: str) -> Close:
-        """What closes a device that `open` gave. NotFound if the path leads to no device."""
-        found = self._device(self.realpath(path))
-        if found is None:
-            raise NotFound(f"{path}: No such device")
-        return found[1]
+        if real in self._devices:
+            return self._devices[real]()
+        mapping = self.mappings.get(real.removeprefix(MAPPER)) if real.startswith(MAPPER) else None
+        if mapping is not None:
+            return Handle(mapping.device, mapping.openers)
+        file = self.file(real)
+        if file is not None:
+            return file
+        return super().open(real)
 
     def read(self, path: str) -> bytes:
         """All of a file. NotFound."""
@@ -178,16 +177,18 @@ class Host:
             return device.read(0, device.size)
 
     def write(self, path: str, content: bytes) -> None:
-        """Make a file with this content, or replace what it has. NotFound if no directory is mounted there."""
-        directory, name = self._file(self.realpath(path))
-        with directory.create(name) as file:
-            file.write(0, content)
+        """Make a file with this content, or replace what it has. NotFound if there is no such directory."""
+        self.create(path, len(content)).write(0, content)
 
-    def create(self, path: str, size: int) -> None:
-        """Make an empty file of `size` bytes, or empty one. NotFound if no directory is mounted there."""
-        directory, name = self._file(self.realpath(path))
-        with directory.create(name) as file:
-            file.truncate(size)
+    def create(self, path: str, size: int) -> RegularFile:
+        """Make an empty file of `size` bytes, or empty one. NotFound if there is no such directory."""
+        real = self.realpath(path)
+        share, name = self._mounted(real)
+        if share is None:
+            return super().create(real, size)
+        file = share.create(name)
+        file.open_truncated(size)
+        return file
 
     # ------------------------------------------------------------------------------------------- dm-crypt
 
@@ -202,64 +203,22 @@ class Host:
         mapping = self.mappings.get(name)
         if mapping is None:
             raise NotFound(f"Device {name} is not active.")
-        if mapping.users:
+        if mapping.openers:
             raise Busy(f"Device {name} is still in use.")
         del self.mappings[name]
-        mapping.close_backing(mapping.backing)
+        close_device(mapping.backing)
 
     def mapping_over(self, path: str) -> str | None:
         """The name of the mapping that uses this device, if one does."""
         real = self.realpath(path)
         return next((name for name, each in self.mappings.items() if self.realpath(each.path) == real), None)
 
+    def mapper_names(self) -> list[str]:
+        return sorted([*super().mapper_names(), *self.mappings])
+
     # --------------------------------------------------------------------------------------------- insides
 
-    def _device(self, path: str) -> tuple[Open, Close] | None:
-        found = self._devices.get(path)
-        if found is None and path.startswith(MAPPER):
-            found = self._mapping(path.removeprefix(MAPPER))
-        return found or self._logical_volume(path)
-
-    def _mapping(self, name: str) -> tuple[Open, Close] | None:
-        mapping = self.mappings.get(name)
-        if mapping is None:
-            return None
-
-        def open_mapping() -> BlockDevice:
-            mapping.users += 1
-            return mapping.device
-
-        def close_mapping(_: BlockDevice) -> None:
-            mapping.users -= 1
-
-        return open_mapping, close_mapping
-
-    def _logical_volume(self, path: str) -> tuple[Open, Close] | None:
-        """``/dev/GROUP/VOLUME`` and ``/dev/mapper/GROUP-VOLUME``, in which dashes of the names are doubled."""
-        for group in self._groups().values():
-            for prefix, escape in ((f"/dev/{group.name}/", ""), (MAPPER + _escaped(group.name) + "-", "-")):
-                name = path.removeprefix(prefix)
-                if name == path:
-                    continue
-                if escape:
-                    name = name.replace("--", "-")
-                if name in group and group.volume(name).active:
-                    return group.volume(name).open, group.close
-        return None
-
-    def _file(self, path: str) -> tuple[Directory, str]:
-        """The directory and the name in it. NotFound if none is mounted there."""
-        for point in sorted(self._mounts, key=len, reverse=True):
-            if path.startswith(point + "/"):
-                directory = self._mounts[point]
-                *parents, name = path[len(point) + 1 :].split("/")
-                for parent in parents:
-                    if parent not in directory:
-                        raise NotFound(f"{path}: No such file or directory")
-                    directory = directory.directory(parent)
-                return directory, name
-        raise NotFound(f"{path}: No such file or directory")
-
-
-def _escaped(name: str) -> str:
-    return name.replace("-", "--")
+    def _mounted(self, path: str) -> tuple[Share | None, str]:
+        """The file system that is mounted where a path is, if one is, and the name of the file in it."""
+        directory, _, name = path.rpartition("/")
+        return self._mounts.get(directory), name

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fake_backends import luks
-from fake_backends.block_store import BlockDevice, copy_range
+from fake_backends.block_store import BlockDevice, RegularFile, copy_range
 from fake_backends.command_line import Result
-from fake_backends.host.paths import FileDevice, Host
+from fake_backends.host.paths import Host
 from fake_backends.luks.cipher import SECTOR
 from fake_backends.luks.header import STRIPES
 from fake_backends.luks.luks1 import SLOTS, material_offset
@@ -145,7 +145,7 @@ class QemuImg:
             if name == "luks":
                 header = luks.read_header(device)
                 size, specific = device.size - header.payload_offset, _luks_details(header)
-            allocated = device.allocated if isinstance(device, FileDevice) else 0
+            allocated = device.allocated if isinstance(device, RegularFile) else 0
         if call.values.get("--output") != "json":
             return _as_text(path, name, size, allocated, specific)
         record: dict[str, Any] = {
@@ -191,7 +191,7 @@ class QemuImg:
             with self._device(target) as below:
                 key = self._key(call, call.options) if name == "luks" else b""
                 copy = luks.LuksDevice(below, key) if name == "luks" else below
-                fresh = "-n" not in call.flags and isinstance(below, FileDevice)
+                fresh = "-n" not in call.flags and isinstance(below, RegularFile)
                 try:
                     copy_range(device, copy, 0, device.chunk_count, sparse=fresh)
                 except NoSpace as error:
@@ -204,7 +204,7 @@ class QemuImg:
             raise _Failure(f"Expecting image file name and size\n{_HINT}")
         with self._device(path) as device:
             name = self._format(path, device, call.values.get("-f"))
-            if name != "raw" or not isinstance(device, FileDevice):
+            if name != "raw" or not isinstance(device, RegularFile):
                 raise _Failure("Image format driver does not support resize")
             size = _size(text)
             if size < device.size and "--shrink" not in call.flags:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from fake_backends.command_line import Result
 from fake_backends.host.paths import Host
-from fake_backends.targets import TargetPortal
+from fake_backends.lvm.host import close_device
+from fake_backends.targets import Chap, TargetPortal
 from harness.errors import NotFound
 
 _USAGE = """Usage:
@@ -33,8 +34,8 @@ SAVED = "/etc/target/saveconfig.json"
 class _SavedTarget:
     iqn: str
     path: str
-    chap: tuple[str, str]
-    allowed: tuple[str, ...]
+    chap: Chap
+    allowed: tuple[tuple[str, Chap | None], ...]
 
 
 class Rtstool:
@@ -79,7 +80,8 @@ class Rtstool:
                 initiators = argument.strip(" ").split(",")
         if iqn in self.portal.targets:
             return Result()
-        return self._export(_SavedTarget(iqn, path, (user, password), tuple(initiators)))
+        allowed = tuple((initiator, None) for initiator in initiators)
+        return self._export(_SavedTarget(iqn, path, (user, password), allowed))
 
     def _export(self, target: _SavedTarget) -> Result:
         path = target.path
@@ -90,19 +92,21 @@ class Rtstool:
             return _error(_RTSLIB, "Cannot configure StorageObject because device {dev} is already in use")
         self.portal.create_target(
             target.iqn,
-            lambda: self.host.open(path)[0],
-            self.host.closer(path),
+            lambda: self.host.open(path),
+            close_device,
             chap=target.chap,
-            allowed=list(target.allowed),
+            allowed=[],
         )
+        for initiator, chap in target.allowed:
+            self.portal.allow(target.iqn, initiator, chap)
         self._paths[target.iqn] = path
         return Result()
 
     def _add_initiator(self, arguments: list[str]) -> Result:
-        iqn, _, _, initiator = arguments[:4]
+        iqn, user, secret, initiator = arguments[:4]
         try:
             if self._admitted(iqn, initiator) is None:
-                self.portal.allow(iqn, initiator)
+                self.portal.allow(iqn, initiator, (user, secret))
         except NotFound as error:
             return _error(_RTSTOOL, str(error))
         return Result()
@@ -140,10 +144,10 @@ class Rtstool:
 
     def _save(self, arguments: list[str]) -> Result:
         """Remember all targets, for a start of the machine."""
-        targets = [target for target in self.portal.targets.values() if target.iqn in self._paths]
         self._saved[arguments[0] if arguments else SAVED] = tuple(
-            _SavedTarget(each.iqn, self._paths[each.iqn], each.chap or ("", ""), tuple(each.allowed or ()))
-            for each in targets
+            _SavedTarget(iqn, path, target.chap or ("", ""), tuple((target.allowed or {}).items()))
+            for iqn, path in self._paths.items()
+            if (target := self.portal.targets.get(iqn)) is not None
         )
         return Result()
 

@@ -24,6 +24,7 @@ class IscsiExports:
     def __init__(self, configuration: Configuration, portal: TargetPortal) -> None:
         self._portal = portal
         self._lio = configuration.safe_get("target_helper") == "lioadm"
+        self._lun = 0 if self._lio else 1
         self._prefix: str = configuration.safe_get("target_prefix") or "iqn.2010-10.org.openstack:"
         self._protocol: str = configuration.safe_get("target_protocol") or "iscsi"
         port = configuration.safe_get("target_port") or 3260
@@ -46,9 +47,8 @@ class IscsiExports:
         """
         chap = _chap_on_record(volume) or _new_chap(volume.name)
         iqn, tid = self._create(volume, group, chap)
-        lun = 0 if self._lio else 1
         return {
-            "provider_location": f"{';'.join(self._portals)},{iqn if self._lio else tid} {iqn} {lun}",
+            "provider_location": f"{';'.join(self._portals)},{iqn if self._lio else tid} {iqn} {self._lun}",
             "provider_auth": f"CHAP {chap[0]} {chap[1]}",
         }
 
@@ -71,7 +71,7 @@ class IscsiExports:
             recorded = (volume.provider_location or "").split(" ")
             if len(recorded) < 2:
                 raise StorageError(f"volume {volume.id} has no target on record to admit an initiator to")
-            self._portal.allow(recorded[1], connector["initiator"])
+            self._portal.allow(recorded[1], connector["initiator"], _chap_of(volume.provider_auth))
         return {
             "driver_volume_type": self._protocol,
             "data": self._properties(volume, multipath=bool(connector.get("multipath"))),
@@ -98,7 +98,10 @@ class IscsiExports:
         iqn = self._prefix + volume.name
         device = group.volume(volume.name)
         allowed: list[str] | None = [] if self._lio else None
-        return iqn, self._portal.create_target(iqn, device.open, group.close, chap=chap, allowed=allowed).tid
+        target = self._portal.create_target(
+            iqn, device.open, group.close, chap=chap, allowed=allowed, lun=self._lun
+        )
+        return iqn, target.tid
 
     def _properties(self, volume: Volume, *, multipath: bool) -> dict[str, Any]:
         location = volume.provider_location
@@ -133,6 +136,11 @@ def _chap_on_record(volume: Volume) -> Chap | None:
         auth = volume._store.get_volume(volume.id).provider_auth
     except VolumeNotFound:
         return None
+    return _chap_of(auth)
+
+
+def _chap_of(auth: str | None) -> Chap | None:
+    """User and secret of a `provider_auth`."""
     if not auth:
         return None
     _, user, secret = auth.split(" ", 2)

@@ -1,10 +1,18 @@
-"""What a storage host has: disks, volume groups on them, regular files, and a name for every device."""
+"""What lvm2, dd and blockdev see of a machine: disks, volume groups on them, regular files, and their names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fake_backends.block_store import PAGE, PAGES_PER_CHUNK, BlockDevice, Chunk, MemoryDevice
+from fake_backends.block_store import (
+    PAGE,
+    PAGES_PER_CHUNK,
+    BlockDevice,
+    Chunk,
+    MemoryDevice,
+    MemoryFile,
+    RegularFile,
+)
 from fake_backends.lvm.extents import PhysicalVolume, Runs
 from fake_backends.lvm.logical_volume import LogicalVolume, ThickSnapshot
 from fake_backends.lvm.volume_group import VolumeGroup
@@ -14,9 +22,11 @@ from harness.sim.seeds import stream
 
 ENDLESS = 1 << 62
 _RANDOM_PERIOD = 1 << 20
+_DIRECTORIES = ("/dev", "/dev/mapper", "/etc", "/proc", "/root", "/run", "/tmp", "/var/lib/cinder", "/var/tmp")
+"""Directories of the root file system in which commands may make files."""
 
 
-class Host:
+class LvmHost:
     """Disks by path, volume groups by name, and regular files by path."""
 
     def __init__(self, hostname: str, points: Points = QUIET) -> None:
@@ -24,7 +34,7 @@ class Host:
         self.points = points
         self.disks: dict[str, PhysicalVolume] = {}
         self.volume_groups: dict[str, VolumeGroup] = {}
-        self.files: dict[str, MemoryDevice] = {}
+        self.files: dict[str, MemoryFile] = {}
         self.missing_programs: set[str] = set()
         """Programs that lvm2 runs, and that are not installed, by path."""
 
@@ -60,9 +70,22 @@ class Host:
             return StoreDevice(volume)
         return group.open(volume.name)
 
+    def file(self, path: str) -> RegularFile | None:
+        """The regular file of that name, None for a device or nothing."""
+        return self.files.get(path)
+
+    def create(self, path: str, size: int) -> RegularFile:
+        """A regular file of `size` zeros; one that exists is emptied first. NotFound without its directory."""
+        directory = path.rpartition("/")[0]
+        if directory not in _DIRECTORIES and directory.removeprefix("/dev/") not in self.volume_groups:
+            raise NotFound(f"{path}: No such file or directory")
+        file = self.files.setdefault(path, MemoryFile(0))
+        file.open_truncated(size)
+        return file
+
     def is_device(self, path: str) -> bool:
         """Whether a path names a device, not a regular file or nothing."""
-        if path in self.files:
+        if self.file(path) is not None:
             return False
         try:
             close_device(self.open(path))
@@ -109,7 +132,7 @@ def mapper_name(group: str, volume: str) -> str:
 
 
 def close_device(device: BlockDevice) -> None:
-    """End a handle that `Host.open` gave."""
+    """End a handle that `LvmHost.open` gave."""
     close = getattr(device, "close", None)
     if close:
         close()

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK, BlockDevice, Chunk
+from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK, Chunk, RegularFile
 from fake_backends.files.directory import Directory
 from fake_backends.files.names import safe_name
 from fake_backends.nfs.contents import Content, KeptContent, MemoryContent
@@ -36,7 +36,7 @@ RECORD = "share.json"
 BYTES_PER_SECOND = 100 << 20
 
 
-class File(BlockDevice):
+class File(RegularFile):
     """One file of a share. NoSpace when the share is full, with what fitted written.
 
     `mode` are its permission bits; `linked` is False once its name is gone: it then takes no space of the

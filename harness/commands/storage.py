@@ -13,8 +13,8 @@ from rich.text import Text
 from fake_backends.block_store import CHUNK
 from fake_backends.files.names import true_name
 from fake_backends.files.storage import StorageDirectory
+from fake_backends.host.paths import Host
 from fake_backends.lvm.commands import execute
-from fake_backends.lvm.host import Host
 from fake_backends.lvm.logical_volume import LogicalVolume, ThickSnapshot
 from fake_backends.lvm.thin_pool import ThinVolume
 from fake_backends.lvm.volume_group import VolumeGroup

@@ -122,7 +122,7 @@ def test_initiators_on_a_list_are_admitted_and_withdrawn() -> None:
     portal.deny(IQN, "somebody else")
     assert len(portal.sessions) == 1
     portal.deny(IQN, ME)
-    assert (portal.sessions, portal.targets[IQN].allowed) == ([], [])
+    assert (portal.sessions, portal.targets[IQN].allowed) == ([], {})
 
 
 def test_denying_nobody_in_particular_denies_everybody() -> None:

@@ -17,8 +17,9 @@ from typing import Any
 
 from fake_backends.block_store import BlockDevice
 from fake_backends.command_line import Result
+from fake_backends.host.paths import Host
 from fake_backends.lvm.commands import execute
-from fake_backends.lvm.host import Host, close_device
+from fake_backends.lvm.host import close_device
 from tests.golden.shell import Shell, Unknown
 
 HERE = Path(__file__).parent

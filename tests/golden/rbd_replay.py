@@ -20,11 +20,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fake_backends.files.fake import fake_directory
 from fake_backends.host.ceph_tools import CephTools
 from fake_backends.host.cryptsetup import Cryptsetup
 from fake_backends.host.paths import Host
 from fake_backends.host.qemu_img import QemuImg
+from fake_backends.nfs.share import Share
 from fake_backends.rbd.bindings import Modules, modules
 from fake_backends.rbd.bindings.client import Ioctx, Rados
 from fake_backends.rbd.bindings.configuration import Configuration, User
@@ -163,7 +163,7 @@ class Replay:
         files = dict.fromkeys((*paths, "/etc/ceph/ceph.conf"), configuration)
         self.rados, self.rbd = modules(files)
         self.host = Host("cinder")
-        self.host.mount("/var/tmp", fake_directory())
+        self.host.mount("/var/tmp", Share("files", 1 << 44))
         for name_, parts in FILES.items():
             self.host.create(
                 f"/var/tmp/{name_}", max((at + len(data) for at, data in parts.items()), default=0)
@@ -171,7 +171,7 @@ class Replay:
             with self.host.opened(f"/var/tmp/{name_}") as file:
                 for at, data in parts.items():
                     file.write(at, data)
-        self.host.mount("/var/tmp/cluster2/tmp", fake_directory())
+        self.host.mount("/var/tmp/cluster2/tmp", Share("files", 1 << 44))
         for row in rows:
             arguments = row.get("call", {}).get("args") or [""]
             if arguments[0] == "import" and "/cluster2/tmp/" in arguments[5]:

@@ -10,10 +10,11 @@ import hashlib
 import shlex
 from collections.abc import Callable, Sequence
 
-from fake_backends.block_store import BlockDevice, MemoryDevice
+from fake_backends.block_store import BlockDevice, MemoryFile
 from fake_backends.command_line import Result
+from fake_backends.host.paths import Host
 from fake_backends.lvm.commands import execute
-from fake_backends.lvm.host import ENDLESS, Host, close_device
+from fake_backends.lvm.host import ENDLESS, close_device
 from fake_backends.lvm.logical_volume import OpenVolume
 from harness.errors import NotFound
 
@@ -91,7 +92,7 @@ class Shell:
             close_device(device)
 
     def _write_file(self, path: str, data: bytes) -> None:
-        made = self.host.files[path] = MemoryDevice(len(data))
+        made = self.host.files[path] = MemoryFile(len(data))
         made.write(0, data)
 
     def _sign(self, kind: str, path: str) -> None:
@@ -105,7 +106,7 @@ class Shell:
     def _dd(self, words: list[str], stdin: bytes) -> tuple[bytes, int]:
         piped = not any(word.startswith("of=") for word in words)
         if not any(word.startswith("if=") for word in words):
-            self.host.files["/proc/pipe-in"] = MemoryDevice(len(stdin))
+            self.host.files["/proc/pipe-in"] = MemoryFile(len(stdin))
             self.host.files["/proc/pipe-in"].write(0, stdin)
             words = [*words, "if=/proc/pipe-in"]
         result = execute(self.host, ["dd", *words, *(["of=/proc/pipe"] if piped else [])])
@@ -232,7 +233,7 @@ class Shell:
         return b"", 0
 
     def _truncate(self, words: list[str], stdin: bytes) -> tuple[bytes, int]:
-        self.host.files[words[2]] = MemoryDevice(int(words[1][:-1]) << 40)
+        self.host.files[words[2]] = MemoryFile(int(words[1][:-1]) << 40)
         return b"", 0
 
     def _losetup(self, words: list[str], stdin: bytes) -> tuple[bytes, int]:

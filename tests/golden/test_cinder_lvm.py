@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from fake_backends.host.paths import Host
 from fake_backends.lvm.commands import execute
-from fake_backends.lvm.host import Host
 
 lvm = pytest.importorskip("cinder.brick.local_dev.lvm", reason="cinder is not installed")
 GIB = 1 << 30

@@ -15,7 +15,7 @@ from fake_backends.lvm.commands.errors import FAILED, OK, USAGE, Failed
 from fake_backends.lvm.commands.session import Session
 from fake_backends.lvm.commands.thin_check import complaints, pool_states
 from fake_backends.lvm.commands.version import VERSION
-from fake_backends.lvm.host import Host
+from fake_backends.lvm.host import LvmHost
 from harness.errors import StorageError
 
 LVM_COMMANDS: Mapping[str, Callable[[Session], None]] = {
@@ -38,14 +38,14 @@ LVM_COMMANDS: Mapping[str, Callable[[Session], None]] = {
     "vgremove": groups.vgremove,
     "vgs": reports.vgs,
 }
-OTHER_COMMANDS: Mapping[str, Callable[[Host, list[str]], Result]] = {
+OTHER_COMMANDS: Mapping[str, Callable[[LvmHost, list[str]], Result]] = {
     "blockdev": devices.blockdev,
     "dd": dd.dd,
     "udevadm": devices.udevadm,
 }
 
 
-def execute(host: Host, argv: Sequence[str]) -> Result:
+def execute(host: LvmHost, argv: Sequence[str]) -> Result:
     """Run a command line on a host."""
     invocation = parse(argv)
     if invocation.name in OTHER_COMMANDS:
@@ -57,7 +57,7 @@ def execute(host: Host, argv: Sequence[str]) -> Result:
     return not_found(invocation.name)
 
 
-def _lvm(host: Host, invocation: Invocation) -> Result:
+def _lvm(host: LvmHost, invocation: Invocation) -> Result:
     """``lvm version``, or any command as ``lvm lvs ...``."""
     words = invocation.arguments
     if not words or words[0].startswith("-"):
@@ -69,7 +69,7 @@ def _lvm(host: Host, invocation: Invocation) -> Result:
     return _lvm_command(host, Invocation(words[0], words[1:], invocation.environment))
 
 
-def _lvm_command(host: Host, invocation: Invocation) -> Result:
+def _lvm_command(host: LvmHost, invocation: Invocation) -> Result:
     try:
         options = arguments.read(invocation.name, invocation.arguments)
     except ArgumentError as error:

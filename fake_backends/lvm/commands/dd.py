@@ -10,9 +10,9 @@ import os
 import re
 from dataclasses import dataclass, field
 
-from fake_backends.block_store import CHUNK, PAGE, BlockDevice, MemoryDevice, copy_range
+from fake_backends.block_store import CHUNK, PAGE, BlockDevice, MemoryDevice, RegularFile, copy_range
 from fake_backends.command_line import Result
-from fake_backends.lvm.host import ENDLESS, Host, NullDevice, RandomDevice, close_device
+from fake_backends.lvm.host import ENDLESS, LvmHost, NullDevice, RandomDevice, close_device
 from fake_backends.lvm.logical_volume import OpenVolume, ThickSnapshot
 from harness.errors import NoSpace, NotFound, StorageError
 
@@ -59,7 +59,7 @@ class Tally:
     """Bytes of the block that was read but could not be written."""
 
 
-def dd(host: Host, arguments: list[str]) -> Result:
+def dd(host: LvmHost, arguments: list[str]) -> Result:
     """Run dd. Exit status 1 and its messages for what it refuses."""
     try:
         operands = read_operands(arguments)
@@ -130,13 +130,13 @@ def _known(text: str, known: set[str], what: str) -> set[str]:
     return set(text.split(","))
 
 
-def _open_source(host: Host, operands: Operands) -> BlockDevice:
+def _open_source(host: LvmHost, operands: Operands) -> BlockDevice:
     path = operands.source
     try:
         source = host.open(path)
     except NotFound:
         raise Stopped(f"failed to open '{path}': No such file or directory") from None
-    if path in host.files and "direct" in operands.input_flags and path.startswith(_IN_MEMORY):
+    if isinstance(source, RegularFile) and "direct" in operands.input_flags and path.startswith(_IN_MEMORY):
         raise Stopped(f"failed to open '{path}': Invalid argument")
     if operands.skip > source.size:
         close_device(source)
@@ -144,17 +144,20 @@ def _open_source(host: Host, operands: Operands) -> BlockDevice:
     return source
 
 
-def _open_target(host: Host, operands: Operands) -> BlockDevice:
+def _open_target(host: LvmHost, operands: Operands) -> BlockDevice:
     path = operands.target
     try:
         target = host.open(path)
     except NotFound:
-        target = host.files[path] = MemoryDevice(0)
-    if isinstance(target, MemoryDevice):
-        if "direct" in operands.output_flags and path.startswith(_IN_MEMORY) and path in host.files:
+        try:
+            target = host.create(path, 0)
+        except NotFound:
+            raise Stopped(f"failed to open '{path}': No such file or directory") from None
+    if isinstance(target, RegularFile):
+        if "direct" in operands.output_flags and path.startswith(_IN_MEMORY):
             raise Stopped(f"failed to open '{path}': Invalid argument")
-        if path in host.files and "notrunc" not in operands.conversions:
-            target.size = operands.seek
+        if "notrunc" not in operands.conversions:
+            target.truncate(operands.seek)
     elif not isinstance(target, NullDevice) and operands.seek > target.size:
         close_device(target)
         raise Stopped(f"{path}: cannot seek: Invalid argument{_nothing_done()}")
@@ -168,13 +171,14 @@ def _nothing_done() -> str:
 # ------------------------------------------------------------------------------------------------ copying
 
 
-def _copied(host: Host, operands: Operands, source: BlockDevice, target: BlockDevice) -> Tally:
+def _copied(host: LvmHost, operands: Operands, source: BlockDevice, target: BlockDevice) -> Tally:
     available = source.size - operands.skip
     length = available if operands.count is None else min(available, operands.count)
-    regular = isinstance(target, MemoryDevice) and operands.target in host.files
-    if regular:
+    regular = isinstance(target, RegularFile)
+    size_before = target.size
+    if isinstance(target, RegularFile):
         length = min(length, ENDLESS - 1)
-        target.size = max(target.size, operands.seek + length)
+        target.truncate(max(target.size, operands.seek + length))
     room = ENDLESS if isinstance(target, NullDevice) else target.size - operands.seek
     line = f"dd if={operands.source} of={operands.target}"
     host.points.visit("lvm.dd", line, cost_us=min(length, room) * 1_000_000 // BYTES_PER_SECOND)
@@ -185,6 +189,8 @@ def _copied(host: Host, operands: Operands, source: BlockDevice, target: BlockDe
     try:
         _move(operands, source, target, min(length, room), tally)
     except StorageError as error:
+        if isinstance(target, RegularFile):
+            target.truncate(max(size_before, operands.seek + tally.written))
         reason = os.strerror(error.errno)
         if tally.failed_block:
             tally.error = f"error writing '{operands.target}': {reason}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fake_backends.command_line import Result
-from fake_backends.lvm.host import Host, close_device
+from fake_backends.lvm.host import LvmHost, close_device
 from fake_backends.lvm.logical_volume import OpenVolume
 from harness.errors import NotFound
 
@@ -16,7 +16,7 @@ _NO_IOCTL = {
 }
 
 
-def blockdev(host: Host, arguments: list[str]) -> Result:
+def blockdev(host: LvmHost, arguments: list[str]) -> Result:
     """Sizes of devices, in bytes and sectors; flushing, which has nothing to do."""
     if len(arguments) < 2:
         return Result(stderr="blockdev: bad usage\nTry 'blockdev --help' for more information.\n", rc=1)
@@ -45,7 +45,7 @@ def blockdev(host: Host, arguments: list[str]) -> Result:
     return Result("".join(lines))
 
 
-def udevadm(host: Host, arguments: list[str]) -> Result:
+def udevadm(host: LvmHost, arguments: list[str]) -> Result:
     """Settle: events are done with before a command ends, so there is nothing to wait for."""
     match arguments:
         case ["settle", *options] if all(option.startswith("-") for option in options):

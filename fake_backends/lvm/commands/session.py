@@ -6,7 +6,7 @@ from fake_backends.command_line import Invocation, Result
 from fake_backends.lvm.commands.arguments import Arguments
 from fake_backends.lvm.commands.configuration import VisibleDevices
 from fake_backends.lvm.commands.errors import OK, USAGE, Failed
-from fake_backends.lvm.host import Host
+from fake_backends.lvm.host import LvmHost
 from fake_backends.lvm.volume_group import VolumeGroup
 from harness.errors import StorageError
 
@@ -14,7 +14,7 @@ from harness.errors import StorageError
 class Session:
     """The host, the options, and the two streams."""
 
-    def __init__(self, host: Host, invocation: Invocation, arguments: Arguments) -> None:
+    def __init__(self, host: LvmHost, invocation: Invocation, arguments: Arguments) -> None:
         self.host = host
         self.name = invocation.name
         self.environment = invocation.environment

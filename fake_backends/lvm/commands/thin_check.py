@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fake_backends.lvm.host import Host
+from fake_backends.lvm.host import LvmHost
 
 THIN_CHECK = "/usr/sbin/thin_check"
 
@@ -20,7 +20,7 @@ class PoolState(NamedTuple):
     used: bool
 
 
-def pool_states(host: Host) -> dict[str, PoolState]:
+def pool_states(host: LvmHost) -> dict[str, PoolState]:
     """All pools of a host by uuid. Nobody needs to know where the program is installed."""
     if THIN_CHECK not in host.missing_programs:
         return {}

@@ -16,8 +16,9 @@ NAME = f"crypt-{PATH.rpartition('/')[2]}"
 def commands() -> HostCommands:
     group = VolumeGroup("vg", [1 << 30])
     group.create("volume-a", 64 << 20)
-    host = Host("host", groups=lambda: {"vg": group})
-    host.add_device("/dev/sdb", group.volume("volume-a").open, group.close)
+    host = Host("host")
+    host.volume_groups["vg"] = group
+    host.add_device("/dev/sdb", group.volume("volume-a").open)
     host.link(PATH, "/dev/sdb")
     return HostCommands(host, TargetPortal("host", "192.0.2.1"))
 

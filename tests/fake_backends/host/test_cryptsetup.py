@@ -10,10 +10,10 @@ import pytest
 
 from fake_backends import luks
 from fake_backends.command_line import Result
-from fake_backends.files.fake import fake_directory
 from fake_backends.host.cryptsetup import Cryptsetup
 from fake_backends.host.paths import Host
 from fake_backends.lvm.volume_group import VolumeGroup
+from fake_backends.nfs.share import Share
 from harness.errors import Busy, NoSpace, StorageError
 
 MIB = 1 << 20
@@ -30,7 +30,7 @@ def normalised(text: str) -> str:
 def test_answers_on_files_are_cryptsetups() -> None:
     """Every recorded step: status, both streams, and through them the layout of each header."""
     host = Host("host")
-    host.mount("/files", fake_directory())
+    host.mount("/files", Share("files", 1 << 40))
     for name, size in RECORDED["sizes"].items():
         host.create(f"/files/{name}", size)
     for name, key in RECORDED["keys"].items():
@@ -51,7 +51,9 @@ class Machine(Cryptsetup):
         self.group = VolumeGroup("vg", [1 << 30])
         self.group.create("a", 64 * MIB)
         self.group.create("b-b", 8 * MIB)
-        super().__init__(Host("host", groups=lambda: {"vg": self.group}))
+        host = Host("host")
+        host.volume_groups["vg"] = self.group
+        super().__init__(host)
         self.host.link("/dev/disk/by-path/disk", "/dev/vg/a")
 
     def run(self, line: str, stdin: bytes = b"") -> Result:
@@ -208,7 +210,7 @@ WORKOUT = [
 def run_workout(points: Points) -> tuple[list[tuple[int, str]], bytes]:
     """Status and complaint of each command, each done again if it failed; and what is on the disk then."""
     host = Host("host", points=points)
-    host.mount("/files", fake_directory())
+    host.mount("/files", Share("files", 1 << 40))
     host.create("/files/disk", 4 * MIB)
     for name in ("key", "new", "newer"):
         host.write(f"/files/{name}", name.encode())

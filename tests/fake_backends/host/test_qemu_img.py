@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from fake_backends import luks
-from fake_backends.files.fake import fake_directory
 from fake_backends.host.paths import Host
 from fake_backends.host.qemu_img import QemuImg
 from fake_backends.lvm.volume_group import VolumeGroup
+from fake_backends.nfs.share import Share
 
 MIB = 1 << 20
 RECORDED = json.loads((Path(__file__).parents[2] / "golden" / "luks" / "qemu_img.json").read_text())
@@ -32,8 +32,10 @@ class Machine(QemuImg):
     def __init__(self) -> None:
         group = VolumeGroup("vg", [1 << 30])
         group.create("a", 8 * MIB)
-        super().__init__(Host("host", groups=lambda: {"vg": group}))
-        self.host.mount("/files", fake_directory())
+        host = Host("host")
+        host.volume_groups["vg"] = group
+        super().__init__(host)
+        self.host.mount("/files", Share("files", 1 << 40))
         for name, content in RECORDED["files"].items():
             self.host.write(f"/files/{name}", content.encode())
 

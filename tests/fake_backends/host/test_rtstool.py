@@ -22,7 +22,9 @@ class Storage(Rtstool):
     def __init__(self) -> None:
         self.group = VolumeGroup("vg", [1 << 30])
         self.group.create("volume-a", 4 << 20)
-        super().__init__(Host("host", groups=lambda: {"vg": self.group}), TargetPortal("host", "192.0.2.1"))
+        host = Host("host")
+        host.volume_groups["vg"] = self.group
+        super().__init__(host, TargetPortal("host", "192.0.2.1"))
 
     def export(self) -> Result:
         """As `create_iscsi_target` does it; the flag for iSER comes as a bool."""
@@ -50,7 +52,7 @@ def test_creating_again_changes_nothing() -> None:
     storage.export()
     storage.execute(["add-initiator", IQN, *CHAP, ME])
     assert storage.export() == Result()
-    assert storage.portal.targets[IQN].allowed == [ME]
+    assert storage.portal.targets[IQN].allowed == {ME: CHAP}
 
 
 def test_initiators_come_and_go() -> None:

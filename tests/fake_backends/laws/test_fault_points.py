@@ -290,7 +290,7 @@ def _nothing(*args: object, **kwargs: object) -> None:
 
 
 def _too_early(self: TargetPortal, iqn: str) -> None:
-    self.targets[iqn].allowed = ["too early"]
+    self.targets[iqn].allowed = {"too early": None}
     _remove_target(self, iqn)
 
 

@@ -7,9 +7,9 @@ import shlex
 import pytest
 
 from fake_backends.command_line import Result
+from fake_backends.host.paths import Host
 from fake_backends.lvm.commands import execute
 from fake_backends.lvm.commands.sizes import SizeError, parsed, percent, printed, shown
-from fake_backends.lvm.host import Host
 from fake_backends.lvm.logical_volume import ThickSnapshot
 
 GIB = 1 << 30

@@ -13,8 +13,8 @@ import pytest
 from fake_backends.block_store import CHUNK, PAGE, BlockDevice, copy_range
 from fake_backends.files.directory import Directory
 from fake_backends.files.real import RealDirectory
+from fake_backends.host.paths import Host
 from fake_backends.lvm.commands import execute
-from fake_backends.lvm.host import Host
 from fake_backends.lvm.in_files.group import create_group, open_group
 from fake_backends.lvm.volume_group import VolumeGroup
 from harness.errors import Unreadable
