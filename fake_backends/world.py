@@ -3,7 +3,8 @@
 In a directory they are kept as
 
     nodes/<host>/node.json                    name and address
-    nodes/<host>/lvm/<volume group>/          see `fake_backends.lvm.in_files`
+    nodes/<host>/lvm/<volume group>/          the disks that the group was made with (`lvm.in_files`)
+    nodes/<host>/disks/                       disks that were plugged in by themselves
     clusters/<cluster>/                       see `fake_backends.rbd.reopening`
 
 with every name as `fake_backends.files.names` writes it; the true one is in the records.
@@ -18,21 +19,26 @@ import msgspec
 
 from fake_backends.command_line import Result
 from fake_backends.files.directory import TEMPORARY, Directory
-from fake_backends.files.names import safe_name
+from fake_backends.files.names import safe_name, true_name
 from fake_backends.host.commands import HostCommands
 from fake_backends.host.initiator import Initiator, Network
 from fake_backends.host.paths import Host
-from fake_backends.lvm.in_files.group import create_group, open_group
+from fake_backends.lvm.extents import PhysicalVolume
+from fake_backends.lvm.in_files.disk import FileDisk
+from fake_backends.lvm.in_files.group import FileBacking, create_disk, create_group, groups_of, open_disk
+from fake_backends.lvm.on_disk.label import has_label
 from fake_backends.lvm.volume_group import VolumeGroup
 from fake_backends.nfs.share import RECORD as SHARE_RECORD
 from fake_backends.nfs.share import Share
 from fake_backends.rbd.cluster import Cluster
 from fake_backends.rbd.reopening import open_cluster
 from fake_backends.targets import TargetPortal
-from harness.errors import InputError, Unreadable
+from harness.errors import AlreadyExists, InputError, Unreadable
 from harness.sim.points import QUIET, Points
 
-NODES, CLUSTERS, SHARES, LVM, NODE_RECORD = "nodes", "clusters", "shares", "lvm", "node.json"
+NODES, CLUSTERS, SHARES, LVM, DISKS = "nodes", "clusters", "shares", "lvm", "disks"
+NODE_RECORD = "node.json"
+IMAGE = ".img"
 
 
 class NodeRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +55,8 @@ class Node(Host):
         self, hostname: str, address: str, points: Points, network: Network, home: Directory | None = None
     ) -> None:
         super().__init__(hostname, points)
+        if home is not None:
+            self.backing = FileBacking()
         self.address = address
         self.targets = TargetPortal(hostname, address, points=points)
         self.initiator = Initiator(self, network)
@@ -59,8 +67,17 @@ class Node(Host):
         """Run a command line, wrappers and all, as a process on this machine; see `HostCommands.execute`."""
         return self._commands.execute(argv, stdin)
 
+    def add_disk(self, path: str, size: int) -> PhysicalVolume:
+        if self._home is None:
+            return super().add_disk(path, size)
+        self.disks[path] = create_disk(self._home.directory(DISKS), safe_name(path) + IMAGE, path, size)
+        return self.disks[path]
+
     def add_volume_group(self, name: str, pv_sizes: Sequence[int]) -> VolumeGroup:
-        """The volume group of that name; it is made, with a physical volume of each size, if there is none."""
+        """The volume group of that name; it is made, with a physical volume of each size, if there is none.
+
+        AlreadyExists if there was one that was removed, and whose disks are still there.
+        """
         if name not in self.volume_groups:
             if self._home is None:
                 self.volume_groups[name] = VolumeGroup(name, pv_sizes, points=self.points)
@@ -70,24 +87,56 @@ class Node(Host):
 
     def _made(self, home: Directory, name: str, pv_sizes: Sequence[int]) -> VolumeGroup:
         """Made out of sight, and shown when it is whole."""
+        if safe_name(name) in home:
+            raise AlreadyExists(
+                f"volume group {name} of {self.hostname} was removed, but its disks are still there; "
+                "make it with vgcreate, or give another directory"
+            )
         home.remove_directory(TEMPORARY)
         group = create_group(home.directory(TEMPORARY), name, pv_sizes, points=self.points)
         home.rename(TEMPORARY, safe_name(name))
         return group
 
     def reopen(self) -> None:
-        """Bring back the volume groups that an earlier process has left. InputError for a damaged one."""
+        """Bring back what an earlier process has left. InputError for a damaged disk or volume group.
+
+        Groups are found as lvm2 finds them: by what is on the disks, wherever these are.
+        """
         assert self._home is not None
         groups = self._home.directory(LVM)
         groups.sweep()
-        for name in groups.names():
-            try:
-                group = open_group(groups.directory(name), points=self.points)
-            except Unreadable as error:
-                raise InputError(
-                    f"volume group {name} of {self.hostname}: {error}; give another directory"
-                ) from error
-            self.volume_groups[group.name] = group
+        homes = {f"{LVM}/{name}": groups.directory(name) for name in groups.names()}
+        if DISKS in self._home:
+            homes[DISKS] = self._home.directory(DISKS)
+        try:
+            disks = {
+                f"{where}/{name}": _disk_in(home, where, name)
+                for where, home in homes.items()
+                for name in home.names()
+                if name.endswith(IMAGE)
+            }
+            labelled = {where: disk for where, disk in disks.items() if disk.labelled}
+            found, left = groups_of(labelled, points=self.points)
+        except Unreadable as error:
+            raise InputError(f"volume groups of {self.hostname}: {error}; give another directory") from error
+        self.volume_groups.update((group.name, group) for group in found)
+        unused = [*left.values(), *(disk for disk in disks.values() if not disk.labelled)]
+        self.disks.update((disk.name, disk) for disk in unused)
+
+
+def _disk_in(home: Directory, where: str, file_name: str) -> FileDisk:
+    """A disk, under the path that it was made with. Unreadable."""
+    stem = file_name.removesuffix(IMAGE)
+    directory = where.rpartition("/")[2]
+    if where == DISKS:
+        name = true_name(stem) or stem
+    else:
+        name = f"/dev/{true_name(directory) or directory}-disk{stem.removeprefix('pv')}"
+    file = home.open(file_name)
+    try:
+        return open_disk(file, name) if where != DISKS or has_label(file) else FileDisk(file, name)
+    except Unreadable as error:
+        raise Unreadable(f"{where}/{file_name}: {error}") from error
 
 
 class Compute(Protocol):
@@ -195,8 +244,7 @@ class World:
     def close(self) -> None:
         """Let go of the files. Closing twice is nothing."""
         for node in self.nodes.values():
-            for group in node.volume_groups.values():
-                for disk in group.disks:
-                    disk.close()
+            for disk in node.all_disks():
+                disk.close()
         for share in self.shares.values():
             share.close()

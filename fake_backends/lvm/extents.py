@@ -115,6 +115,10 @@ class PhysicalVolume:
         self.free = Runs()
         self.format(CHUNK)
 
+    def initialize(self) -> None:
+        """Become a physical volume, which belongs to no group (``pvcreate``)."""
+        self.labelled = True
+
     def format(self, extent_size: int) -> None:
         """Cut into free extents of that many bytes. What was written stays."""
         self.extent_count = self.usable(extent_size) // CHUNK
@@ -125,6 +129,9 @@ class PhysicalVolume:
         before, self.extent_count = self.extent_count, self.usable(extent_size) // CHUNK
         if self.extent_count > before:
             self.free.assign(before, self.extent_count, 0)
+
+    def follow_size(self) -> None:
+        """Keep the size where the disk says what it is. A group does that after its own metadata."""
 
     def usable(self, extent_size: int) -> int:
         """Bytes in whole extents of that size."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fake_backends.block_store import (
+    CHUNK,
     PAGE,
     PAGES_PER_CHUNK,
     BlockDevice,
@@ -13,9 +14,10 @@ from fake_backends.block_store import (
     MemoryFile,
     RegularFile,
 )
+from fake_backends.lvm.backing import IN_MEMORY, Backing
 from fake_backends.lvm.extents import PhysicalVolume, Runs
 from fake_backends.lvm.logical_volume import LogicalVolume, ThickSnapshot
-from fake_backends.lvm.volume_group import VolumeGroup
+from fake_backends.lvm.volume_group import COMMAND_US, VolumeGroup
 from harness.errors import NotFound
 from harness.sim.points import QUIET, Points
 from harness.sim.seeds import stream
@@ -32,6 +34,8 @@ class LvmHost:
     def __init__(self, hostname: str, points: Points = QUIET) -> None:
         self.hostname = hostname
         self.points = points
+        self.backing: Backing = IN_MEMORY
+        """Where new volume groups are kept."""
         self.disks: dict[str, PhysicalVolume] = {}
         self.volume_groups: dict[str, VolumeGroup] = {}
         self.files: dict[str, MemoryFile] = {}
@@ -42,6 +46,29 @@ class LvmHost:
         """Plug an empty disk in."""
         self.disks[path] = PhysicalVolume(size, path)
         return self.disks[path]
+
+    def make_group(
+        self, name: str, disks: Sequence[PhysicalVolume], *, extent_size: int = CHUNK, tags: Sequence[str] = ()
+    ) -> VolumeGroup:
+        """A new volume group on disks that belong to none; what was no physical volume becomes one.
+
+        StorageError if the metadata cannot be written; then there is no group. Passes ``lvm.vgcreate``.
+        """
+        self.points.visit("lvm.vgcreate", f"vgcreate {name}", cost_us=COMMAND_US)
+        group = VolumeGroup(name, disks, extent_size=extent_size, points=self.points, backing=self.backing)
+        group.tags.extend(tags)
+        self.backing.found(group)
+        self.volume_groups[name] = group
+        return group
+
+    def remove_group(self, group: VolumeGroup) -> None:
+        """Forget an empty volume group. Its disks stay physical volumes. Passes ``lvm.vgremove``."""
+        self.points.visit("lvm.vgremove", f"vgremove {group.name}", cost_us=COMMAND_US)
+        self.backing.dissolve(group)
+        for disk in group.disks:
+            disk.format(CHUNK)
+            self.disks[disk.name] = disk
+        del self.volume_groups[group.name]
 
     def all_disks(self) -> list[PhysicalVolume]:
         """The disks that were plugged in, and those of the volume groups, each once."""

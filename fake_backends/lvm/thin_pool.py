@@ -237,11 +237,15 @@ class ThinVolume(LogicalVolume):
         """Become what the snapshot is, in content and size; the snapshot must be removed next."""
         if snapshot.pool is not self.pool:
             raise InvalidArgument(f"{snapshot.name} and {self.name} are in different thin pools")
+        self._epoch = self._epoch_in_place_of(snapshot)
         self.blocks = snapshot.blocks.copy()
         self._chunks = dict(snapshot._chunks)
         self.tree = snapshot.tree
-        self._epoch = self.pool.next_epoch()
         self.resize(snapshot.size // CHUNK)
+
+    def _epoch_in_place_of(self, snapshot: ThinVolume) -> int:
+        """What the volume writes under once it is what the snapshot is. Nothing has changed yet."""
+        return self.pool.next_epoch()
 
     def _put(self, number: int, chunk: Chunk, mask: int) -> None:
         base, block = number * CHUNK, self.pool.block_size

@@ -7,7 +7,8 @@ extents shows them, but for its first 4,096 bytes, which `lvcreate` zeroes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from fake_backends.block_store import CHUNK, PAGE, BlockDevice, Chunk
@@ -59,7 +60,7 @@ class VolumeGroup:
             for index, disk in enumerate(disks)
         ]
         for disk in self.disks:
-            disk.labelled = True
+            disk.initialize()
             disk.format(extent_size)
         self.uuid = lvm_uuid("vg", name, *(disk.uuid for disk in self.disks))
         self.seqno = 1
@@ -71,6 +72,8 @@ class VolumeGroup:
         self._volumes: dict[str, LogicalVolume] = {}
         self._pools: dict[str, ThinPool] = {}
         self._spare = Area()
+        self._held_back: bool | None = None
+        """Inside of `one_change`: whether anything has changed."""
 
     # ------------------------------------------------------------------------------------------ questions
 
@@ -146,12 +149,12 @@ class VolumeGroup:
         """
         self._visit("lvcreate", f"lvcreate -n {name} {self.name} -L {size_bytes}b")
         self._check_new(name)
-        volume = LinearVolume(name, self._allocated(self.round_up(size_bytes)), self._new_uuid(name))
-        if not wipe and (left := signatures.found(volume)):
-            volume.area.release()
-            raise SignatureFound(f"{self.name}/{name}", left)
-        wiped = signatures.wipe(volume)
-        volume.write(0, bytes(PAGE))
+        with self._new_area(self.round_up(size_bytes)) as area:
+            volume = LinearVolume(name, area, self._new_uuid(name))
+            if not wipe and (left := signatures.found(volume)):
+                raise SignatureFound(f"{self.name}/{name}", left)
+            wiped = signatures.wipe(volume)
+            volume.write(0, bytes(PAGE))
         self._volumes[name] = volume
         self._changed()
         return wiped
@@ -174,10 +177,8 @@ class VolumeGroup:
         if data + metadata > free:
             raise self._insufficient(data + metadata, free)
         allocate(self.disks, self._spare, spare)
-        pool = self._backing.thin_pool(
-            name, self._allocated(data), self._allocated(metadata), self._new_uuid(name)
-        )
-        self._pools[name] = pool
+        with self._new_area(data) as data_area, self._new_area(metadata) as metadata_area:
+            self._pools[name] = self._backing.thin_pool(name, data_area, metadata_area, self._new_uuid(name))
         self._changed()
 
     def create_thin(self, name: str, virtual_size: int, pool: str) -> None:
@@ -450,6 +451,16 @@ class VolumeGroup:
         allocate(self.disks, area, chunks)
         return area
 
+    @contextmanager
+    def _new_area(self, chunks: int) -> Iterator[Area]:
+        """Extents for something new; they are free again if it cannot be made."""
+        area = self._allocated(chunks)
+        try:
+            yield area
+        except BaseException:
+            area.release()
+            raise
+
     def _grow(self, area: Area, chunks: int) -> None:
         free = self.free // CHUNK
         if chunks > free:
@@ -463,8 +474,25 @@ class VolumeGroup:
         """Something else in the metadata has changed: a tag, a permission, the size of a disk."""
         self._changed()
 
+    @contextmanager
+    def one_change(self) -> Iterator[None]:
+        """All that is done inside becomes one change of the metadata, which is committed at the end."""
+        self._held_back = False
+        try:
+            yield
+        finally:
+            changed, self._held_back = self._held_back, None
+            if changed:
+                self._changed()
+
     def _changed(self) -> None:
-        """The metadata of the group has changed: called once per command, when the change is complete."""
+        """The metadata of the group has changed: called once per command, when the change is complete.
+
+        NotCommitted if it cannot be kept; then the group is what it was before.
+        """
+        if self._held_back is not None:
+            self._held_back = True
+            return
         self.seqno += 1
         self._backing.commit(self)
 
@@ -481,8 +509,8 @@ class VolumeGroup:
         # A thin merge, too: it would change the origin under its new snapshot.
         if any(other.merging and other.origin is source for other in self._volumes.values()):
             raise InvalidArgument("Snapshots of an origin that has a merging snapshot are not supported.")
-        store = self._allocated(min(extents, self.store_max(source)))
-        snapshot = ThickSnapshot(name, source, self._backing.copy_store(store), self._new_uuid(name))
+        with self._new_area(min(extents, self.store_max(source))) as store:
+            snapshot = ThickSnapshot(name, source, self._backing.copy_store(store), self._new_uuid(name))
         snapshot.active = source.active
         source.snapshots.append(snapshot)
         return snapshot

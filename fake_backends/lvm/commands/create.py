@@ -42,25 +42,27 @@ def lvcreate(session: Session) -> None:
     request = _understood(session)
     group = session.group(request.group, writing=True)
     name = request.name or _automatic_name(group)
-    match request.kind:
-        case "snapshot":
-            _snapshot(session, group, name, request.target)
-        case "thin-pool":
-            _pool(session, group, request.target)
-        case "thin":
-            if session.arguments.has("size") or session.arguments.has("extents"):
-                _pool(session, group, request.target, quietly=True)
-            _thin(session, group, name, request.target)
-        case "mirror":
-            _mirror(session, group, name)
-        case _:
-            _linear(session, group, name)
-    made = group.pool(request.target) if request.kind == "thin-pool" else group.volume(name)
-    made.tags.extend(session.arguments.texts("addtag"))
+    if request.kind == "thin" and (session.arguments.has("size") or session.arguments.has("extents")):
+        _pool(session, group, request.target, quietly=True)
+    with group.one_change():
+        match request.kind:
+            case "snapshot":
+                _snapshot(session, group, name, request.target)
+            case "thin-pool":
+                _pool(session, group, request.target)
+            case "thin":
+                _thin(session, group, name, request.target)
+            case "mirror":
+                _mirror(session, group, name)
+            case _:
+                _linear(session, group, name)
+        made = group.pool(request.target) if request.kind == "thin-pool" else group.volume(name)
+        made.tags.extend(session.arguments.texts("addtag"))
+        if isinstance(made, LogicalVolume):
+            made.read_only = session.arguments.text("permission") in ("r", "read")
+            made.skips_activation = _skips_activation(session, made)
     if isinstance(made, LogicalVolume):
-        _set_up(session, group, made)
-    if {"addtag", "permission", "setactivationskip"} & set(session.arguments.options):
-        group.touch()
+        _set_activation(session, group, made.name)
     session.say(f'Logical volume "{made.name}" created.')
 
 
@@ -281,19 +283,20 @@ def _check_new(group: VolumeGroup, name: str) -> None:
         raise Failed(f'Internal error: LV name "{group.name}/{name}" length {length + 3} is not supported.')
 
 
-def _set_up(session: Session, group: VolumeGroup, volume: LogicalVolume) -> None:
-    """What options say about a new volume: its activation and permission."""
+def _skips_activation(session: Session, volume: LogicalVolume) -> bool:
+    wanted = session.arguments.yes("setactivationskip")
+    return volume.skips_activation if wanted is None else wanted
+
+
+def _set_activation(session: Session, group: VolumeGroup, name: str) -> None:
+    """What options say about the activation of a new volume."""
     arguments = session.arguments
-    if (skips := arguments.yes("setactivationskip")) is not None:
-        volume.skips_activation = skips
-        if isinstance(volume, ThinVolume) and volume.origin and not skips:
-            group.activate(volume.name)
-    if arguments.has("ignoreactivationskip"):
-        group.activate(volume.name)
+    volume = group.volume(name)
+    thin_snapshot = isinstance(volume, ThinVolume) and volume.origin is not None
+    if arguments.has("ignoreactivationskip") or (thin_snapshot and arguments.yes("setactivationskip") is False):
+        group.activate(name)
     if (arguments.text("activate") or "y").startswith("n"):
-        group.deactivate(volume.name)
-    if arguments.text("permission") in ("r", "read"):
-        volume.read_only = True
+        group.deactivate(name)
 
 
 def _lacking(group: VolumeGroup, copies: int, extents: int, logs: int) -> int:

@@ -25,12 +25,12 @@ def pvcreate(session: Session) -> None:
                 f'Can\'t initialize physical volume "{path}" of volume group "{owner.name}" without -ff',
                 f"{path}: physical volume not initialized.",
             )
-        disk.labelled = True
+        disk.initialize()
         session.say(f'Physical volume "{path}" successfully created.')
 
 
 def pvresize(session: Session) -> None:
-    """Take notice of a disk that has grown. Here disks have the size that they were plugged in with."""
+    """Take notice of a disk that has grown."""
     changed = 0
     for path in session.arguments.names:
         disk = _disk(session, path)
@@ -40,6 +40,8 @@ def pvresize(session: Session) -> None:
         disk.grow(group.extent_size if group else CHUNK)
         if group:
             group.touch()
+        else:
+            disk.follow_size()
         session.say(f'Physical volume "{path}" changed')
         changed += 1
     session.say(f"{changed} physical volume(s) resized or updated / 0 physical volume(s) not resized")
@@ -70,10 +72,9 @@ def vgcreate(session: Session) -> None:
         if not disk.labelled:
             session.say(f'Physical volume "{disk.name}" successfully created.')
     size = session.arguments.size("physicalextentsize")
-    extent_size = size[1] if size else CHUNK
-    group = VolumeGroup(name, disks, extent_size=extent_size, points=session.host.points)
-    group.tags.extend(session.arguments.texts("addtag"))
-    session.host.volume_groups[name] = group
+    session.host.make_group(
+        name, disks, extent_size=size[1] if size else CHUNK, tags=session.arguments.texts("addtag")
+    )
     session.say(f'Volume group "{name}" successfully created')
 
 
@@ -83,9 +84,7 @@ def vgremove(session: Session) -> None:
         name = without_dev(path)
         group = session.group(name, writing=True)
         _empty(session, group)
-        for disk in group.disks:
-            disk.format(CHUNK)
-        del session.host.volume_groups[name]
+        session.host.remove_group(group)
         session.say(f'Volume group "{name}" successfully removed')
 
 

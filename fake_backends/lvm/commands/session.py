@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fake_backends.command_line import Invocation, Result
+from fake_backends.lvm.backing import NotCommitted
 from fake_backends.lvm.commands.arguments import Arguments
 from fake_backends.lvm.commands.configuration import VisibleDevices
 from fake_backends.lvm.commands.errors import OK, USAGE, Failed
@@ -51,6 +52,8 @@ class Session:
         """Say what went wrong."""
         for line in error.lines if isinstance(error, Failed) else (str(error),):
             self.warn(line)
+        if isinstance(error, NotCommitted):
+            self.warn(f"Failed to write VG {error.group}.")
 
     def group(self, name: str, *, writing: bool = False) -> VolumeGroup:
         """The volume group of that name. Failed if there is none that its disks allow to be seen or changed."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fake_backends.block_store import CHUNK, EMPTY, PAGE, Chunk
 from fake_backends.files.chunks import ChunkFile, FileChunk
 from fake_backends.files.directory import SparseFile
-from fake_backends.lvm.extents import PV_METADATA, Area, PhysicalVolume
-from fake_backends.lvm.on_disk.label import Label, write_label
+from fake_backends.lvm.extents import PV_METADATA, Area, PhysicalVolume, lvm_uuid
+from fake_backends.lvm.on_disk.label import SECTOR, Label, write_label
 from fake_backends.lvm.on_disk.metadata_area import MetadataArea
 from harness.errors import Unreadable
 
@@ -16,21 +17,42 @@ _ZERO_PAGE = bytes(PAGE)
 
 
 class FileDisk(PhysicalVolume):
-    """A physical volume in a file, which has that label. Its extents begin at 1 MiB.
+    """A disk in a file; with a label it is a physical volume, whose extents begin at 1 MiB.
 
     It must be the only writer of the file. Unreadable if the label says that the data lies elsewhere.
     """
 
-    def __init__(self, file: SparseFile, label: Label, name: str) -> None:
-        if label.data_areas[0][0] != PV_METADATA:
-            raise Unreadable(f"has its data at byte {label.data_areas[0][0]}; known is {PV_METADATA}")
-        super().__init__(label.device_size, name, label.uuid)
+    def __init__(self, file: SparseFile, name: str, label: Label | None = None) -> None:
+        self._label = label or _new_label(name, file.size)
+        if self._label.data_areas[0][0] != PV_METADATA:
+            raise Unreadable(f"has its data at byte {self._label.data_areas[0][0]}; known is {PV_METADATA}")
+        super().__init__(self._label.device_size if label else file.size, name, self._label.uuid)
+        self.labelled = label is not None
         self._file = file
-        self._label = label
         self._chunks = ChunkFile(file, PV_METADATA)
-        self.metadata_area = MetadataArea(file, *label.metadata_areas[0])
+        self.metadata_area = MetadataArea(file, *self._label.metadata_areas[0])
         self.damaged = False
         """Whether the metadata area could not be read."""
+
+    def initialize(self) -> None:
+        """Become a physical volume: an empty metadata area first, and then the label that leads to it."""
+        if not self.labelled:
+            self.metadata_area.format()
+            self._write_label(used=False)
+        super().initialize()
+
+    def join_group(self) -> None:
+        """Say that the volume belongs to a group, before that is true."""
+        self._write_label(used=True)
+
+    def leave_group(self) -> None:
+        """Say that it belongs to none, after its metadata area was emptied."""
+        self._write_label(used=False)
+
+    def grow(self, extent_size: int) -> None:
+        """Make usable what the file has gained."""
+        self.size = max(self.size, self._file.size // SECTOR * SECTOR)
+        super().grow(extent_size)
 
     def close(self) -> None:
         self._file.close()
@@ -87,14 +109,20 @@ class FileDisk(PhysicalVolume):
             self.damaged = False
 
     def follow_size(self) -> None:
-        """Write the label anew if the volume was resized."""
-        if self.size // 512 * 512 != self._label.device_size:
-            self._label = Label(self.uuid, self.size // 512 * 512, metadata_areas=self._label.metadata_areas)
-            write_label(self._file, self._label)
+        if self.size // SECTOR * SECTOR != self._label.device_size:
+            self._write_label(used=self._label.used)
+
+    def _write_label(self, *, used: bool) -> None:
+        self._label = replace(self._label, device_size=self.size // SECTOR * SECTOR, used=used)
+        write_label(self._file, self._label)
 
     @staticmethod
     def _at(extent: int, start: int) -> int:
         return PV_METADATA + extent * CHUNK + start
+
+
+def _new_label(name: str, size: int) -> Label:
+    return Label(lvm_uuid("pv", name, str(size)), size // SECTOR * SECTOR, used=False)
 
 
 class AreaBytes:

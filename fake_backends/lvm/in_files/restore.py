@@ -44,6 +44,28 @@ def restore(group: VolumeGroup, record: GroupRecord) -> None:
     group.adopt(found, list(reader.pools.values()))
 
 
+def put_back(group: VolumeGroup, record: GroupRecord) -> None:
+    """Let a group be what the record says again, after a change that could not be committed.
+
+    Volumes that are still there stay active and open; one that was removed comes back inactive, because lvm2
+    deactivates a volume before it writes that it is gone.
+    """
+    volumes = {volume.uuid: volume for volume in group.volumes.values()}
+    pools = {pool.uuid: pool for pool in map(group.pool, group.pools())}
+    group.spare.release()
+    for disk, physical in zip(group.disks, record.physical_volumes, strict=True):
+        disk.size = physical.dev_size * SECTOR
+        disk.format(group.extent_size)
+    restore(group, record)
+    for volume in group.volumes.values():
+        if volume.uuid in volumes:
+            volume.stand_in_for(volumes[volume.uuid])
+        else:
+            volume.active = False
+    for pool in map(group.pool, group.pools()):
+        pool.active = pool.uuid in pools and pools[pool.uuid].active
+
+
 class _Reader:
     """Turns records into volumes; `found` are those so far, by name."""
 

@@ -103,9 +103,9 @@ class FileThinPool(ThinPool):
     def settle(self) -> None:
         """The text metadata is without the volumes that were removed: now their blocks are free."""
         if self._doomed:
-            doomed, self._doomed = self._doomed, []
-            for volume in doomed:
-                self.log(Deleted(device=volume.device_id))
+            while self._doomed:
+                self.log(Deleted(device=self._doomed[-1].device_id))
+                self._doomed.pop()
             self.collect()
 
     def collect(self) -> None:
@@ -211,11 +211,14 @@ class FileThinVolume(ThinVolume):
     def replace_with(self, snapshot: ThinVolume) -> None:
         """The two change their numbers, so that the text metadata alone decides which is which."""
         assert isinstance(snapshot, FileThinVolume)
-        blocks, epoch, tree = self.blocks, self._epoch, self.tree
         super().replace_with(snapshot)
-        snapshot.take_over(blocks, epoch, tree)
         self.device_id, snapshot.device_id = snapshot.device_id, self.device_id
-        self.pool.log(NewEpoch(device=self.device_id, epoch=self.epoch))
+
+    def _epoch_in_place_of(self, snapshot: ThinVolume) -> int:
+        assert isinstance(snapshot, FileThinVolume)
+        epoch = super()._epoch_in_place_of(snapshot)
+        self.pool.log(NewEpoch(device=snapshot.device_id, epoch=epoch))
+        return epoch
 
     def _provide(self, piece: Run) -> None:
         medium, block = self.pool.bytes, self.pool.block_size

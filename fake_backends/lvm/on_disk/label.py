@@ -44,19 +44,27 @@ class Label:
     device_size: int
     data_areas: tuple[tuple[int, int], ...] = ((DATA_START, 0),)
     metadata_areas: tuple[tuple[int, int], ...] = ((METADATA_START, METADATA_SIZE),)
+    used: bool = True
+    """Whether the volume belongs to a group."""
 
 
 def write_label(medium: Medium, label: Label) -> None:
-    """Make a device a physical volume that belongs to a group. One write of one sector."""
+    """Make a device a physical volume. One write of one sector."""
     header = _IDENTITY.pack(without_hyphens(label.uuid).encode(), label.device_size)
     for areas in (label.data_areas, label.metadata_areas):
         header += b"".join(_AREA.pack(*area) for area in (*areas, (0, 0)))
-    header += _EXTENSION.pack(_EXTENSION_VERSION, _EXTENSION_USED) + _AREA.pack(0, 0)
+    header += _EXTENSION.pack(_EXTENSION_VERSION, _EXTENSION_USED if label.used else 0) + _AREA.pack(0, 0)
     sector = bytearray(SECTOR)
     _LABEL.pack_into(sector, 0, _ID, 1, 0, _LABEL.size, _TYPE)
     sector[_LABEL.size : _LABEL.size + len(header)] = header
     struct.pack_into("<I", sector, 16, checksum(bytes(sector[_CHECKED_FROM:])))
     medium.write(SECTOR, bytes(sector))
+
+
+def has_label(medium: Medium) -> bool:
+    """Whether a device has a label where lvm2 looks for one, damaged or not."""
+    start = medium.read(0, SECTORS_SCANNED * SECTOR)
+    return any(start.startswith(_ID, at) for at in range(0, len(start), SECTOR))
 
 
 def read_label(medium: Medium) -> Label:
@@ -91,10 +99,11 @@ def _header(sector: bytes, offset: int) -> Label:
     metadata_areas, offset = _area_list(sector, offset)
     if not data_areas or not metadata_areas:
         raise Unreadable("has an LVM2 label without a data area and a metadata area")
-    version, _ = _EXTENSION.unpack_from(sector, offset)
+    version, flags = _EXTENSION.unpack_from(sector, offset)
     if version > _EXTENSION_VERSION:
         raise Unreadable(f"has a header extension of version {version}; known are versions up to 2")
-    return Label(with_hyphens(uuid.decode("ascii")), device_size, data_areas, metadata_areas)
+    used = bool(flags & _EXTENSION_USED)
+    return Label(with_hyphens(uuid.decode("ascii")), device_size, data_areas, metadata_areas, used)
 
 
 def _area_list(sector: bytes, offset: int) -> tuple[tuple[tuple[int, int], ...], int]:

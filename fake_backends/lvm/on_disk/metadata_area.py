@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from fake_backends.lvm.on_disk.checksum import checksum
 from fake_backends.lvm.on_disk.medium import Medium
-from harness.errors import NoSpace, Unreadable
+from harness.errors import NoSpace, StorageError, Unreadable
 
 HEADER = 512
 _ALIGNMENT = 512
@@ -47,6 +47,11 @@ class MetadataArea:
         self._start = start
         self._size = size
 
+    @property
+    def room(self) -> int:
+        """Bytes of the largest text, with its final zero: two of them have to fit into the ring."""
+        return (self._size - HEADER) // 2 - _ALIGNMENT
+
     def format(self) -> None:
         """Make the area valid and empty."""
         self._write_header(NOWHERE, NOWHERE)
@@ -69,7 +74,7 @@ class MetadataArea:
     def write(self, text: str) -> Location:
         """Put a text behind the one in force, without committing to it. NoSpace if it is too long."""
         raw = text.encode() + b"\0"
-        room = (self._size - HEADER) // 2 - _ALIGNMENT
+        room = self.room
         if len(raw) > room:
             raise NoSpace(f"metadata of {len(raw)} bytes exceeds the maximum of {room} bytes")
         committed, _ = self._header()
@@ -141,10 +146,17 @@ def commit_everywhere(areas: Sequence[MetadataArea], text: str) -> None:
     """Put a text in force on all physical volumes of a group.
 
     It is written everywhere before it is announced anywhere, and announced everywhere before any area
-    commits to it. A crash between two commits leaves areas of two ages; the newest is the group's.
+    commits to it. A crash between two commits leaves areas of two ages; the newest is the group's. So one
+    area that commits is enough; an error before that leaves the old text in force (lvm2's ``vg_commit``).
     """
     places = [area.write(text) for area in areas]
     for area, place in zip(areas, places, strict=True):
         area.precommit(place)
+    errors: list[StorageError] = []
     for area, place in zip(areas, places, strict=True):
-        area.commit(place)
+        try:
+            area.commit(place)
+        except StorageError as error:
+            errors.append(error)
+    if errors and len(errors) == len(areas):
+        raise errors[0]

@@ -87,12 +87,6 @@ def _leaks(self: VolumeGroup, chunks: int) -> Area:
     return _allocated(self, chunks)
 
 
-def _forgets(self: FileBacking, group: VolumeGroup) -> None:
-    if group.seqno == 1:
-        _commit(self, group)
-
-
-_commit = FileBacking.commit
 _resize, _keep, _allocated = LogicalVolume.resize, ThinVolume._keep, VolumeGroup._allocated
 
 PLANTED = {
@@ -106,7 +100,7 @@ PLANTED = {
     "an open volume can be removed": (in_memory, VolumeGroup, "_check_closed", _nothing, "Busy"),
     "blocks are not given back": (in_memory, ThinPool, "recount", _nothing, "the pool's size and use"),
     "commands pass no point": (in_memory, VolumeGroup, "_visit", _nothing, "named point"),
-    "what was acknowledged is not kept": (in_files, FileBacking, "commit", _forgets, "names"),
+    "what was acknowledged is not kept": (in_files, FileBacking, "commit", _nothing, "names"),
     "a new block shows what another volume wrote": (in_files, AreaBytes, "clear", _nothing, "content"),
 }
 

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from msgspec import msgpack
 
 from fake_backends.block_store import EMPTY, PAGE, copy_range
 from fake_backends.files.directory import Directory, SparseFile
 from fake_backends.files.fake import fake_directory
 from fake_backends.lvm.in_files.group import create_group, group_of, open_group
+from fake_backends.lvm.in_files.thin_pool import FileThinPool
 from fake_backends.lvm.logical_volume import ThickSnapshot
 from fake_backends.lvm.volume_group import VolumeGroup
 from harness.errors import StorageError
@@ -33,15 +35,19 @@ class Crash(BaseException):
 
 
 class Fuse:
-    """Burns with every operation that changes a file; when it is at its end, the process is killed."""
+    """Burns with every operation that changes a file. At its end that raises `error`: the process is killed.
 
-    def __init__(self) -> None:
+    It burns on afterwards: who survives an error of the disk can go on writing.
+    """
+
+    def __init__(self, error: BaseException | None = None) -> None:
         self.left = 1 << 30
+        self.error = error or Crash()
 
     def burn(self) -> bool:
-        """Whether the process lives on."""
+        """Whether all is well."""
         self.left -= 1
-        return self.left >= 0
+        return self.left >= 0 or (isinstance(self.error, StorageError) and self.left < -1)
 
 
 class DyingFile(SparseFile):
@@ -69,12 +75,12 @@ class DyingFile(SparseFile):
         if not self._fuse.burn():
             end = (offset + len(data) // 2) // PAGE * PAGE
             self._file.write(offset, data[: max(0, end - offset)])
-            raise Crash
+            raise self._fuse.error
         self._file.write(offset, data)
 
     def truncate(self, size: int) -> None:
         if not self._fuse.burn():
-            raise Crash
+            raise self._fuse.error
         self._file.truncate(size)
 
     def data_ranges(self, first: int, last: int) -> Iterable[tuple[int, int]]:
@@ -82,7 +88,7 @@ class DyingFile(SparseFile):
 
     def punch(self, first: int, last: int) -> None:
         if not self._fuse.burn():
-            raise Crash
+            raise self._fuse.error
         self._file.punch(first, last)
 
 
@@ -169,6 +175,67 @@ def test_a_change_is_whole_or_not_at_all(furnished: Directory, image: Image, cha
             assert found in (before, after)
             outcomes.append(found == after)
     assert outcomes == sorted(outcomes), "what was done is undone by a later crash"
+
+
+@pytest.fixture(scope="module")
+def with_a_full_journal(furnished: Directory) -> Directory:
+    """The same, with a pool whose next record needs a checkpoint."""
+    home = copy_of(furnished)
+    pool = open_group(home).pool("pool")
+    assert isinstance(pool, FileThinPool)
+    record = ["epoch", 1, 1000, b""]
+    while pool._journal.append(msgpack.encode(record)):
+        room = pool._journal._start(pool._journal._generation) + pool._journal._half_size - pool._journal._end
+        record[-1] = bytes(max(0, room - 40))
+    return home
+
+
+THIN_CHANGES = [name for name in CHANGES if "thin" in name] + ["remove a pool"]
+
+
+@pytest.mark.parametrize("name", THIN_CHANGES)
+def test_a_change_is_whole_when_checkpoints_fall_into_it(
+    with_a_full_journal: Directory, image: Image, name: str
+) -> None:
+    """The first record of the change does not fit into the journal any more."""
+    test_a_change_is_whole_or_not_at_all(with_a_full_journal, image, CHANGES[name])
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_that_a_disk_refuses_has_not_happened(
+    furnished: Directory, image: Image, change: Operation
+) -> None:
+    """Or it has: what the group shows then is what the disks have, and is the old state or the new one."""
+    home = copy_of(furnished)
+    before = _as_kept(image(open_group(home)))
+    change(open_group(home))
+    after = _as_kept(image(open_group(home)))
+    for operations in range(1000):
+        home, fuse = copy_of(furnished), Fuse(StorageError("Input/output error"))
+        group = opened_in_a_process(home, fuse)
+        fuse.left = operations
+        try:
+            change(group)
+        except StorageError:
+            for origin in {one.origin for one in group.volumes.values() if one.merging and one.origin}:
+                group.activate(origin.name)  # goes on with it
+            shown = _as_kept(image(group))
+            assert shown in (before, after)
+            assert shown == _as_kept(image(open_group(home)))
+        if fuse.left >= 0:
+            break
+        group.create("another", 4 * MIB)
+        assert "another" in open_group(home)
+
+
+def _as_kept(image: dict[str, Any]) -> dict[str, Any]:
+    """An image without what metadata does not say: whether something is active."""
+    return {
+        name: {**shown, "flags": shown.get("flags", [None])[1:], "running": None}
+        if isinstance(shown, dict)
+        else shown
+        for name, shown in image.items()
+    }
 
 
 WRITES: dict[str, tuple[str, int, bytes]] = {
