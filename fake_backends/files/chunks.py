@@ -116,6 +116,15 @@ class ChunkFile:
         self._settle(number)
         self.file.punch(self._at(number) + start, self._at(number) + end)
 
+    def resize(self, size: int) -> None:
+        """Let the file end behind the `size` bytes from `start` on, at once: cut it, or add a hole."""
+        last, inside = divmod(size, CHUNK)
+        for number in [number for number in self._occupied if number >= last]:
+            self._settle(number)
+            if number > last or not inside:
+                self._occupied.discard(number)
+        self.file.truncate(self.start + size)
+
     def occupied(self, first: int, last: int) -> list[int]:
         """Numbers n of chunks with first <= n < last that may hold something, ascending."""
         if last - first < len(self._occupied):

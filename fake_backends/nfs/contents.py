@@ -101,10 +101,7 @@ class KeptContent(Content):
         return self._chunks.occupied(first, last)
 
     def resize(self, size: int) -> None:
-        last, inside = divmod(size, CHUNK)
-        for number in self._chunks.occupied(last, -(-self._file.size // CHUNK)):
-            self._chunks.punch(number, inside if number == last else 0, CHUNK)
-        self._file.truncate(size)
+        self._chunks.resize(size)
 
     def close(self) -> None:
         self._file.close()

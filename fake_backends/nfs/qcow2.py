@@ -130,7 +130,7 @@ class Qcow2Image(BlockDevice):
         guests = [
             guest for guest in range(first, first + _PER_CHUNK) if tables.host(guest) or guest - first in used
         ]
-        for host, run in _runs([(tables.allocate(guest), guest) for guest in guests]):
+        for host, run in _runs([(tables.reserve(guest), guest) for guest in guests]):
             below, inside = divmod(host, _PER_CHUNK)
             shift = (run[0] - first - inside) * _PAGES
             low, count = inside * _PAGES, len(run) * _PAGES
@@ -141,6 +141,8 @@ class Qcow2Image(BlockDevice):
             }
             self.file.replace(below, low, count, pages)
             self.file.structure = tables
+            for step, guest in enumerate(run):
+                tables.link(guest, host + step)
 
     def patch(self, number: int, start: int, data: bytes) -> None:
         tables = self._tables
@@ -148,15 +150,14 @@ class Qcow2Image(BlockDevice):
         while position < len(data):
             guest, inside = divmod(number * CHUNK + start + position, CLUSTER)
             piece = data[position : position + CLUSTER - inside]
-            host = tables.host(guest)
-            if not host:
-                host = tables.allocate(guest)
-                if self.backing is not None:
-                    below = self.backing.read(guest * CLUSTER, CLUSTER).ljust(CLUSTER, b"\0")
-                    piece = below[:inside] + piece + below[inside + len(piece) :]
-                    inside = 0
+            if not tables.host(guest) and self.backing is not None:
+                below = self.backing.read(guest * CLUSTER, CLUSTER).ljust(CLUSTER, b"\0")
+                piece = below[:inside] + piece + below[inside + len(piece) :]
+                inside = 0
+            host = tables.reserve(guest)
             self.file.write(host * CLUSTER + inside, piece)
             self.file.structure = tables
+            tables.link(guest, host)
             position = (guest + 1) * CLUSTER - number * CHUNK - start
 
     def occupied(self, first: int, last: int) -> Iterable[int]:
@@ -192,8 +193,10 @@ class Qcow2Image(BlockDevice):
         for guest in clusters:
             if not tables.host(guest):
                 data = self.read(guest * CLUSTER, CLUSTER)
-                self.file.write(tables.allocate(guest) * CLUSTER, data.ljust(CLUSTER, b"\0"))
+                host = tables.reserve(guest)
+                self.file.write(host * CLUSTER, data.ljust(CLUSTER, b"\0"))
                 self.file.structure = tables
+                tables.link(guest, host)
 
 
 class _Tables:
@@ -229,25 +232,30 @@ class _Tables:
         """The clusters of the disk that have one in the file, ascending."""
         return iter(sorted(self._by_host().values()))
 
-    def allocate(self, guest: int) -> int:
-        """The cluster of the file for a cluster of the disk, a new one if need be."""
+    def reserve(self, guest: int) -> int:
+        """The cluster of the file for a cluster of the disk. A new one is first written, then linked."""
         host = self.host(guest)
         if host:
             return host
-        by_host = self._by_host()
-        number, index = divmod(guest, _L2_ENTRIES)
+        number = guest // _L2_ENTRIES
         if not self._l1[number]:
             at = self._take()
             self._write(at * CLUSTER, bytes(CLUSTER))
             self._l1[number] = at * CLUSTER | _COPIED
             self._write_entry(self._l1_at + 8 * number, self._l1[number])
+        return self._take()
+
+    def link(self, guest: int, host: int) -> None:
+        """From now on a cluster of the disk is read from this one of the file."""
+        if self.host(guest) == host:
+            return
+        by_host = self._by_host()
+        number, index = divmod(guest, _L2_ENTRIES)
         table = self._l2_table(number)
         assert table is not None
-        host = self._take()
         table[index] = host * CLUSTER | _COPIED
         self._write_entry((self._l1[number] & _OFFSET) + 8 * index, table[index])
         by_host[host] = guest
-        return host
 
     def grow(self, size: int) -> None:
         """Make room in the L1 table, at a new place where the old one has no more."""

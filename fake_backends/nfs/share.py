@@ -19,7 +19,7 @@ import msgspec
 
 from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK, Chunk, RegularFile
 from fake_backends.files.directory import Directory
-from fake_backends.files.names import safe_name
+from fake_backends.files.names import safe_name, true_name
 from fake_backends.nfs.contents import Content, KeptContent, MemoryContent
 from fake_backends.rbd.object_set import ObjectSet
 from harness.errors import InputError, InvalidArgument, NoSpace, NotFound, StorageError
@@ -113,6 +113,7 @@ class File(RegularFile):
         """Make it `size` bytes long (``truncate -s``): cut off the end, or add a hole."""
         if size < 0:
             raise InvalidArgument("Invalid argument")
+        freed = 0
         if size < self.size:
             blocks = -(-size // BLOCK)
             freed = self._blocks.remove(blocks, max(blocks, -(-self.size // BLOCK)))
@@ -121,6 +122,9 @@ class File(RegularFile):
         self.content.resize(size)
         self.size = size
         self.structure = None
+        if freed and self.linked:
+            # Otherwise they would be back if the file grows again.
+            self._share.keep_record()
 
     def open_truncated(self, length: int) -> None:
         self.truncate(0)
@@ -159,11 +163,12 @@ class FileRecord(msgspec.Struct):
 
 
 class ShareRecord(msgspec.Struct):
-    """What ``share.json`` holds."""
+    """What ``share.json`` holds. `renaming` is the old and the new name while a file is renamed."""
 
     export: str
     capacity: int
     files: dict[str, FileRecord] = {}
+    renaming: tuple[str, str] | None = None
 
 
 class Statistics(NamedTuple):
@@ -204,12 +209,17 @@ class Share:
         share._files, share._used_blocks, share._home = {}, 0, home
         share._directory = home.directory(FILES)
         names = {safe_name(name): name for name in record.files}
+        inodes = record.files
+        if record.renaming is not None and safe_name(record.renaming[0]) not in share._directory:
+            old, new = record.renaming
+            inodes[new] = inodes.pop(old)
+            names[safe_name(new)] = new
         for kept in share._directory.names():
             # A file that is not on record was made by a process that was killed before it could say so.
-            name = names.get(kept, kept)
+            name = names.get(kept) or true_name(kept) or kept
             content = KeptContent(share._directory.open(kept))
             share._files[name] = File(share, content)
-            share._files[name].restore(content, record.files.get(name, FileRecord()))
+            share._files[name].restore(content, inodes.get(name, FileRecord()))
         share.keep_record()
         return share
 
@@ -273,17 +283,23 @@ class Share:
     def write_text(self, name: str, text: str) -> None:
         """Replace a small text file by another of the same name, in one step."""
         self.visit("write", f"write {name}")
+        _check(name)
+        data = text.encode()
+        if -(-len(data) // BLOCK) * BLOCK > self.statistics().available:
+            raise NoSpace
+        inode = FileRecord(mode=self._files[name].mode) if name in self._files else FileRecord()
         if self._directory is None:
-            file = self.create(name)
-            file.truncate(0)
-            file.write(0, text.encode())
+            self._forget(name)
+            file = self._files[name] = File(self, MemoryContent())
+            file.mode = inode.mode
+            file.write(0, data)
             return
         with self._directory.replacing(safe_name(name)) as new:
-            new.write(0, text.encode())
+            new.write(0, data)
         self._forget(name)
         content = KeptContent(self._directory.open(safe_name(name)))
-        self._files[name] = File(self, content)
-        self._files[name].restore(content, FileRecord())
+        file = self._files[name] = File(self, content)
+        file.restore(content, inode)
         self.keep_record()
 
     def chmod(self, name: str, mode: int) -> None:
@@ -299,6 +315,8 @@ class Share:
         _check(new)
         if self._files.get(new) is not file:
             if self._directory is not None:
+                # Whoever finds the file under its new name must know whose mode and blocks it has.
+                self.keep_record(renaming=(old, new))
                 self._directory.rename(safe_name(old), safe_name(new))
             self._forget(new)
             self._files[new] = self._files.pop(old)
@@ -325,11 +343,11 @@ class Share:
             raise NoSpace
         self._used_blocks += blocks
 
-    def keep_record(self) -> None:
+    def keep_record(self, *, renaming: tuple[str, str] | None = None) -> None:
         """Write down what is not in the files themselves."""
         if self._home is not None:
             files = {name: file.record() for name, file in self._files.items()}
-            record = ShareRecord(export=self.export, capacity=self.capacity, files=files)
+            record = ShareRecord(export=self.export, capacity=self.capacity, files=files, renaming=renaming)
             self._home.replace(RECORD, msgspec.json.encode(record))
 
     def close(self) -> None:

@@ -150,11 +150,14 @@ class LawMachine(RuleBasedStateMachine, Generic[S, M]):
         reasons: Reasons,
         effect: Callable[[M], object],
         trouble: Trouble = None,
+        *,
+        halfway: Callable[[M], object] | None = None,
     ) -> None:
         """An operation that happens or does not. A refusal and a fault change nothing.
 
         `trouble` is a fault at the operation's first point, or a number of operations on files after which the
-        process is killed; it is then opened again, and shows the old state or the new one.
+        process is killed; it is then opened again, and shows the old state or the new one, or what `halfway`
+        makes of the old one where the real thing has two steps.
         """
         if isinstance(trouble, int) and not self.medium.survives:
             trouble = "crash"
@@ -165,7 +168,7 @@ class LawMachine(RuleBasedStateMachine, Generic[S, M]):
             operation(self.storage)
         except Killed:
             if isinstance(trouble, int):
-                self._found_again(reasons, effect)
+                self._found_again(reasons, effect, halfway)
                 return
             assert struck == "crash"
         except CrucibleError as error:
@@ -194,20 +197,28 @@ class LawMachine(RuleBasedStateMachine, Generic[S, M]):
         found = self.differences(self.model)
         assert not found, "; ".join(found)
 
-    def _found_again(self, reasons: Reasons, effect: Callable[[M], object]) -> None:
+    def _found_again(
+        self,
+        reasons: Reasons,
+        effect: Callable[[M], object],
+        halfway: Callable[[M], object] | None,
+    ) -> None:
         self.storage = self.medium.open()
-        old, new = self.model, copy.deepcopy(self.model)
-        self.reboot(old)
-        against_old = self.differences(old)
+        before = copy.deepcopy(self.model)
+        self.reboot(self.model)
+        against_old = self.differences(self.model)
         if not against_old:
             return
         assert not reasons, f"a refused operation, killed, has changed something: {against_old}"
-        effect(new)
-        self.reboot(new)
-        self.adopt(new)
-        against_new = self.differences(new)
-        assert not against_new, f"neither the old state ({against_old}) nor the new one ({against_new})"
-        self.model = new
+        for change in (halfway, effect) if halfway is not None else (effect,):
+            self.model = copy.deepcopy(before)
+            change(self.model)
+            self.reboot(self.model)
+            self.adopt(self.model)
+            against_new = self.differences(self.model)
+            if not against_new:
+                return
+        raise AssertionError(f"neither the old state ({against_old}) nor the new one ({against_new})")
 
 
 NIGHTLY = "nightly"
