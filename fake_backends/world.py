@@ -20,7 +20,7 @@ import msgspec
 from fake_backends.command_line import Result
 from fake_backends.files.directory import TEMPORARY, Directory
 from fake_backends.files.names import safe_name, true_name
-from fake_backends.host.commands import HostCommands
+from fake_backends.host.commands import HostCommands, Program
 from fake_backends.host.initiator import Initiator, Network
 from fake_backends.host.paths import Host
 from fake_backends.lvm.extents import PhysicalVolume
@@ -72,6 +72,10 @@ class Node(Host):
             return super().add_disk(path, size)
         self.disks[path] = create_disk(self._home.directory(DISKS), safe_name(path) + IMAGE, path, size)
         return self.disks[path]
+
+    def install(self, name: str, program: Program) -> None:
+        """Have one more program, or another one of that name."""
+        self._commands.install(name, program)
 
     def add_volume_group(self, name: str, pv_sizes: Sequence[int]) -> VolumeGroup:
         """The volume group of that name; it is made, with a physical volume of each size, if there is none.

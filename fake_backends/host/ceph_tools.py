@@ -236,7 +236,7 @@ class CephTools:
                 raise _Failure("rbd: export error: (17) File exists", errno.EEXIST)
             size = image.size()
             try:
-                self.host.create(path, size)
+                close_device(self.host.create(path, size))
             except NotFound as error:
                 raise _Failure("rbd: export error: (2) No such file or directory", errno.ENOENT) from error
             extents: list[tuple[int, int]] = []

@@ -16,6 +16,7 @@ from fake_backends.lvm import commands as lvm
 from fake_backends.targets import TargetPortal
 
 Program = Callable[[Sequence[str], bytes], Result]
+"""(arguments, standard input) -> result, as one process of a program."""
 
 
 class HostCommands:
@@ -41,6 +42,10 @@ class HostCommands:
         if program is None:
             return lvm.execute(self.host, [str(word) for word in argv])
         return program(invocation.arguments, stdin.encode() if isinstance(stdin, str) else stdin)
+
+    def install(self, name: str, program: Program) -> None:
+        """Have one more program, or another one of that name."""
+        self._programs[name] = program
 
     def _ln(self, arguments: Sequence[str], _: bytes) -> Result:
         """``ln --symbolic --force TARGET LINK``, as os-brick's encryptors lead a device's path elsewhere."""

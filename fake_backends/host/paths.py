@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fake_backends.block_store import BlockDevice, Chunk, RegularFile
+from fake_backends.host.file_systems import FileSystem
 from fake_backends.luks import Header, LuksDevice
 from fake_backends.lvm.host import LvmHost, close_device
-from fake_backends.nfs.share import Share
 from harness.errors import AlreadyExists, Busy, NotFound, StorageError
 from harness.sim.points import QUIET, Points
 from harness.sim.seeds import Ids
@@ -83,7 +83,7 @@ class Host(LvmHost):
         self.mappings: dict[str, CryptMapping] = {}
         self._devices: dict[str, Open] = {}
         self._links: dict[str, str] = {}
-        self._mounts: dict[str, Share] = {}
+        self._mounts: dict[str, FileSystem] = {}
 
     # ---------------------------------------------------------------------------------------- what there is
 
@@ -106,14 +106,14 @@ class Host(LvmHost):
         """Remove a link or a file. NotFound."""
         if self._links.pop(path, None) is not None or self.files.pop(path, None) is not None:
             return
-        share, name = self._mounted(path)
-        if share is None or name not in share:
+        mounted, name = self._mounted(path)
+        if mounted is None or name not in mounted:
             raise NotFound(f"{path}: No such file or directory")
-        share.remove(name)
+        mounted.remove(name)
 
-    def mount(self, path: str, share: Share) -> None:
-        """Files below `path` are those of `share` from now on, which hides what was there."""
-        self._mounts[path.rstrip("/")] = share
+    def mount(self, path: str, file_system: FileSystem) -> None:
+        """Files in `path` are those of `file_system` from now on, which hides what was there."""
+        self._mounts[path.rstrip("/")] = file_system
 
     def unmount(self, path: str) -> None:
         """NotFound if nothing is mounted there."""
@@ -121,7 +121,7 @@ class Host(LvmHost):
             raise NotFound(f"{path}: not mounted.")
 
     @property
-    def mounts(self) -> dict[str, Share]:
+    def mounts(self) -> dict[str, FileSystem]:
         """What is mounted, by mount point."""
         return dict(self._mounts)
 
@@ -139,14 +139,16 @@ class Host(LvmHost):
 
     def is_file(self, path: str) -> bool:
         """True if the path leads to a file, and not to a device."""
-        return self.file(path) is not None
+        real = self.realpath(path)
+        mounted, name = self._mounted(real)
+        return real in self.files if mounted is None else name in mounted
 
     def file(self, path: str) -> RegularFile | None:
         real = self.realpath(path)
-        share, name = self._mounted(real)
-        if share is None:
+        mounted, name = self._mounted(real)
+        if mounted is None:
             return super().file(real)
-        return share.file(name) if name in share else None
+        return mounted.file(name) if name in mounted else None
 
     # ------------------------------------------------------------------------------------------------- use
 
@@ -178,15 +180,17 @@ class Host(LvmHost):
 
     def write(self, path: str, content: bytes) -> None:
         """Make a file with this content, or replace what it has. NotFound if there is no such directory."""
-        self.create(path, len(content)).write(0, content)
+        file = self.create(path, len(content))
+        file.write(0, content)
+        close_device(file)
 
     def create(self, path: str, size: int) -> RegularFile:
         """Make an empty file of `size` bytes, or empty one. NotFound if there is no such directory."""
         real = self.realpath(path)
-        share, name = self._mounted(real)
-        if share is None:
+        mounted, name = self._mounted(real)
+        if mounted is None:
             return super().create(real, size)
-        file = share.create(name)
+        file = mounted.create(name)
         file.open_truncated(size)
         return file
 
@@ -218,7 +222,7 @@ class Host(LvmHost):
 
     # --------------------------------------------------------------------------------------------- insides
 
-    def _mounted(self, path: str) -> tuple[Share | None, str]:
+    def _mounted(self, path: str) -> tuple[FileSystem | None, str]:
         """The file system that is mounted where a path is, if one is, and the name of the file in it."""
         directory, _, name = path.rpartition("/")
         return self._mounts.get(directory), name

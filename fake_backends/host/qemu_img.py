@@ -21,6 +21,7 @@ from fake_backends.host.paths import Host
 from fake_backends.luks.cipher import SECTOR
 from fake_backends.luks.header import STRIPES
 from fake_backends.luks.luks1 import SLOTS, material_offset
+from fake_backends.lvm.host import close_device
 from harness.errors import InvalidArgument, NoSpace, NotFound, StorageError
 
 VERSION = """qemu-img version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)
@@ -248,7 +249,7 @@ class QemuImg:
 
     def _new_file(self, path: str, size: int) -> None:
         try:
-            self.host.create(path, size)
+            close_device(self.host.create(path, size))
         except NotFound:
             raise _Failure(f"Could not create '{path}': No such file or directory") from None
 

@@ -97,8 +97,12 @@ class LvmHost:
             return StoreDevice(volume)
         return group.open(volume.name)
 
+    def is_file(self, path: str) -> bool:
+        """Whether a path names a regular file."""
+        return path in self.files
+
     def file(self, path: str) -> RegularFile | None:
-        """The regular file of that name, None for a device or nothing."""
+        """The regular file of that name, to be closed with `close_device`; None for a device or nothing."""
         return self.files.get(path)
 
     def create(self, path: str, size: int) -> RegularFile:
@@ -112,7 +116,7 @@ class LvmHost:
 
     def is_device(self, path: str) -> bool:
         """Whether a path names a device, not a regular file or nothing."""
-        if self.file(path) is not None:
+        if self.is_file(path):
             return False
         try:
             close_device(self.open(path))

@@ -29,14 +29,15 @@ def blockdev(host: LvmHost, arguments: list[str]) -> Result:
             device = host.open(path)
         except NotFound:
             return Result(stderr=f"blockdev: cannot open {path}: No such file or directory\n", rc=1)
+        size = device.size
         close_device(device)
         if not host.is_device(path):
             reason = "Inappropriate ioctl for device"
             return Result(stderr=f"blockdev: ioctl error on {_NO_IOCTL[query]}: {reason}\n", rc=1)
         read_only = isinstance(device, OpenVolume) and device.volume.read_only
         shown = {
-            "--getsize64": device.size,
-            "--getsz": device.size // 512,
+            "--getsize64": size,
+            "--getsz": size // 512,
             "--getss": 512,
             "--getro": int(read_only),
         }.get(query)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from fake_backends.command_line import Result
+from fake_backends.files.fake import fake_directory
 from fake_backends.host.commands import HostCommands
+from fake_backends.host.file_systems import DirectoryFiles
 from fake_backends.host.paths import Host
 from fake_backends.lvm.volume_group import VolumeGroup
 from fake_backends.targets import TargetPortal
@@ -56,6 +58,22 @@ def test_programs_can_be_added() -> None:
     assert machine.execute(["env", "LC_ALL=C", "vgs", "--noheadings"]) == Result("--noheadings")
     assert machine.execute(["cinder-rtstool", "verify"]).rc == 127
     assert machine.execute(["qemu-img", "--version"]).stdout.startswith("qemu-img version 7.2")
+
+
+def test_a_directory_of_the_process_can_be_mounted() -> None:
+    """dd and qemu-img read and write its files, and only what is directly in it."""
+    host, directory = Host("host"), fake_directory()
+    host.mount("/conversion", DirectoryFiles(directory))
+    machine = HostCommands(host)
+    with directory.create("image") as file:
+        file.write(0, b"image".ljust(1 << 20, b"\0"))
+    assert machine.execute(["dd", "if=/conversion/image", "of=/conversion/copy", "conv=sparse"]).rc == 0
+    assert machine.execute(["qemu-img", "resize", "-f", "raw", "/conversion/copy", "2M"]).rc == 0
+    with directory.open("copy") as file:
+        assert file.read(0, 3 << 20) == b"image".ljust(2 << 20, b"\0")
+    host.unlink("/conversion/copy")
+    assert not host.exists("/conversion/copy")
+    assert machine.execute(["dd", "if=/dev/zero", "of=/conversion/a/b", "count=1"]).rc == 1
 
 
 def test_rtstool_on_a_storage_host() -> None:

@@ -1,0 +1,83 @@
+"""What can be mounted on a machine: an NFS share, or a directory of the process that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from fake_backends.block_store import Chunk, RegularFile
+from fake_backends.files.chunks import ChunkFile
+from fake_backends.files.directory import Directory, SparseFile
+
+
+class FileSystem(Protocol):
+    """One directory of files; `fake_backends.nfs.share.Share` is one."""
+
+    def __contains__(self, name: str) -> bool: ...
+
+    def file(self, name: str) -> RegularFile:
+        """The file of that name. NotFound."""
+
+    def create(self, name: str) -> RegularFile:
+        """The file of that name, made empty if there is none."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+
+
+class DirectoryFiles:
+    """A `Directory` as a file system, for a machine that shares files with the process that runs it."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._directory
+
+    def file(self, name: str) -> RegularFile:
+        return OpenFile(self._directory.open(name))
+
+    def create(self, name: str) -> RegularFile:
+        return self.file(name) if name in self else OpenFile(self._directory.create(name))
+
+    def remove(self, name: str) -> None:
+        self._directory.remove(name)
+
+
+class OpenFile(RegularFile):
+    """A sparse file, read and written as a device. `close` lets go of it."""
+
+    def __init__(self, file: SparseFile) -> None:
+        self._file = file
+        self._chunks = ChunkFile(file)
+        self.size = file.size
+
+    @property
+    def allocated(self) -> int:
+        return self._file.allocated
+
+    def load(self, number: int) -> Chunk:
+        return self._chunks.load(number)
+
+    def store(self, number: int, chunk: Chunk) -> None:
+        self._chunks.store(number, chunk)
+        self._file.truncate(self.size)
+
+    def patch(self, number: int, start: int, data: bytes) -> None:
+        self._chunks.patch(number, start, data)
+
+    def occupied(self, first: int, last: int) -> Iterable[int]:
+        return self._chunks.occupied(first, last)
+
+    def truncate(self, size: int) -> None:
+        self._file.truncate(size)
+        self._chunks = ChunkFile(self._file)
+        self.size = size
+
+    def open_truncated(self, length: int) -> None:
+        self.truncate(0)
+        self.truncate(length)
+
+    def close(self) -> None:
+        """Closing twice is nothing."""
+        self._file.close()
