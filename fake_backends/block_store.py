@@ -151,7 +151,13 @@ class MemoryDevice(BlockDevice):
 
 
 class RegularFile(BlockDevice):
-    """A file, read and written as a device is. Unlike one it can be cut, and grow."""
+    """A file, read and written as a device is. Unlike one it can be cut, and grows where it is written.
+
+    `structure` is what a reader of an image format has learned of the content; it is void, and None again, as
+    soon as somebody writes who does not know of it.
+    """
+
+    structure: object | None = None
 
     @property
     @abstractmethod
@@ -162,6 +168,19 @@ class RegularFile(BlockDevice):
     def truncate(self, size: int) -> None:
         """Cut off at `size`, or grow to there by a hole."""
 
+    def write(self, offset: int, data: bytes) -> None:
+        if offset + len(data) > self.size:
+            self.truncate(offset + len(data))
+        super().write(offset, data)
+
+    def replace(self, number: int, first: int, count: int, pages: Chunk) -> None:
+        """Write `count` pages of a chunk from page `first` on; those that are not in `pages` become zero."""
+        end = number * CHUNK + (first + count) * PAGE
+        if end > self.size:
+            self.truncate(end)
+        kept = {index: page for index, page in self.load(number).items() if not first <= index < first + count}
+        self.store(number, {**kept, **pages})
+
 
 class MemoryFile(MemoryDevice, RegularFile):
     """A file in memory, of a file system that has room for all."""
@@ -169,6 +188,10 @@ class MemoryFile(MemoryDevice, RegularFile):
     @property
     def allocated(self) -> int:
         return sum(len(chunk) for chunk in self.chunks.values()) * PAGE
+
+    def store(self, number: int, chunk: Chunk) -> None:
+        super().store(number, chunk)
+        self.structure = None
 
     def truncate(self, size: int) -> None:
         if size < self.size:
@@ -178,6 +201,7 @@ class MemoryFile(MemoryDevice, RegularFile):
             if last in self.chunks:
                 self.store(last, patched(self.load(last), inside, bytes(CHUNK - inside)))
         self.size = size
+        self.structure = None
 
     def open_truncated(self, length: int) -> None:
         self.truncate(0)

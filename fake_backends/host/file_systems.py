@@ -62,9 +62,11 @@ class OpenFile(RegularFile):
     def store(self, number: int, chunk: Chunk) -> None:
         self._chunks.store(number, chunk)
         self._file.truncate(self.size)
+        self.structure = None
 
     def patch(self, number: int, start: int, data: bytes) -> None:
         self._chunks.patch(number, start, data)
+        self.structure = None
 
     def occupied(self, first: int, last: int) -> Iterable[int]:
         return self._chunks.occupied(first, last)
@@ -73,6 +75,7 @@ class OpenFile(RegularFile):
         self._file.truncate(size)
         self._chunks = ChunkFile(self._file)
         self.size = size
+        self.structure = None
 
     def open_truncated(self, length: int) -> None:
         self.truncate(0)

@@ -1,4 +1,4 @@
-"""qemu-img on the files and devices of a host, for the formats raw and luks.
+"""qemu-img on the files and devices of a host, for the formats raw, luks, and qcow2 in files.
 
 Messages are those of qemu-img 7.2, status 1 for all of them. Sources of the command lines:
 `cinder.image.image_utils`, `cinder.volume.drivers.rbd:RBDDriver._create_encrypted_volume`. Formats,
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,10 +18,13 @@ from fake_backends import luks
 from fake_backends.block_store import BlockDevice, RegularFile, copy_range
 from fake_backends.command_line import Result
 from fake_backends.host.paths import Host
+from fake_backends.host.qcow2_chains import beside, commit, header, opened
 from fake_backends.luks.cipher import SECTOR
 from fake_backends.luks.header import STRIPES
 from fake_backends.luks.luks1 import SLOTS, material_offset
 from fake_backends.lvm.host import close_device
+from fake_backends.nfs import qcow2
+from fake_backends.nfs.qcow2 import Qcow2Image
 from harness.errors import InvalidArgument, NoSpace, NotFound, StorageError
 
 VERSION = """qemu-img version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)
@@ -37,25 +40,44 @@ _LUKS_OPTIONS = (
     "hash-alg",
     "iter-time",
 )
+_QCOW2_OPTIONS = ("backing_file", "backing_fmt", "preallocation", "compat")
 # Options by command: those that take a value, and those that do not.
 _OPTIONS = {
     "info": ({"-f", "--output", "--object"}, {"-U", "--force-share", "--image-opts", "--backing-chain"}),
-    "create": ({"-f", "-o", "--object"}, {"-q", "-u"}),
+    "commit": ({"-f", "-t"}, {"-q", "-d"}),
+    "create": ({"-f", "-o", "-b", "-F", "--object"}, {"-q", "-u"}),
+    "rebase": ({"-f", "-b", "-F"}, {"-q", "-u"}),
     "convert": (
         {"-f", "-O", "-o", "-t", "-T", "-S", "-m", "--object"},
         {"-n", "-p", "-q", "-W", "-U", "--force-share", "--image-opts"},
     ),
     "resize": ({"-f", "--object"}, {"-q", "--shrink", "--image-opts"}),
 }
+_QCOW2_DETAILS = {
+    "compat": "1.1",
+    "compression-type": "zlib",
+    "lazy-refcounts": False,
+    "refcount-bits": 16,
+    "corrupt": False,
+    "extended-l2": False,
+}
 _HINT = "Try 'qemu-img --help' for more information"
+
+
+_SHRINK = (
+    "Use the --shrink option to perform a shrink operation.\n"
+    "qemu-img: warning: Shrinking an image will delete all data beyond the shrunken image's end. Before "
+    "performing such an operation, make sure there is no important data there."
+)
 
 
 class _Failure(Exception):
     """The command ends here, with status 1."""
 
-    def __init__(self, message: str, *, stdout: str = "") -> None:
+    def __init__(self, message: str, *, stdout: str = "", hint: str = "") -> None:
         super().__init__(message)
         self.stdout = stdout
+        self.hint = hint
 
 
 @dataclass
@@ -76,7 +98,9 @@ class QemuImg:
         self.host = host
         self._commands: dict[str, Callable[[_Call], str]] = {
             "info": self._info,
+            "commit": self._commit,
             "create": self._create,
+            "rebase": self._rebase,
             "convert": self._convert,
             "resize": self._resize,
         }
@@ -93,7 +117,7 @@ class QemuImg:
                 )
             return Result(self._commands[name](self._parsed(name, rest)))
         except _Failure as failure:
-            return Result(failure.stdout, f"qemu-img: {failure}\n", 1)
+            return Result(failure.stdout, f"qemu-img: {failure}\n{failure.hint}", 1)
 
     def _parsed(self, command: str, arguments: list[str]) -> _Call:
         valued, plain = _OPTIONS[command]
@@ -139,22 +163,67 @@ class QemuImg:
     # -------------------------------------------------------------------------------------------- commands
 
     def _info(self, call: _Call) -> str:
-        path = _one(call)
-        with self._device(path) as device:
-            name = self._format(path, device, call.values.get("-f"))
-            size, specific = _whole_sectors(device.size), None
-            if name == "luks":
-                header = luks.read_header(device)
-                size, specific = device.size - header.payload_offset, _luks_details(header)
-            allocated = device.allocated if isinstance(device, RegularFile) else 0
+        path: str | None = _one(call)
+        format = call.values.get("-f")
+        records: list[dict[str, Any]] = []
+        while path is not None:
+            record = self._record(path, format)
+            if any(record["filename"] == each["filename"] for each in records):
+                raise _Failure(f"Backing file '{path}' creates an infinite loop.")
+            records.append(record)
+            chained = "--backing-chain" in call.flags
+            path = record.get("full-backing-filename") if chained else None
+            format = record.get("backing-filename-format")
         if call.values.get("--output") != "json":
-            return _as_text(path, name, size, allocated, specific)
-        record: dict[str, Any] = {
-            "virtual-size": size, "filename": path, "format": name, "actual-size": allocated,
-        }  # fmt: skip
-        if specific is not None:
-            record |= {"format-specific": {"type": "luks", "data": specific}, "encrypted": True}
-        return json.dumps(record | {"dirty-flag": False}, indent=4) + "\n"
+            return "\n".join(_as_text(each) for each in records)
+        return json.dumps(records if "--backing-chain" in call.flags else records[0], indent=4) + "\n"
+
+    def _record(self, path: str, format: str | None) -> dict[str, Any]:
+        """What is told of one image, in the order in which it is told."""
+        record: dict[str, Any] = {}
+        with self._device(path) as device:
+            name = self._format(path, device, format)
+            allocated = device.allocated if isinstance(device, RegularFile) else 0
+            found = {"virtual-size": _whole_sectors(device.size), "filename": path}
+            rest: dict[str, Any] = {"format": name, "actual-size": allocated}
+            if name == "luks":
+                luks_header = luks.read_header(device)
+                found["virtual-size"] = device.size - luks_header.payload_offset
+                rest |= {"format-specific": {"type": "luks", "data": _luks_details(luks_header)}}
+                rest["encrypted"] = True
+        if name == "qcow2":
+            with self._qcow2(path, alone=True) as image:
+                found |= {"virtual-size": image.size, "cluster-size": qcow2.CLUSTER}
+                rest["format-specific"] = {"type": "qcow2", "data": _QCOW2_DETAILS}
+                if image.backing_name is not None:
+                    if image.backing_format is not None:
+                        record["backing-filename-format"] = image.backing_format
+                    rest["full-backing-filename"] = beside(path, image.backing_name)
+                    rest["backing-filename"] = image.backing_name
+        return record | found | rest | {"dirty-flag": False}
+
+    def _commit(self, call: _Call) -> str:
+        """With ``-d`` the image stays as it is; to empty it is not known."""
+        path = _one(call)
+        if "backing-filename" not in self._record(path, call.values.get("-f")):
+            raise _Failure("Image does not have a backing file")
+        if "-d" not in call.flags:
+            raise _Failure("only commit -d is known")
+        try:
+            commit(self.host, path)
+        except (InvalidArgument, NotFound) as error:
+            raise _Failure(str(error)) from error
+        return "" if "-q" in call.flags else "Image committed.\n"
+
+    def _rebase(self, call: _Call) -> str:
+        """``-u``: the header names another file, of the same content, or none."""
+        path = _one(call)
+        if "-u" not in call.flags:
+            raise _Failure("only rebase -u is known")
+        backing = call.values.get("-b", "")
+        with self._qcow2(path, alone=True) as image:
+            image.rebase(backing or None, call.values.get("-F") if backing else None)
+        return ""
 
     def _create(self, call: _Call) -> str:
         if not call.words:
@@ -163,6 +232,10 @@ class QemuImg:
         name = call.values.get("-f", "raw")
         _check_format(name, f"{path}: Unknown file format")
         _check_options(path, name, call.options)
+        if name == "qcow2":
+            return self._create_qcow2(call, path)
+        if name == "raw" and "-b" in call.values:
+            raise _Failure(f"{path}: Backing file not supported for file format 'raw'")
         if len(call.words) < 2:
             raise _Failure(f"{path}: Image creation needs a size parameter")
         size = _size(call.words[1])
@@ -176,6 +249,40 @@ class QemuImg:
             raise _Failure(f"{path}: {failure}", stdout=line) from None
         return "" if "-q" in call.flags else line
 
+    def _create_qcow2(self, call: _Call, path: str) -> str:
+        options = call.options
+        backing = call.values.get("-b", options.get("backing_file"))
+        format = call.values.get("-F", options.get("backing_fmt"))
+        if backing is not None and format is None:
+            found = self._record(beside(path, backing), None)["format"]
+            text = f"{path}: Backing file specified without backing format"
+            raise _Failure(text, hint=f"Detected format of {found}.")
+        if len(call.words) > 1:
+            size = _size(call.words[1])
+        elif backing is None:
+            raise _Failure(f"{path}: Image creation needs a size parameter")
+        else:
+            size = self._virtual_size(path, beside(path, backing), format)
+        named = f" backing_file={backing} backing_fmt={format}" if backing is not None else ""
+        preallocated = options.get("preallocation", "off") != "off"
+        allocation = " preallocation=metadata" if preallocated else ""
+        line = (
+            f"Formatting '{path}', fmt=qcow2 cluster_size=65536 extended_l2=off{allocation} "
+            f"compression_type=zlib size={size}{named} lazy_refcounts=off refcount_bits=16\n"
+        )
+        try:
+            self._make_qcow2(path, size, preallocated=preallocated, backing=backing, format=format)
+        except _Failure as failure:
+            raise _Failure(f"{path}: {failure}", stdout=line) from None
+        return "" if "-q" in call.flags else line
+
+    def _virtual_size(self, path: str, backing: str, format: str | None) -> int:
+        if not self.host.exists(backing):
+            text = f"Could not open '{backing}': No such file or directory\nCould not open backing image."
+            raise _Failure(f"{path}: {text}")
+        size: int = self._record(backing, format)["virtual-size"]
+        return size
+
     def _convert(self, call: _Call) -> str:
         source, target = call.words[:2] if len(call.words) > 1 else ("", "")
         if not target:
@@ -184,6 +291,8 @@ class QemuImg:
         _check_format(name, "Unknown file format")
         _check_options(target, name, call.options)
         with self._source(call, source) as device:
+            if name == "qcow2":
+                return self._convert_to_qcow2(device, target)
             if "-n" not in call.flags:
                 try:
                     self._make(call, target, name, _whole_sectors(device.size))
@@ -199,25 +308,67 @@ class QemuImg:
                     raise _Failure(f"error while writing at byte {error.written}: {error}") from error
         return ""
 
+    def _convert_to_qcow2(self, source: BlockDevice, path: str) -> str:
+        try:
+            self._make_qcow2(path, _whole_sectors(source.size))
+        except _Failure as failure:
+            raise _Failure(f"{path}: error while converting qcow2: {failure}") from None
+        with self._qcow2(path) as copy:
+            for number in source.occupied(0, source.chunk_count):
+                copy.store(number, source.load(number))
+        return ""
+
     def _resize(self, call: _Call) -> str:
         path, text = call.words[:2] if len(call.words) > 1 else ("", "")
         if not text:
             raise _Failure(f"Expecting image file name and size\n{_HINT}")
         with self._device(path) as device:
             name = self._format(path, device, call.values.get("-f"))
-            if name != "raw" or not isinstance(device, RegularFile):
+            if name == "luks" or not isinstance(device, RegularFile):
                 raise _Failure("Image format driver does not support resize")
             size = _size(text)
+            if name == "qcow2":
+                self._resize_qcow2(path, size)
+                return "Image resized.\n"
             if size < device.size and "--shrink" not in call.flags:
-                raise _Failure(
-                    "Use the --shrink option to perform a shrink operation.\n"
-                    "qemu-img: warning: Shrinking an image will delete all data beyond the shrunken image's "
-                    "end. Before performing such an operation, make sure there is no important data there."
-                )
+                raise _Failure(_SHRINK)
             device.truncate(size)
         return "Image resized.\n"
 
     # --------------------------------------------------------------------------------------------- insides
+
+    def _resize_qcow2(self, path: str, size: int) -> None:
+        with self._qcow2(path, alone=True) as image:
+            if size < image.size:
+                raise _Failure(_SHRINK)
+            image.resize(size)
+
+    @contextmanager
+    def _qcow2(self, path: str, *, alone: bool = False) -> Iterator[Qcow2Image]:
+        """The image, with what is under it if not `alone`."""
+        with ExitStack() as stack:
+            try:
+                image = stack.enter_context((header if alone else opened)(self.host, path))
+            except (InvalidArgument, NotFound) as error:
+                raise _Failure(f"Could not open '{path}': {error}") from None
+            yield image
+
+    def _make_qcow2(
+        self,
+        path: str,
+        size: int,
+        *,
+        preallocated: bool = False,
+        backing: str | None = None,
+        format: str | None = None,
+    ) -> None:
+        if self.host.is_device(path):
+            raise _Failure("only files are known to hold qcow2 images")
+        self._new_file(path, 0)
+        file = self.host.file(path)
+        assert file is not None
+        qcow2.create(file, size, preallocated=preallocated, backing=backing, backing_format=format)
+        close_device(file)
 
     def _make(self, call: _Call, path: str, name: str, size: int) -> None:
         """A new file of this format for `size` bytes; a device is used as it is."""
@@ -270,6 +421,10 @@ class QemuImg:
             if name == "raw":
                 yield device
                 return
+            if name == "qcow2":
+                with self._qcow2(path) as image:
+                    yield image
+                return
             try:
                 key = self._key(call, options)
                 opened = luks.LuksDevice(device, key)
@@ -295,21 +450,25 @@ class QemuImg:
     def _format(path: str, device: BlockDevice, wanted: str | None) -> str:
         """The format asked for, or what the content looks like. LUKS2 is none that QEMU knows."""
         found = "luks" if luks.provider_of(device) == "luks" else "raw"
+        if isinstance(device, RegularFile) and qcow2.is_qcow2(device):
+            found = "qcow2"
         if wanted is None:
             return found
         _check_format(wanted, f"Could not open '{path}': Unknown driver")
         if wanted == "luks" != found:
             raise _Failure(f"Could not open '{path}': Volume is not in LUKS format")
+        if wanted == "qcow2" != found:
+            raise _Failure(f"Could not open '{path}': Image is not in qcow2 format")
         return wanted
 
 
 def _check_format(name: str, message: str) -> None:
-    if name not in ("raw", "luks"):
+    if name not in ("raw", "luks", "qcow2"):
         raise _Failure(f"{message} '{name}'")
 
 
 def _check_options(path: str, name: str, options: dict[str, str]) -> None:
-    known = _LUKS_OPTIONS if name == "luks" else ()
+    known = {"luks": _LUKS_OPTIONS, "qcow2": _QCOW2_OPTIONS}.get(name, ())
     for option in options:
         if option not in known:
             raise _Failure(f"{path}: Invalid parameter '{option}'")
@@ -367,19 +526,29 @@ def _luks_details(header: luks.Header) -> dict[str, Any]:
     }
 
 
-def _as_text(path: str, name: str, size: int, allocated: int, specific: dict[str, Any] | None) -> str:
+def _as_text(record: dict[str, Any]) -> str:
+    size = record["virtual-size"]
     lines = [
-        f"image: {path}",
-        f"file format: {name}",
+        f"image: {record['filename']}",
+        f"file format: {record['format']}",
         f"virtual size: {_readable(size)} ({size} bytes)",
-        f"disk size: {_readable(allocated)}",
+        f"disk size: {_readable(record['actual-size'])}",
     ]
-    if specific is not None:
-        lines += ["encrypted: yes", "Format specific information:"]
-        for key, value in specific.items():
+    if record.get("encrypted"):
+        lines.append("encrypted: yes")
+    if "cluster-size" in record:
+        lines.append(f"cluster_size: {record['cluster-size']}")
+    if "backing-filename" in record:
+        name, full = record["backing-filename"], record["full-backing-filename"]
+        lines.append(f"backing file: {name}" + (f" (actual path: {full})" if full != name else ""))
+    if "backing-filename-format" in record:
+        lines.append(f"backing file format: {record['backing-filename-format']}")
+    if "format-specific" in record:
+        lines.append("Format specific information:")
+        for key, value in record["format-specific"]["data"].items():
             label = key.replace("-", " ")
             if key != "slots":
-                lines.append(f"    {label}: {value}")
+                lines.append(f"    {label}: {str(value).lower() if isinstance(value, bool) else value}")
                 continue
             lines.append("    slots:")
             for number, slot in enumerate(value):

@@ -17,8 +17,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from fake_backends.block_store import CHUNK, EMPTY, PAGE, BlockDevice, Chunk
-from fake_backends.nfs.share import File
+from fake_backends.block_store import CHUNK, EMPTY, PAGE, BlockDevice, Chunk, RegularFile
 from harness.errors import InvalidArgument, NoSpace
 
 MAGIC = b"QFI\xfb"
@@ -50,7 +49,7 @@ def is_qcow2(device: BlockDevice) -> bool:
 
 
 def create(
-    file: File,
+    file: RegularFile,
     size: int,
     *,
     preallocated: bool = False,
@@ -78,7 +77,7 @@ class Qcow2Image(BlockDevice):
     InvalidArgument if the file is no such image, or uses what is not known here.
     """
 
-    def __init__(self, file: File, backing: BlockDevice | None = None) -> None:
+    def __init__(self, file: RegularFile, backing: BlockDevice | None = None) -> None:
         self.file = file
         self.backing = backing
         self.size = self._tables.size
@@ -202,7 +201,7 @@ class Qcow2Image(BlockDevice):
 class _Tables:
     """What the header and the tables of an image say. Everything that changes is written at once."""
 
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: RegularFile) -> None:
         self._file = file
         head = file.read(0, _HEADER_BYTES)
         if len(head) < _HEADER_BYTES or head[:4] != MAGIC:

@@ -40,15 +40,13 @@ class File(RegularFile):
     """One file of a share. NoSpace when the share is full, with what fitted written.
 
     `mode` are its permission bits; `linked` is False once its name is gone: it then takes no space of the
-    share any more. `structure` is what a reader of an image format has learned of the content; it is void,
-    and None again, as soon as somebody writes who does not know of it.
+    share any more.
     """
 
     def __init__(self, share: Share, content: Content) -> None:
         self.size = 0
         self.mode = 0o644
         self.linked = True
-        self.structure: object | None = None
         self._share = share
         self.content = content
         self._blocks = ObjectSet()

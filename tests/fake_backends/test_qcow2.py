@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fake_backends.block_store import CHUNK, PAGE, BlockDevice, MemoryDevice, copy_range
 from fake_backends.nfs import qcow2, qemu_img
 from fake_backends.nfs.qcow2 import CLUSTER, Qcow2Image
-from fake_backends.nfs.share import File, Share
+from fake_backends.nfs.share import Share
 from harness.errors import InvalidArgument, NoSpace, NotFound
 
 GIB = 1 << 30
@@ -321,7 +321,7 @@ def test_a_file_forgets_what_was_learned_of_it_when_others_write() -> None:
     """A raw write over the tables is seen by the next who opens the image."""
     disk = image()
     disk.write(0, b"data")
-    copy: File = disk.file
+    copy = disk.file
     head = bytearray(copy.read(0, 32))
     head[24:32] = (2 * GIB).to_bytes(8, "big")
     copy.write(0, bytes(head))

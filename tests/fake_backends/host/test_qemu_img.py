@@ -77,7 +77,8 @@ def test_an_image_that_does_not_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["create", "-f", "qcow2", "/files/x", "1G"], ["rebase", "-u", "/files/x"]]
+    "arguments",
+    [["create", "-f", "vmdk", "/files/x", "1G"], ["rebase", "-u", "/files/x"], ["check", "x"]],
 )
 def test_what_is_not_known_here_fails(arguments: list[str]) -> None:
     """It never succeeds without having done anything."""
