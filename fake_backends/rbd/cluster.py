@@ -25,6 +25,7 @@ from fake_backends.rbd.image_files import ImageFiles
 from fake_backends.rbd.layers import ImageHasSnapshots, Layer, Parent
 from fake_backends.rbd.objects import MemoryStore, Store
 from fake_backends.rbd.records import POOL_RECORD, PoolRecord
+from fake_backends.rbd.written import seen
 from harness.errors import AlreadyExists, Busy, InvalidArgument, NoSpace, NotFound, StorageError
 from harness.sim.points import QUIET, Points
 
@@ -344,6 +345,8 @@ class Pool:
             if handle is not None:
                 handle.close()
         assert copied is not None
+        copied.head.filled = seen(layer)
+        copied.save()
         return copied
 
     def deep_copy(self, image: Image, pool: Pool, new_name: str) -> Image:

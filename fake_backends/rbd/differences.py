@@ -1,8 +1,8 @@
 """What differs between two states of an image, as `rbd_diff_iterate2` tells it.
 
-An object that was written counts from its first byte that may differ to the last one. librbd knows the
-extents of the writes; here they follow from the pages that differ, so a byte that was written with what
-it already held does not count.
+librbd asks RADOS for the snapshots of every object. What was written in between counts, changed or not, up to
+where the object ends now; what it had behind that, and all of an object that is gone, is told as not existing.
+An object that is new counts from its first byte to its end.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from fake_backends.block_store import CHUNK, EMPTY, PAGE, Chunk
-from fake_backends.rbd import features as feature_bits
 from fake_backends.rbd.image import Image
 from fake_backends.rbd.layers import Layer, Snapshot
 from fake_backends.rbd.object_set import ObjectSet
+from fake_backends.rbd.written import seen
 
 
 class Extent(NamedTuple):
@@ -34,76 +33,60 @@ def between(
     include_parent: bool = True,
     whole_object: bool = False,
 ) -> list[Extent]:
-    """Extents inside of `window` in which `newer` differs from `older`, or from an empty image."""
-    whole_object = whole_object and bool(image.base_features & feature_bits.FAST_DIFF)
-    numbers = _candidates(image, older, newer, include_parent)
+    """Extents inside of `window` in which `newer` differs from `older`, or from an empty image.
+
+    Each lies in one object. With `whole_object` every object that differs is told as a whole.
+    """
+    after = seen(newer) if older is None and include_parent else newer.filled
+    before = older.filled if older is not None else ObjectSet()
+    written = _written_since(image, older, newer)
+    candidates = written.copy()
+    candidates.update(after if older is None else ObjectSet())
     extents: list[Extent] = []
-    for first, last in numbers.between(window.start // CHUNK, -(-window.stop // CHUNK)).ranges():
-        for number in range(first, last):
-            extents.extend(_clipped(_of_object(number, older, newer, whole_object), window))
-    return extents
+    for start, end in _objects(candidates, image.order, window):
+        found = _of_object(start, end, before, after, written)
+        if whole_object and found:
+            found = [Extent(start, end - start, any(extent.exists for extent in found))]
+        extents.extend(found)
+    return list(_clipped(extents, window))
 
 
-def _candidates(image: Image, older: Snapshot | None, newer: Layer, include_parent: bool) -> ObjectSet:
-    """Objects that may differ."""
+def _written_since(image: Image, older: Snapshot | None, newer: Layer) -> ObjectSet:
+    written = ObjectSet()
     if older is None:
-        return newer.visible() if include_parent else newer.own.copy()
-    numbers = ObjectSet()
+        return written
     for snapshot in image.snapshots[image.snapshots.index(older) :]:
         if snapshot is newer:
             break
-        numbers.update(snapshot.changed)
-    return numbers
+        written.update(snapshot.written)
+    return written
 
 
-def _of_object(number: int, older: Snapshot | None, newer: Layer, whole_object: bool) -> Iterator[Extent]:
-    start = number * CHUNK
-    after = newer.chunks.get(number, EMPTY)
-    exists = number in newer.own or number in newer.inherited
-    if older is None or whole_object:
-        if older is not None and not exists and number not in older.visible():
-            return
-        length = CHUNK if whole_object or not after else _end(after)
-        yield Extent(start, length, exists)
-        return
-    before = older.chunks.get(number, EMPTY)
-    if not exists:
-        if number in older.visible():
-            yield Extent(start, _end(before) or CHUNK, False)
-        return
-    for first, last in _differing(before, after):
-        yield Extent(start + first, last - first, True)
+def _objects(candidates: ObjectSet, order: int, window: range) -> Iterator[tuple[int, int]]:
+    """First byte, and byte after the last, of each object that candidates touch."""
+    size = 1 << order
+    done = window.start >> order
+    for first, last in candidates.between(window.start - window.start % size, window.stop).ranges():
+        for number in range(max(done, first >> order), -(-last >> order)):
+            yield number << order, (number + 1) << order
+            done = number + 1
 
 
-def _end(chunk: Chunk) -> int:
-    """The end of the last byte that is not zero: how long the object is."""
-    if not chunk:
-        return 0
-    index = max(chunk)
-    return index * PAGE + len(chunk[index].rstrip(b"\0"))
+def _of_object(start: int, end: int, before: ObjectSet, after: ObjectSet, written: ObjectSet) -> list[Extent]:
+    was, now = before.between(start, end), after.between(start, end)
+    if not now:
+        return [Extent(first, last - first, False) for first, last in was.ranges()]
+    reach = max(last for _, last in now.ranges())
+    changed = written.between(start, end)
+    if not was:
+        return [Extent(start, reach - start, True)]
+    reached = max(last for _, last in was.ranges())
+    extents = [Extent(first, last - first, True) for first, last in changed.between(start, reach).ranges()]
+    extents += [Extent(first, last - first, False) for first, last in changed.between(reach, reached).ranges()]
+    return extents
 
 
-def _differing(before: Chunk, after: Chunk) -> Iterator[tuple[int, int]]:
-    """Byte ranges that differ, as runs of pages, cut to the first and the last byte that differs."""
-    run: tuple[int, int] | None = None
-    for index in sorted(before.keys() | after.keys()):
-        old, new = before.get(index, bytes(PAGE)), after.get(index, bytes(PAGE))
-        if old is new or old == new:
-            continue
-        first = next(place for place in range(PAGE) if old[place] != new[place])
-        last = next(place for place in range(PAGE, 0, -1) if old[place - 1] != new[place - 1])
-        begin, end = index * PAGE + first, index * PAGE + last
-        if run is not None and run[1] == begin:
-            run = run[0], end
-            continue
-        if run is not None:
-            yield run
-        run = begin, end
-    if run is not None:
-        yield run
-
-
-def _clipped(extents: Iterator[Extent], window: range) -> Iterator[Extent]:
+def _clipped(extents: list[Extent], window: range) -> Iterator[Extent]:
     for extent in extents:
         start = max(extent.offset, window.start)
         end = min(extent.offset + extent.length, window.stop)

@@ -111,15 +111,8 @@ class ImageHandle(BlockDevice):
     def clear(self, first: int, last: int) -> None:
         """Let bytes first <= n < last read zero. Objects that are cleared as a whole give their space back."""
         self._check_writable()
-        for number in range(first // CHUNK, -(-last // CHUNK)) if first < last else ():
-            start, end = max(first - number * CHUNK, 0), min(last - number * CHUNK, CHUNK)
-            if number not in self.image.head.own and number not in self.image.head.inherited:
-                continue
-            whole = start == 0 and (end == CHUNK or last >= self.size)
-            if whole:
-                self.image.write(number, EMPTY)
-            else:
-                self.image.patch(number, start, bytes(end - start))
+        if first < last:
+            self.image.discard(first, last)
 
     def _check_open(self) -> None:
         if self.closed:

@@ -13,8 +13,9 @@ import uuid
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from fake_backends.block_store import CHUNK, PAGE, Chunk, chunks_between
+from fake_backends.block_store import CHUNK, EMPTY, PAGE, Chunk, chunks_between
 from fake_backends.rbd import features as feature_bits
+from fake_backends.rbd import written
 from fake_backends.rbd.layers import Layer, Parent, ReadOnlyImage, Snapshot
 from fake_backends.rbd.objects import Store
 from fake_backends.rbd.traits import Traits
@@ -125,11 +126,42 @@ class Image:
         """Store one object; NoSpace if the pool has no room for it."""
         self._make_room(number)
         self.head.chunks.put(number, chunk)
+        self._note_write(number * CHUNK, (number + 1) * CHUNK)
 
     def patch(self, number: int, start: int, data: bytes) -> None:
         """Write inside one object; NoSpace if the pool has no room for it."""
+        written.copy_up(self, number)
         self._make_room(number)
         self.head.chunks.patch(number, start, data)
+        self._note_write(number * CHUNK + start, number * CHUNK + start + len(data))
+
+    def discard(self, first: int, last: int) -> None:
+        """Let bytes first <= n < last read zero. Objects that go as a whole give their space back."""
+        head = self.head
+        for number in range(first // CHUNK, -(-last // CHUNK)):
+            start, end = max(first - number * CHUNK, 0), min(last - number * CHUNK, CHUNK)
+            if number not in head.own and number not in head.inherited:
+                continue
+            whole = start == 0 and (end == CHUNK or last >= self.size)
+            if whole and number not in head.inherited:
+                self._changed(number, number + 1)
+                head.own.remove(number, number + 1)
+                head.chunks.put(number, EMPTY)
+                self.recount()
+                continue
+            if not whole:
+                written.copy_up(self, number)
+            self._make_room(number)
+            if whole:
+                head.chunks.put(number, EMPTY)
+            else:
+                head.chunks.patch(number, start, bytes(end - start))
+        written.note_discard(self, first, last)
+        self._unsaved = True
+
+    def _note_write(self, first: int, last: int) -> None:
+        written.note_write(self, first, last)
+        self._unsaved = True
 
     def _make_room(self, number: int) -> None:
         if number not in self.head.own or (self.snapshots and number not in self.snapshots[-1].changed):
@@ -141,8 +173,8 @@ class Image:
         NoSpace if the pool has no room for all of them; `written` then counts the bytes of those in front
         that were.
         """
-        self._unsaved = True
         self._allocate(first, last)
+        self._note_write(first * CHUNK, last * CHUNK)
 
     def _allocate(self, first: int, last: int) -> None:
         last = min(last, -(-self.head.size // CHUNK))
@@ -200,6 +232,7 @@ class Image:
     def _cut(self, size: int) -> None:
         """Drop everything at and behind byte `size`."""
         head = self.head
+        written.note_cut(self, size, head.size)
         inside = size % CHUNK
         boundary = size // CHUNK
         first_gone = boundary + (1 if inside else 0)
@@ -337,6 +370,7 @@ class Image:
         del self.snapshots[index]
         if index:
             self.snapshots[index - 1].changed.update(snapshot.changed)
+            self.snapshots[index - 1].written.update(snapshot.written)
         # A reader that still has it open sees nothing any more.
         snapshot.chunks.clear()
         snapshot.removed = True
@@ -356,10 +390,12 @@ class Image:
         snapshot = self.snapshot(name)
         for later in self.snapshots[self.snapshots.index(snapshot) : -1]:
             self.snapshots[-1].changed.update(later.changed)
+            self.snapshots[-1].written.update(later.written)
         parent = self.head.parent
         self.head.take(snapshot)
         if parent is None and self.head.parent is not None:
             # The image was flattened since: what it saw through the parent is now stored.
+            self.head.filled.update(written.seen_of_parent(self.head))
             self.head.adopt_inherited()
         for handle in self.watchers:
             handle.follow_resize()
@@ -400,6 +436,9 @@ class Image:
         head.chunks.share(layer.chunks)
         head.chunks.adopt()
         head.own = layer.visible()
+        if self.snapshots:
+            self.snapshots[-1].written.update(layer.filled)
+        head.filled = written.seen(layer)
         self.recount()
 
     def flatten(self) -> None:
@@ -411,6 +450,7 @@ class Image:
         layers = self._layers() if self.base_features & feature_bits.DEEP_FLATTEN else [self.head]
         self.pool.require(len(self.head.inherited))
         for layer in layers:
+            layer.filled.update(written.seen_of_parent(layer))
             layer.adopt_inherited()
         self.recount()
         self.save()

@@ -40,16 +40,17 @@ class Layer:
     """What an image, or one of its snapshots, shows.
 
     `own` are the objects that it stores, `inherited` those that it sees through its parent, up to
-    `overlap` bytes.
+    `overlap` bytes. `filled` are the bytes up to which its objects reach (`fake_backends.rbd.written`).
     """
 
-    __slots__ = ("chunks", "inherited", "overlap", "own", "parent", "size")
+    __slots__ = ("chunks", "filled", "inherited", "overlap", "own", "parent", "size")
 
     def __init__(self, size: int, chunks: Objects) -> None:
         self.size = size
         self.chunks = chunks
         self.own = ObjectSet()
         self.inherited = ObjectSet()
+        self.filled = ObjectSet()
         self.parent: Parent | None = None
         self.overlap = 0
 
@@ -59,6 +60,7 @@ class Layer:
         self.chunks.share(other.chunks)
         self.own = other.own.copy()
         self.inherited = other.inherited.copy()
+        self.filled = other.filled.copy()
         self.parent = other.parent
         self.overlap = other.overlap
 
@@ -81,9 +83,10 @@ class Snapshot(Layer):
     """A frozen layer.
 
     `changed` are the objects that differ from the next newer snapshot, or from the image itself where this
-    is the newest. A removed snapshot that still has clones of format 2 lives on under a made-up name;
-    `trashed_from` is then the name that it had. `group` is the group and its snapshot that it is a part of.
-    `removed` tells those that still have it open that it is gone.
+    is the newest, and `written` the bytes that were written until then. A removed snapshot that still has
+    clones of format 2 lives on under a made-up name; `trashed_from` is then the name that it had. `group` is
+    the group and its snapshot that it is a part of. `removed` tells those that still have it open that it is
+    gone.
     """
 
     __slots__ = (
@@ -96,6 +99,7 @@ class Snapshot(Layer):
         "protected",
         "removed",
         "trashed_from",
+        "written",
     )
 
     def __init__(self, number: int, name: str, layer: Layer) -> None:
@@ -109,4 +113,5 @@ class Snapshot(Layer):
         self.created_s = 0
         self.removed = False
         self.changed = ObjectSet()
+        self.written = ObjectSet()
         self.children: list[Image] = []

@@ -39,6 +39,7 @@ class LayerRecord(msgspec.Struct, frozen=True, kw_only=True):
     overlap: int
     own: Ranges
     inherited: Ranges
+    filled: Ranges = []
     runs: list[tuple[int, int, int]]
     parent: ParentRecord | None
 
@@ -57,6 +58,7 @@ class SnapshotRecord(msgspec.Struct, frozen=True, kw_only=True):
     protected: bool
     trashed_from: str | None
     changed: Ranges
+    written: Ranges = []
     created_s: int = 0
     layer: LayerRecord
 
@@ -126,6 +128,7 @@ def record_of(image: Image, generation: int) -> ImageRecord:
                 protected=snapshot.protected,
                 trashed_from=snapshot.trashed_from,
                 changed=list(snapshot.changed.ranges()),
+                written=list(snapshot.written.ranges()),
                 created_s=snapshot.created_s,
                 layer=_layer_record(snapshot),
             )
@@ -148,6 +151,7 @@ def _layer_record(layer: Layer) -> LayerRecord:
         overlap=layer.overlap,
         own=list(layer.own.ranges()),
         inherited=list(layer.inherited.ranges()),
+        filled=list(layer.filled.ranges()),
         runs=_runs(layer.chunks.own_versions()),
         parent=parent,
     )

@@ -29,6 +29,7 @@ from fake_backends.rbd.records import (
     PoolRecord,
     object_set,
 )
+from fake_backends.rbd.written import note_write
 from harness.errors import InputError
 from harness.sim.points import QUIET, Points
 
@@ -104,6 +105,7 @@ class _Images:
             snapshot.trashed_from = each.trashed_from
             snapshot.created_s = each.created_s
             snapshot.changed = object_set(each.changed)
+            snapshot.written = object_set(each.written)
             image.snapshots.append(snapshot)
         for parent in parents.values():
             parent.snapshot.children.append(image)
@@ -121,6 +123,7 @@ class _Images:
         assert isinstance(objects, ObjectFiles)
         layer.own = object_set(record.own)
         layer.inherited = object_set(record.inherited)
+        layer.filled = object_set(record.filled)
         layer.overlap = record.overlap
         for number, generation in record.own_versions():
             objects.hold(number, Version(objects.files, number, generation))
@@ -155,7 +158,10 @@ def _inherit(layer: Layer, objects: ObjectFiles, parent: Objects) -> None:
 
 
 def _add_written(image: Image, files: ImageFiles, written: list[int]) -> None:
-    """Objects whose content was written after the record was: they are the image's own, and differ."""
+    """Objects whose content was written after the record was: they are the image's own, and differ.
+
+    Which bytes of them were written is not known any more: they count as a whole.
+    """
     head = image.head
     assert isinstance(head.chunks, ObjectFiles)
     for number in written:
@@ -164,6 +170,7 @@ def _add_written(image: Image, files: ImageFiles, written: list[int]) -> None:
         head.inherited.remove(number, number + 1)
         if image.snapshots:
             image.snapshots[-1].changed.add(number, number + 1)
+        note_write(image, number * CHUNK, min((number + 1) * CHUNK, head.size))
 
 
 def _directories(home: Directory, record: str) -> list[Directory]:

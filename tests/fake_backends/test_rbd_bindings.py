@@ -91,13 +91,13 @@ def test_a_difference_is_what_was_written_since() -> None:
     _, _, image = an_image()
     image.write(b"a" * 4096, 0)
     image.create_snap("s")
-    image.write(b"z" * 5000, 4 * MIB + 3000)
+    image.write(b"z" * 5000, 3000)
     found: list[tuple[int, int, bool]] = []
     image.diff_iterate(0, image.size(), "s", lambda *extent: found.append(extent))
-    assert found == [(4 * MIB + 3000, 5000, True)]
+    assert found == [(3000, 5000, True)]
     found.clear()
     image.diff_iterate(0, image.size(), None, lambda *extent: found.append(extent), True, True)
-    assert found == [(0, 4 * MIB, True), (4 * MIB, 4 * MIB, True)]
+    assert found == [(0, 4 * MIB, True)]
 
 
 def test_a_deep_copy_has_the_snapshots() -> None:
