@@ -370,6 +370,8 @@ class CephTools:
         else:
             pool = "rbd"
         name = call.words[1] if len(call.words) > 1 else path.rpartition("/")[2]
+        if "/" in name:
+            pool, _, name = name.partition("/")
         ioctx = self._ioctx(call, pool)
         if path == "-":
             return self._import_stdin(call, ioctx, name)

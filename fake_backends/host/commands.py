@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from fake_backends.command_line import Result, parse
+from fake_backends.host.ceph_tools import CephTools
 from fake_backends.host.cryptsetup import Cryptsetup
 from fake_backends.host.paths import Host
 from fake_backends.host.qemu_img import QemuImg
 from fake_backends.host.rtstool import Rtstool
 from fake_backends.lvm import commands as lvm
+from fake_backends.rbd.bindings import Modules
 from fake_backends.targets import TargetPortal
 
 Program = Callable[[Sequence[str], bytes], Result]
@@ -20,18 +22,28 @@ Program = Callable[[Sequence[str], bytes], Result]
 
 
 class HostCommands:
-    """What can be run on `host`; cinder-rtstool only with a portal. `others` are further programs by name."""
+    """What can be run on `host`; cinder-rtstool only with a portal, rbd and ceph only with `bindings`.
+
+    `others` are further programs by name.
+    """
 
     def __init__(
-        self, host: Host, portal: TargetPortal | None = None, others: Mapping[str, Program] | None = None
+        self,
+        host: Host,
+        portal: TargetPortal | None = None,
+        others: Mapping[str, Program] | None = None,
+        bindings: Modules | None = None,
     ) -> None:
         self.host = host
         self._programs: dict[str, Program] = {
             "cryptsetup": Cryptsetup(host).execute,
             "ln": self._ln,
-            "qemu-img": _without_input(QemuImg(host).execute),
+            "qemu-img": _without_input(QemuImg(host, bindings).execute),
             **(others or {}),
         }
+        if bindings is not None:
+            tools = CephTools(host, bindings)
+            self._programs |= {"rbd": tools.rbd, "ceph": _without_input(tools.ceph)}
         if portal is not None:
             self._programs["cinder-rtstool"] = _without_input(Rtstool(host, portal).execute)
 

@@ -19,12 +19,21 @@ from fake_backends.block_store import BlockDevice, RegularFile, copy_range
 from fake_backends.command_line import Result
 from fake_backends.host.paths import Host
 from fake_backends.host.qcow2_chains import beside, commit, header, opened
+from fake_backends.host.rbd_protocol import (
+    PREFIX,
+    Location,
+    RbdDevice,
+    RbdFailure,
+    create_image,
+    open_image,
+)
 from fake_backends.luks.cipher import SECTOR
 from fake_backends.luks.header import STRIPES
 from fake_backends.luks.luks1 import SLOTS, material_offset
 from fake_backends.lvm.host import close_device
 from fake_backends.nfs import qcow2
 from fake_backends.nfs.qcow2 import Qcow2Image
+from fake_backends.rbd.bindings import Modules
 from harness.errors import InvalidArgument, NoSpace, NotFound, StorageError
 
 VERSION = """qemu-img version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)
@@ -94,8 +103,10 @@ class _Call:
 class QemuImg:
     """The program on one host."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, bindings: Modules | None = None) -> None:
+        """`bindings` are for names that begin with ``rbd:``; without them there is no such protocol."""
         self.host = host
+        self._bindings = bindings
         self._commands: dict[str, Callable[[_Call], str]] = {
             "info": self._info,
             "commit": self._commit,
@@ -191,6 +202,11 @@ class QemuImg:
                 found["virtual-size"] = device.size - luks_header.payload_offset
                 rest |= {"format-specific": {"type": "luks", "data": _luks_details(luks_header)}}
                 rest["encrypted"] = True
+            if isinstance(device, RbdDevice):
+                record = _snapshots(device)
+                found["filename"] = Location.parse(path).described()
+                found["cluster-size"] = device.image.stat()["obj_size"]
+                del rest["actual-size"]
         if name == "qcow2":
             with self._qcow2(path, alone=True) as image:
                 found |= {"virtual-size": image.size, "cluster-size": qcow2.CLUSTER}
@@ -299,6 +315,8 @@ class QemuImg:
                 except _Failure as failure:
                     raise _Failure(f"{target}: error while converting {name}: {failure}") from None
             with self._device(target) as below:
+                if name == "raw" and below.size < device.size:
+                    raise _Failure("output file is smaller than input file")
                 key = self._key(call, call.options) if name == "luks" else b""
                 copy = luks.LuksDevice(below, key) if name == "luks" else below
                 fresh = "-n" not in call.flags and isinstance(below, RegularFile)
@@ -387,7 +405,7 @@ class QemuImg:
         offset = luks.QEMU_IMG_OFFSET[bits]
         if not self.host.exists(path) or self.host.is_file(path):
             self._new_file(path, size + offset)
-        with self.host.opened(path) as device:
+        with self._device(path) as device:
             luks.format(
                 device,
                 provider="luks",
@@ -399,13 +417,39 @@ class QemuImg:
             )
 
     def _new_file(self, path: str, size: int) -> None:
+        if path.startswith(PREFIX):
+            if self._bindings is None:
+                raise _Failure("Unknown protocol 'rbd'")
+            try:
+                create_image(self._bindings, Location.parse(path), size)
+            except RbdFailure as failure:
+                raise _Failure(str(failure)) from None
+            return
         try:
             close_device(self.host.create(path, size))
         except NotFound:
             raise _Failure(f"Could not create '{path}': No such file or directory") from None
 
     @contextmanager
+    def _opened_image(self, name: str) -> Iterator[BlockDevice]:
+        """An image of Ceph, open for as long as the block lasts."""
+        if self._bindings is None:
+            raise _Failure(f"Could not open '{name}': Unknown protocol 'rbd'")
+        try:
+            device = open_image(self._bindings, Location.parse(name))
+        except RbdFailure as failure:
+            raise _Failure(f"Could not open '{name}': {failure}") from None
+        try:
+            yield device
+        finally:
+            device.close()
+
+    @contextmanager
     def _device(self, path: str) -> Iterator[BlockDevice]:
+        if path.startswith(PREFIX):
+            with self._opened_image(path) as image:
+                yield image
+            return
         if not self.host.exists(path):
             raise _Failure(f"Could not open '{path}': Could not open '{path}': No such file or directory")
         with self.host.opened(path) as device:
@@ -474,6 +518,17 @@ def _check_options(path: str, name: str, options: dict[str, str]) -> None:
             raise _Failure(f"{path}: Invalid parameter '{option}'")
 
 
+def _snapshots(device: RbdDevice) -> dict[str, Any]:
+    """The snapshots of an image of Ceph. They have no saved state: all is 0, but for the image's size."""
+    moments = {"icount": 0, "vm-clock-nsec": 0}
+    rest = {"date-sec": 0, "date-nsec": 0, "vm-clock-sec": 0}
+    snapshots = [
+        {**moments, "name": each["name"], **rest, "id": each["name"], "vm-state-size": each["size"]}
+        for each in device.image.list_snaps()
+    ]
+    return {"snapshots": snapshots} if snapshots else {}
+
+
 def _one(call: _Call) -> str:
     if len(call.words) != 1:
         raise _Failure(f"Expecting one image file name\n{_HINT}")
@@ -532,7 +587,7 @@ def _as_text(record: dict[str, Any]) -> str:
         f"image: {record['filename']}",
         f"file format: {record['format']}",
         f"virtual size: {_readable(size)} ({size} bytes)",
-        f"disk size: {_readable(record['actual-size'])}",
+        f"disk size: {_readable(record['actual-size']) if 'actual-size' in record else 'unavailable'}",
     ]
     if record.get("encrypted"):
         lines.append("encrypted: yes")

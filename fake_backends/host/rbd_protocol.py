@@ -7,11 +7,13 @@ QEMU's ``block/rbd.c:qemu_rbd_parse_filename``.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from fake_backends.block_store import CHUNK, PAGE, BlockDevice, Chunk
+from fake_backends.block_store import CHUNK, EMPTY, PAGE, BlockDevice, Chunk
+from fake_backends.rbd.bindings import Modules
 
 PREFIX = "rbd:"
 
@@ -50,6 +52,48 @@ class Location(NamedTuple):
         return "json:" + json.dumps({"driver": "raw", "file": file})
 
 
+class RbdFailure(Exception):
+    """What QEMU says, without the name that it was given."""
+
+
+def open_image(bindings: Modules, location: Location) -> RbdDevice:
+    """The image or its snapshot. RbdFailure if it cannot be reached."""
+    ioctx = _ioctx(bindings, location)
+    try:
+        image = bindings.rbd.Image(
+            ioctx, location.image, location.snapshot, read_only=location.snapshot is not None
+        )
+    except bindings.rbd.OSError as error:
+        raise RbdFailure(f"error reading header from {location.image}: {os.strerror(error.errno)}") from error
+    return RbdDevice(image)
+
+
+def create_image(bindings: Modules, location: Location, size: int) -> None:
+    """A new image of `size` bytes. RbdFailure."""
+    ioctx = _ioctx(bindings, location)
+    try:
+        bindings.rbd.RBD().create(ioctx, location.image, size)
+    except bindings.rbd.OSError as error:
+        raise RbdFailure(f"error rbd create: {os.strerror(error.errno)}") from error
+
+
+def _ioctx(bindings: Modules, location: Location) -> Any:
+    try:
+        client = bindings.rados.Rados(
+            rados_id=location.user or "admin", conffile=location.conf or "/etc/ceph/ceph.conf"
+        )
+    except bindings.rados.Error as error:
+        raise RbdFailure(f"error reading conf file {location.conf}: {os.strerror(error.errno)}") from error
+    try:
+        client.connect()
+        ioctx = client.open_ioctx(location.pool)
+    except bindings.rados.Error as error:
+        doing = "connecting" if client.state == "configuring" else f"opening pool {location.pool}"
+        raise RbdFailure(f"error {doing}: {os.strerror(error.errno)}") from error
+    ioctx.set_namespace(location.namespace)
+    return ioctx
+
+
 class RbdDevice(BlockDevice):
     """An image that was opened through the bindings, as a device."""
 
@@ -58,7 +102,10 @@ class RbdDevice(BlockDevice):
         self.size = image.size()
 
     def load(self, number: int) -> Chunk:
-        data = self._read(number * CHUNK, CHUNK)
+        start = number * CHUNK
+        if start >= self.size:
+            return EMPTY
+        data = self.image.read(start, min(CHUNK, self.size - start))
         pages = {
             at // PAGE: data[at : at + PAGE].ljust(PAGE, b"\0")
             for at in range(0, len(data), PAGE)
@@ -69,6 +116,9 @@ class RbdDevice(BlockDevice):
     def store(self, number: int, chunk: Chunk) -> None:
         start = number * CHUNK
         length = min(CHUNK, self.size - start)
+        if not chunk:
+            self.image.write_zeroes(start, length)
+            return
         data = b"".join(chunk.get(index, bytes(PAGE)) for index in range(-(-length // PAGE)))
         self.image.write(data[:length], start)
 
@@ -91,6 +141,3 @@ class RbdDevice(BlockDevice):
     def close(self) -> None:
         """Close the image."""
         self.image.close()
-
-    def _read(self, offset: int, length: int) -> bytes:
-        return bytes(self.image.read(offset, min(length, self.size - offset)))

@@ -97,7 +97,9 @@ class Rados:
         """ObjectNotFound without a keyring, PermissionDeniedError with a wrong one, TimedOut."""
         self._require("configuring")
         if self.configuration.user(self.rados_id) is None:
-            raise rados_errors.by_errno(errno.ENOENT, "error connecting to the cluster")
+            # Without any keyring it gives up at once; with one that has no key of its name it goes on trying.
+            number = errno.ETIMEDOUT if "keyring" in self.configuration.options else errno.ENOENT
+            raise rados_errors.by_errno(number, "error connecting to the cluster")
         known = self.configuration.defaults(self.clustername, self.rados_id)
         if self.options["mon_host"] != known["mon_host"] or not self.cluster.monitors_answer:
             raise rados_errors.by_errno(errno.ETIMEDOUT, "error connecting to the cluster")
