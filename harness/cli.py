@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import click
 
 import harness
+from harness.commands.compare import compare
 from harness.commands.engine import Engine, open_engine
 from harness.commands.listing import listing
 from harness.commands.matrix import matrix
@@ -50,7 +51,7 @@ def crucible(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (matrix, reproduce, listing, storage):
+for command in (matrix, reproduce, compare, listing, storage):
     crucible.add_command(command)
 
 

@@ -39,7 +39,7 @@ class Process:
         self.release = require()
         self.stage = Stage()
         self.patches = Patches()
-        self._home = Path(tempfile.mkdtemp(prefix="crucible-cinder-"))
+        self.home = Path(tempfile.mkdtemp(prefix="crucible-cinder-"))
         try:
             self._import()
             self._configure()
@@ -60,7 +60,7 @@ class Process:
     def close(self) -> None:
         """Put everything back as it was before."""
         self.patches.undo()
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     # ------------------------------------------------------------------------------------------- start-up
 
@@ -73,18 +73,20 @@ class Process:
             from oslo_service import backend
 
             backend.init_backend(backend.BackendType.THREADING)
-            from harness.cinder_engine.seams import commands, logs
+            from harness.cinder_engine.seams import ceph, commands, logs
 
             logs.install(self.patches, self.stage)
             commands.install(self.patches, self.stage)
+            self.ceph = ceph.install(self.patches, self.stage)
             from cinder import objects
 
             objects.register_all()
 
-            from harness.cinder_engine.seams import clock, connectors, locks, services
+            from harness.cinder_engine.seams import clock, connectors, copying, locks, services
 
             commands.install_privileges(self.patches)
-            for seam in (clock, locks, services, connectors):
+            ceph.install_connector(self.patches)
+            for seam in (clock, locks, services, connectors, copying):
                 seam.install(self.patches, self.stage)
 
     def _configure(self) -> None:
@@ -93,14 +95,15 @@ class Process:
         from oslo_messaging.notify import notifier
 
         cfg.CONF.register_opts(notifier._notifier_opts, group="oslo_messaging_notifications")
-        path = self._home / "cinder.conf"
+        path = self.home / "cinder.conf"
         replaced: dict[str, str] = {}
         if self.drivers == "reference":
             from harness.cinder_engine import reference_driver
 
             replaced = reference_driver.install(self.patches, self.stage)
-        path.write_text(cinder_conf(self.deployment, self._home, replaced), encoding="utf-8")
-        (self._home / "policy.yaml").write_text("{}\n", encoding="utf-8")
+        path.write_text(cinder_conf(self.deployment, self.home, replaced), encoding="utf-8")
+        (self.home / "conversion").mkdir()
+        (self.home / "policy.yaml").write_text("{}\n", encoding="utf-8")
         cfg.CONF(
             args=[], project="cinder", default_config_files=[str(path)], default_config_dirs=[], use_env=False
         )

@@ -6,8 +6,9 @@ simulation's. A cloud is on stage from its making until `close`.
 
 from __future__ import annotations
 
+import datetime
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cinder import context as cinder_context
@@ -17,18 +18,16 @@ from cinder.scheduler import driver as scheduler_driver
 from cinder.scheduler import manager as scheduler_manager
 from cinder.volume import qos_specs, rpcapi, volume_types
 
-from fake_backends.command_line import Result
 from fake_backends.files.directory import Directory
 from fake_backends.world import World
 from harness.cinder_engine.boot import Process
-from harness.cinder_engine.devices import Machine
+from harness.cinder_engine.machine import Machine
 from harness.cinder_engine.rest import AttachmentApi, Rest, VolumeApi
 from harness.cinder_engine.rows import Database, Quotas
-from harness.cinder_engine.seams.commands import Command
+from harness.cinder_engine.seams import clock
 from harness.cinder_engine.seams.rpc import Endpoint
 from harness.cinder_engine.seams.services import translated
 from harness.cinder_engine.service import VolumeService
-from harness.control_plane.cloud import SERVICE_DOWN_TIME_US
 from harness.control_plane.deployment import Deployment, build_world
 from harness.control_plane.encryption import KeyManager
 from harness.control_plane.hypervisor import Nova
@@ -40,6 +39,9 @@ from harness.sim.kernel import Lock, Task
 from harness.sim.seeds import Ids, stream
 from harness.sim.simulation import Simulation
 
+REPORT_INTERVAL_US = 10_000_000
+INSTALLED_BEFORE = datetime.timedelta(days=1)
+"""How long before a cell begins its services were: Cinder takes a new one for up, whatever it is heard of."""
 _SERVERS = uuid.UUID("5e12e125-0000-4000-8000-000000000000")
 """Name space of the uuids that Cinder knows servers by."""
 
@@ -72,7 +74,7 @@ class CinderCloud:
         self._server_names: dict[str, str] = {}
         self.database = Database(process.connection, self.server_name)
         self.quotas = Quotas(process.connection)
-        rest = Rest(process.application)
+        rest = Rest(process.application, self.report)
         self.api = VolumeApi(self, rest)
         self.attachments = AttachmentApi(self, rest)
         self.nova = Nova(self, nova)
@@ -80,7 +82,8 @@ class CinderCloud:
         self.service_ids: dict[str, int] = {}
         self._machines: dict[str, Machine] = {}
         self._tasks: dict[str, list[Task]] = {}
-        self._stopped_us: dict[str, int] = {}
+        self._stopped: set[str] = set()
+        self._reported_us: int | None = None
         self._locks: dict[str, Lock] = {}
         self.places: dict[str, str] = {}
         """Where volumes go whose pool is fixed beforehand, until the scheduler hears of them."""
@@ -103,7 +106,7 @@ class CinderCloud:
         manager._startup_delay = False
         manager.additional_endpoints = []
         self.scheduler = Placing(manager, self)
-        self.messaging.register(TOPIC, "scheduler", Endpoint(self.scheduler, self._told))
+        self.messaging.register(TOPIC, "scheduler", Endpoint(self.scheduler, self))
 
     def _start(self, name: str) -> None:
         """The service's row, then its process: driver set up, messages read, stats told to the scheduler."""
@@ -121,19 +124,25 @@ class CinderCloud:
             )
             row.create()
             self.service_ids[plan.service] = row.id
+            self.database.installed(plan.service, clock.EPOCH - INSTALLED_BEFORE)
         service = VolumeService(self, plan, self.service_ids[plan.service])
         self.managers[plan.service] = service
-        self._act(service.actor, service.create)
-        self.messaging.register(plan.service, service.actor, Endpoint(service.manager, self._told))
-        self._act(service.actor, service.set_up)
+        self.act(service.actor, service.create)
+        self.messaging.register(plan.service, service.actor, Endpoint(service.manager, self))
+        self.act(service.actor, service.set_up)
 
-    def _act(self, actor: str, function: Any) -> None:
+    def act(self, actor: str, function: Callable[[], Any]) -> Any:
+        """Let an actor do something, from outside of any task; returns or raises its outcome."""
         task = self.simulation.kernel.spawn(actor, function)
         self.simulation.kernel.run()
         if task.error is not None:
+            self.simulation.kernel.failures[:] = [
+                failure for failure in self.simulation.kernel.failures if failure[0] is not task
+            ]
             raise task.error
+        return task.result
 
-    def _told(self, method: str, error: BaseException) -> None:
+    def told(self, method: str, error: BaseException) -> None:
         """A service failed on a message: that is what the cell's reason is taken from."""
         failure = translated(error)
         self.simulation.record(f"{method} raised", f"{type(error).__name__}: {failure}")
@@ -149,13 +158,15 @@ class CinderCloud:
         """The process ends: its tasks die, its records stay. It was last heard of `seconds_ago`."""
         address = self.deployment.backend(name).service
         self.messaging.unregister(address)
-        self._stopped_us[address] = self.simulation.kernel.now_us - seconds_ago * 1_000_000
+        self._stopped.add(address)
+        self.database.heard_of(address, clock.at(self.simulation.kernel.now_us - seconds_ago * 1_000_000))
         self.simulation.kernel.kill(*self._tasks.pop(address, ()))
 
     def start_again(self, name: str) -> None:
         """The process of a stopped service starts anew, and sets its driver up again."""
-        self._stopped_us.pop(self.deployment.backend(name).service, None)
+        self._stopped.discard(self.deployment.backend(name).service)
         self._start(name)
+        self._reported_us = None
 
     def _crash(self, actor: str) -> None:
         """A planned crash strikes the service that the running task belongs to."""
@@ -163,10 +174,18 @@ class CinderCloud:
             if service.actor == actor:
                 self.stop(service.plan.name)
 
-    def is_up(self, address: str) -> bool:
-        """Heard of within `service_down_time`; a running service reports every ten seconds."""
-        stopped_us = self._stopped_us.get(address)
-        return stopped_us is None or self.simulation.kernel.now_us - stopped_us <= SERVICE_DOWN_TIME_US
+    def report(self) -> None:
+        """The heartbeats of all running services, at most every ten seconds (`report_interval`).
+
+        They come when somebody may ask for them: before a request, and before a service handles a message.
+        """
+        now_us = self.simulation.kernel.now_us
+        if self._reported_us is not None and now_us - self._reported_us < REPORT_INTERVAL_US:
+            return
+        self._reported_us = now_us
+        for address in self.managers:
+            if address not in self._stopped:
+                self.database.heard_of(address, clock.at(now_us))
 
     def lock(self, name: str) -> Lock:
         """The lock of that name, for the services of all nodes."""
@@ -201,18 +220,15 @@ class CinderCloud:
         return self._server_names.get(server_uuid, server_uuid)
 
     def machine(self, hostname: str) -> Machine:
-        """The connected devices of a machine."""
+        """The machine of that name."""
         if hostname not in self._machines:
-            self._machines[hostname] = Machine(hostname, self.simulation)
+            self._machines[hostname] = Machine(
+                self.world.node(hostname),
+                self.simulation,
+                self._process.ceph,
+                self._process.home / "conversion",
+            )
         return self._machines[hostname]
-
-    def has_device(self, hostname: str, path: str) -> bool:
-        """Whether a path under /dev leads anywhere on that machine."""
-        return path in self.machine(hostname).devices
-
-    def commands(self, hostname: str) -> Mapping[str, Command]:
-        """The programs of a machine."""
-        return {"dd": self.machine(hostname).dd, "blockdev": _nothing, "true": _nothing}
 
 
 class Placing:
@@ -239,7 +255,3 @@ class Placing:
             context, placed, keywords.get("request_spec"), keywords.get("filter_properties"),
             allow_reschedule=False,
         )  # fmt: skip
-
-
-def _nothing(arguments: list[str], given: str) -> Result:
-    return Result()

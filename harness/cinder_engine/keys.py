@@ -31,13 +31,14 @@ class Castellan(key_manager.KeyManager):  # type: ignore[misc]  # castellan is u
     def store(self, context: Any, managed_object: Any, **others: Any) -> str:
         """Keep a secret that somebody else made, as Cinder does for a clone."""
         key_id = self._keys.create_key()
-        self._keys.keys[key_id] = managed_object.get_encoded()
+        self._keys.keys[key_id] = managed_object.get_encoded().hex().encode()
         return key_id
 
     def get(self, context: Any, managed_object_id: str, metadata_only: bool = False) -> Any:
-        secret = self._keys.keys.get(managed_object_id)
-        if secret is None:
+        passphrase = self._keys.keys.get(managed_object_id)
+        if passphrase is None:
             raise exception.ManagedObjectNotFoundError(uuid=managed_object_id)
+        secret = bytes.fromhex(passphrase.decode())
         return symmetric_key.SymmetricKey("AES", 8 * len(secret), secret, id=managed_object_id)
 
     def delete(self, context: Any, managed_object_id: str, force: bool = False) -> None:

@@ -6,6 +6,7 @@ A refusal is raised as ServiceError with the HTTP code and the message that a cl
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import webob
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
 class Rest:
     """A client of ``/v3`` with the newest microversion."""
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: Any, report: Callable[[], None]) -> None:
+        """`report` lets the services say that they are there."""
         self._application = application
+        self._report = report
         self._version = api_version_request.max_api_version().get_string()
 
     def __call__(self, context: Context, method: str, path: str, body: Any = None) -> Any:
         """The decoded answer, or None for an empty one. ServiceError for 400 and above."""
+        self._report()
         request = wsgi.Request.blank(f"/{path}", base_url="http://controller/v3", method=method)
         request.headers["OpenStack-API-Version"] = f"volume {self._version}"
         request.environ["cinder.context"] = request_context(context)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from harness import errors
@@ -129,6 +130,21 @@ class Database:
         key = "host" if kind is Service else "id"
         for name, value in values.items():
             self._connection.execute(f"UPDATE {kind.TABLE} SET {name} = ? WHERE {key} = ?", (value, record_id))
+        self._connection.commit()
+
+    def heard_of(self, host: str, when: datetime) -> None:
+        """A volume service reported then."""
+        self._connection.execute(
+            "UPDATE services SET updated_at = ?, report_count = report_count + 1 WHERE host = ?",
+            (when.strftime("%Y-%m-%d %H:%M:%S.%f"), host),
+        )
+        self._connection.commit()
+
+    def installed(self, host: str, when: datetime) -> None:
+        """A volume service's row has been there since then."""
+        self._connection.execute(
+            "UPDATE services SET created_at = ? WHERE host = ?", (when.strftime("%Y-%m-%d %H:%M:%S.%f"), host)
+        )
         self._connection.commit()
 
     # ------------------------------------------------------------------------------------------------- rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cinder import context as cinder_context
@@ -58,9 +59,11 @@ class VolumeService:
 
     def publish_service_capabilities(self) -> None:
         """Ask the driver for its stats and tell the scheduler, now."""
-        self._cloud._act(
-            self.actor, lambda: self.manager.publish_service_capabilities(cinder_context.get_admin_context())
-        )
+        self.act(lambda: self.manager.publish_service_capabilities(_admin()))
+
+    def act(self, function: Callable[[], Any]) -> Any:
+        """Let the service do something, and everything that follows from it."""
+        return self._cloud.act(self.actor, function)
 
 
 class DriverView:
@@ -80,26 +83,28 @@ class DriverView:
         return []
 
     def get_volume_stats(self, refresh: bool = False) -> dict[str, Any]:
-        stats: dict[str, Any] = self._driver.get_volume_stats(refresh=refresh)
+        stats: dict[str, Any] = self._drive("get_volume_stats", refresh=refresh)
         return stats
 
     def create_export(self, context: Context, volume: Volume, connector: Connector) -> ModelUpdate | None:
-        update: ModelUpdate | None = self._driver.create_export(_admin(), _real(volume), connector)
+        update: ModelUpdate | None = self._drive("create_export", _admin(), _real(volume), connector)
         return update
 
     def initialize_connection(self, volume: Volume, connector: Connector) -> ConnectionInfo:
-        info: ConnectionInfo = self._driver.initialize_connection(_real(volume), connector)
+        info: ConnectionInfo = self._drive("initialize_connection", _real(volume), connector)
         return info
 
-    def terminate_connection(self, volume: Volume, connector: Connector | None, **keywords: Any) -> Any:
-        return self._driver.terminate_connection(_real(volume), connector, **keywords)
+    def terminate_connection(self, volume: Volume, connector: Connector | None, **keywords: Any) -> bool | None:
+        shared: bool | None = self._drive("terminate_connection", _real(volume), connector, **keywords)
+        return shared
 
     def remove_export(self, context: Context, volume: Volume) -> None:
-        self._driver.remove_export(_admin(), _real(volume))
+        self._drive("remove_export", _admin(), _real(volume))
 
-    @property
-    def _driver(self) -> Any:
-        return self._service.manager.driver
+    def _drive(self, method: str, *arguments: Any, **keywords: Any) -> Any:
+        """On the machine of the service, whose programs the driver starts."""
+        call = getattr(self._service.manager.driver, method)
+        return self._service.act(lambda: call(*arguments, **keywords))
 
 
 def _admin() -> Any:

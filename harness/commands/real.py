@@ -8,6 +8,7 @@ from harness.cinder_engine.engine import CinderEngine
 from harness.commands.engine import Timelines
 from harness.commands.simulated import Simulated
 from harness.control_plane.deployment import Deployment
+from harness.errors import InputError
 from harness.matrix.cell_storage import CellStorage
 from harness.matrix.cells import Cell
 from harness.results import CellResult
@@ -17,11 +18,27 @@ class Real(Simulated):
     """The same cells, reproductions and expectations, run by somebody else. InputError without Cinder."""
 
     def __init__(self) -> None:
-        self._engine = CinderEngine("reference")
+        self._engine = CinderEngine()
 
     @property
     def release(self) -> str | None:
         return self._engine.release
+
+    def cells(self, deployment: Deployment) -> list[Cell]:
+        """Without NFS: a share must be mounted, which takes root."""
+        shares = {plan.name for plan in deployment.backends if plan.kind == "nfs"}
+        return [
+            cell
+            for cell in super().cells(deployment)
+            if not shares.intersection((cell.source, cell.destination))
+        ]
+
+    def find(self, deployment: Deployment, cell_id: str) -> Cell:
+        cell = super().find(deployment, cell_id)
+        for name in (cell.source, cell.destination):
+            if deployment.backend(name).kind == "nfs":
+                raise InputError(f"{cell_id}: --engine cinder cannot run NFS back-ends yet, and {name} is one")
+        return cell
 
     def run_cell(
         self, deployment: Deployment, cell: Cell, *, seed: int, keep_timeline: bool, storage: CellStorage

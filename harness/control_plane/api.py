@@ -453,6 +453,7 @@ class VolumeApi:
             tuple(zone.strip() for zone in zones.split(",")) if zones else (volume.availability_zone,),
             reservations,
             old_reservations,
+            context.project_id,
         )
         # Written after the message left, whatever becomes of the retype.
         volume.multiattach = kind.multiattach

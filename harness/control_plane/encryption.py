@@ -14,7 +14,11 @@ from harness.sim.seeds import Ids
 
 
 class KeyManager:
-    """The key manager. Drivers that encrypt by themselves reach the same keys through the world."""
+    """The key manager. Drivers that encrypt by themselves reach the same keys through the world.
+
+    `keys` has what opens a volume: the passphrase, which for os-brick and for QEMU is the secret in hexadecimal
+    digits (`os_brick.encryptors.luks:LuksEncryptor._get_passphrase`).
+    """
 
     def __init__(self, seed: int, world: World) -> None:
         self._ids = Ids(seed, "keys")
@@ -23,7 +27,7 @@ class KeyManager:
     def create_key(self) -> str:
         """A new key; returns its id (`cinder.volume.volume_utils:create_encryption_key`)."""
         key_id = self._ids.uuid()
-        self.keys[key_id] = hashlib.blake2b(key_id.encode(), digest_size=32).digest()
+        self.keys[key_id] = hashlib.blake2b(key_id.encode(), digest_size=32).hexdigest().encode()
         return key_id
 
     def delete_key(self, key_id: str) -> None:

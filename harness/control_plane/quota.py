@@ -131,10 +131,17 @@ class Quotas:
             key = (reservation.project, reservation.resource)
             self._in_use[key] = max(0, self._in_use.get(key, 0) + reservation.delta)
 
-    def rollback(self, reservations: Iterable[str]) -> None:
-        """Forget them. Ids that are no longer open are skipped."""
-        for _ in self._close(reservations):
-            pass
+    def rollback(self, reservations: Iterable[str], project: str | None = None) -> None:
+        """Forget them. Ids that are no longer open are skipped.
+
+        `project` is where Cinder looks for the usages, if it does not look in the volume's own: one that is of
+        another project is not found, the error is only logged, and all of the reservations stay open
+        (`cinder.quota:QuotaEngine.rollback`, `cinder.db.api:reservation_rollback`).
+        """
+        names = list(reservations)
+        owners = {self._open[name].project for name in names if name in self._open}
+        if project is None or owners <= {project}:
+            self._close(names)
 
     def expire(self, now_us: int) -> None:
         """Forget the reservations whose time was over before `now_us`."""

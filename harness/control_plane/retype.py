@@ -25,6 +25,7 @@ class Retype(Migration):
         migration_policy: str | None,
         reservations: Sequence[str],
         old_reservations: Sequence[str],
+        asking_project: str,
     ) -> None:
         """Change the type in place if types or driver allow, else migrate if the policy allows."""
         restored: ModelUpdate = {"status": volume.previous_status or volume.status}
@@ -56,7 +57,8 @@ class Retype(Migration):
             except Exception:
                 volume.update(restored)
                 volume.save()
-                self.cloud.quotas.rollback([*old_reservations, *reservations])
+                for each in (old_reservations, reservations):
+                    self.cloud.quotas.rollback(each, asking_project)
                 raise
         # For an attached volume Nova has only just begun to copy; the quota moves all the same.
         self.cloud.quotas.commit([*old_reservations, *reservations])

@@ -149,6 +149,7 @@ class Scheduler:
         availability_zones: tuple[str, ...],
         reservations: Sequence[str],
         old_reservations: Sequence[str],
+        asking_project: str,
     ) -> None:
         """The current pool if it passes; else the best one, if the policy allows a migration."""
         new_type = self.cloud.database.get_volume_type(new_type_id)
@@ -156,7 +157,7 @@ class Scheduler:
             chosen = self._find_retype_pool(volume, new_type, migration_policy, availability_zones)
         except Exception as error:
             # Only the new type's reservations; the old type's stay open until they expire.
-            self.cloud.quotas.rollback(reservations)
+            self.cloud.quotas.rollback(reservations, asking_project)
             self._set(volume, {"status": volume.previous_status or volume.status})
             self._note("retype refused", str(error))
             if isinstance(error, errors.NoValidBackend):
@@ -172,6 +173,7 @@ class Scheduler:
             migration_policy,
             reservations,
             old_reservations,
+            asking_project,
         )
 
     def _find_retype_pool(

@@ -99,6 +99,11 @@ _FAULTS = (
         "scheduler", "", "cinder.scheduler.manager:SchedulerManager.retype",
     ),
     KnownFault(
+        "CRU-RETYPE-FOREIGN-RESERVATIONS",
+        "A retype that fails leaves its quota reservations open if an admin of another project asked for it.",
+        "volume manager", "", f"{_MANAGER}.retype",
+    ),
+    KnownFault(
         "CRU-RETYPE-UNINITIALISED-RESERVATIONS",
         "A retype that meets an uninitialised driver leaves both types' quota reservations open.",
         "volume manager", "", f"{_MANAGER}.retype",

@@ -45,6 +45,11 @@ def _leaks_key(s: Situation, rule: Rule) -> bool:
     return rule.stage in (Stage.TEMPORARY, Stage.SWAP) and s.after != "none"
 
 
+def _rolls_back_elsewhere(s: Situation, rule: Rule) -> bool:
+    """The admin of the matrix has a project of his own; a member has the volume's."""
+    return s.retype and rule.stage in (Stage.SERVICE, Stage.TEMPORARY) and s.precondition != "member"
+
+
 def _loses_extension(s: Situation, rule: Rule) -> bool:
     """The swap brings the temporary record's size, and quota has no part in a swap."""
     return rule.stage is Stage.GENERIC and s.extended_meanwhile
@@ -69,6 +74,7 @@ AFTERMATH: tuple[Aftermath, ...] = (
         "quota", "CRU-RETYPE-REFUSED-RESERVATIONS",
         lambda s, rule: s.retype and rule.stage is Stage.SCHEDULER,
     ),
+    Aftermath("quota", "CRU-RETYPE-FOREIGN-RESERVATIONS", _rolls_back_elsewhere),
     Aftermath("quota", "OPEN-INUSE-QUOTA", lambda s, rule: s.retype and rule.stage is Stage.SWAP),
     Aftermath(
         "statuses", "CRU-MULTIATTACH-KEPT",

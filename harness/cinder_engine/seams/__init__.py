@@ -6,8 +6,10 @@
 | `clock` | clocks, sleep, uuids, random secrets | virtual time, streams of the seed |
 | `locks` | tooz and lockutils | locks of the kernel |
 | `rpc` | the transport of oslo.messaging | Crucible's bus, through JSON |
-| `services` | Nova, castellan, heartbeats, thread pools | the cell's own |
+| `services` | Nova, castellan, thread pools | the cell's own |
+| `ceph` | modules `rados` and `rbd`, os-brick's ceph.conf | the clusters of the cell |
 | `connectors` | os-brick's iSCSI connector, device files | logins at the fake portal |
+| `copying` | the source of a copy through file objects | the same, taking virtual time |
 | `logs` | log handlers | lines of the timeline, without passwords |
 | `driver_calls` | nothing: it looks on | every call of a driver is a named point |
 """

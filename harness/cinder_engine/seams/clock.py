@@ -22,6 +22,11 @@ EPOCH = datetime.datetime(2026, 1, 1)
 EPOCH_S = 1_767_225_600.0
 
 
+def at(time_us: int) -> datetime.datetime:
+    """Cinder's name for a virtual time."""
+    return EPOCH + datetime.timedelta(microseconds=time_us)
+
+
 def install(patches: Patches, stage: Stage) -> None:
     """Replace clocks and chance for everybody in this process."""
 
@@ -33,7 +38,7 @@ def install(patches: Patches, stage: Stage) -> None:
         return stage.cloud.simulation.kernel.now_us if stage.cloud is not None else 0
 
     def utcnow(with_timezone: bool = False) -> datetime.datetime:
-        now = EPOCH + datetime.timedelta(microseconds=now_us())
+        now = at(now_us())
         return now.replace(tzinfo=datetime.UTC) if with_timezone else now
 
     def now() -> float:

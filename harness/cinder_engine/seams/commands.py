@@ -6,17 +6,13 @@ take it as the default of an argument. Privileged calls stay in this process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from oslo_concurrency import processutils
 
-from fake_backends.command_line import Result, not_found, parse
+from fake_backends.command_line import not_found
 from harness.cinder_engine.seams.patches import Patches
 from harness.cinder_engine.seams.stage import Stage
-
-Command = Callable[[list[str], str], Result]
-"""(arguments, standard input) -> result, of one program on one machine."""
 
 
 def install(patches: Patches, stage: Stage) -> None:
@@ -24,11 +20,13 @@ def install(patches: Patches, stage: Stage) -> None:
 
     def execute(*argv: Any, **options: Any) -> tuple[str, str]:
         words = [str(word) for word in argv]
-        given = options.get("process_input") or ""
-        text = given.decode() if isinstance(given, bytes) else given
+        given = options.get("process_input") or b""
         # os-brick asks for a program when it is imported, before any machine is there.
-        programs = stage.cloud.commands(stage.hostname) if stage.cloud is not None else {}
-        result = run(programs, words, text)
+        if stage.cloud is None:
+            result = not_found(words[0])
+        else:
+            data = given.encode() if isinstance(given, str) else given
+            result = stage.cloud.machine(stage.hostname).run(words, data)
         accepted = options.get("check_exit_code", [0])
         if isinstance(accepted, bool):
             accepted = [0] if accepted else [result.rc]
@@ -50,12 +48,3 @@ def install_privileges(patches: Patches) -> None:
 
     patches.replace(privsep.sys_admin_pctxt, "client_mode", False)
     patches.replace(privileged.default, "client_mode", False)
-
-
-def run(programs: Mapping[str, Command], argv: Sequence[str], given: str = "") -> Result:
-    """Run a command line without its wrappers."""
-    invocation = parse(argv)
-    program = programs.get(invocation.name)
-    if program is None:
-        return not_found(invocation.name)
-    return program(invocation.arguments, given)

@@ -16,6 +16,7 @@ from os_brick.initiator import connector
 
 from fake_backends.block_store import BlockDevice
 from fake_backends.connectors import Connection, connect
+from fake_backends.lvm.host import close_device
 from harness.cinder_engine.seams.patches import Patches
 from harness.cinder_engine.seams.stage import Stage
 from harness.control_plane.manager_base import host_connector
@@ -38,23 +39,20 @@ class IscsiConnector:
         )
         assert connection.path is not None
         self._connections[properties["target_iqn"]] = connection
-        cloud.machine(hostname).devices[connection.path] = connection.device
         return {"type": "block", "path": connection.path}
 
     def disconnect_volume(
         self, properties: dict[str, Any], device: Any = None, force: bool = False, ignore_errors: bool = False
     ) -> None:
         """Log out; a session that is not there is fine."""
-        cloud, hostname = self._stage.playing, self._stage.hostname
-        cloud.simulation.visit("os-brick.disconnect_volume", properties["target_iqn"])
+        self._stage.playing.simulation.visit("os-brick.disconnect_volume", properties["target_iqn"])
         connection = self._connections.pop(properties["target_iqn"], None)
         if connection is not None:
-            cloud.machine(hostname).devices.pop(connection.path or "", None)
             connection.disconnect()
 
     def check_valid_device(self, path: str, run_as_root: bool = True) -> bool:
         """True for a device that this machine has connected."""
-        return path in self._stage.playing.machine(self._stage.hostname).devices
+        return self._stage.playing.world.node(self._stage.hostname).exists(path)
 
 
 class DeviceFile(io.RawIOBase):
@@ -64,6 +62,11 @@ class DeviceFile(io.RawIOBase):
         super().__init__()
         self._device = device
         self._position = 0
+
+    def close(self) -> None:
+        if not self.closed:
+            close_device(self._device)
+        super().close()
 
     def readable(self) -> bool:
         return True
@@ -104,14 +107,15 @@ def install(patches: Patches, stage: Stage) -> None:
         return host_connector(stage.hostname)
 
     def open_volume(path: str, mode: str) -> Any:
-        device = stage.playing.machine(stage.hostname).devices.get(path)
-        return DeviceFile(device) if device is not None else builtins.open(path, mode)
+        if not path.startswith("/dev/"):
+            return builtins.open(path, mode)
+        return DeviceFile(stage.playing.world.node(stage.hostname).open(path))
 
     real_exists = os.path.exists
 
     def exists(path: Any) -> bool:
         if stage.cloud is not None and isinstance(path, str) and path.startswith("/dev/"):
-            return stage.cloud.has_device(stage.hostname, path)
+            return stage.cloud.world.node(stage.hostname).exists(path)
         return real_exists(path)
 
     patches.replace(connector.InitiatorConnector, "factory", staticmethod(factory))

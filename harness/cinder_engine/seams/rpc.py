@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cinder import rpc
 from oslo_config import cfg
@@ -22,7 +22,11 @@ from harness import errors
 from harness.cinder_engine.seams.stage import Stage
 from harness.control_plane.scheduler import TOPIC
 
+if TYPE_CHECKING:
+    from harness.cinder_engine.cloud import CinderCloud
+
 VOLUME_TOPIC = "cinder-volume"
+_UNTOLD = ("update_service_capabilities", "notify_service_capabilities", "publish_service_capabilities")
 
 
 class _NoDriver:
@@ -74,28 +78,32 @@ def _addresses(target: Target, services: list[str]) -> list[str]:
 class Endpoint:
     """The server side of one service: every attribute is a handler that takes one message.
 
-    A service logs what a handler raises and goes on, as oslo.messaging's server does; a caller is told. `told`
-    hears of each failure.
+    A service logs what a handler raises and goes on, as oslo.messaging's server does; a caller is told, and so
+    is the cloud. The end of each handler is a line of the timeline.
     """
 
-    def __init__(self, manager: Any, told: Callable[[str, BaseException], None]) -> None:
+    def __init__(self, manager: Any, cloud: CinderCloud) -> None:
         serializer = rpc.RequestContextSerializer(rpc.base.CinderObjectSerializer())
         endpoints = [manager, *manager.additional_endpoints]
         self._dispatcher = dispatcher.RPCDispatcher(endpoints, serializer, dispatcher.DefaultRPCAccessPolicy)
-        self._told = told
+        self._cloud = cloud
 
     def __getattr__(self, method: str) -> Callable[[str], str]:
         return lambda payload: self._handle(method, payload)
 
     def _handle(self, method: str, payload: str) -> str:
         incoming = _Incoming(*jsonutils.loads(payload))
+        self._cloud.report()
         try:
-            return str(jsonutils.dumps((self._dispatcher.dispatch(incoming), None)))
+            answer = self._dispatcher.dispatch(incoming)
+            if method not in _UNTOLD:
+                self._cloud.simulation.record(f"{method} ends")
+            return str(jsonutils.dumps((answer, None)))
         except dispatcher.ExpectedException as expected:
             failure = expected.exc_info
         except Exception as error:  # noqa: BLE001 (whatever a manager raises goes to whoever waits)
             failure = sys.exc_info()
-            self._told(method, error)
+            self._cloud.told(method, error)
         return str(jsonutils.dumps((None, common.serialize_remote_exception(failure))))
 
 

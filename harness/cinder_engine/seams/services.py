@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import castellan.key_manager
 from cinder import compute, exception, manager, rpc, service, utils
 from cinder.db import models
-from cinder.objects import service as service_object
 from cinder.volume import api as volume_api
 from sqlalchemy import event
 
@@ -59,10 +59,6 @@ class _RunningService:
 def install(patches: Patches, stage: Stage) -> None:
     """Replace the neighbours, and what a process of its own would be for."""
 
-    def is_up(self: Any) -> bool:
-        # A running service reports every ten seconds; here it is asked when somebody wants to know.
-        return stage.playing.is_up(self.host)
-
     def at_once(self: Any, function: Any, *arguments: Any, **keywords: Any) -> None:
         function(*arguments, **keywords)
 
@@ -73,12 +69,12 @@ def install(patches: Patches, stage: Stage) -> None:
         return real_zones(self, enable_cache=False)
 
     patches.replace(volume_api.API, "list_availability_zones", zones)
+    patches.replace(socket, "gethostname", lambda: stage.hostname)
     patches.replace(rpc, "TRANSPORT", Transport(stage))
     patches.replace(rpc, "NOTIFICATION_TRANSPORT", rpc.TRANSPORT)
     patches.replace(rpc, "NOTIFIER", utils.DO_NOTHING)
     patches.replace(compute, "API", lambda: ComputeApi(stage))
     patches.replace(castellan.key_manager, "API", lambda *arguments, **keywords: Castellan(stage))
-    patches.replace(service_object.Service, "is_up", property(is_up))
     patches.replace(service.Service, "service_id", _RunningService(stage))
 
     def noticed(mapper: Any, connection: Any, target: Any) -> None:

@@ -40,5 +40,5 @@ class Stage:
     @property
     def hostname(self) -> str:
         """The name of the machine that the running code is on."""
-        plan = self.plan
+        plan = self.plan if self.cloud is not None else None
         return plan.host if plan is not None else "controller"

@@ -31,6 +31,16 @@ def test_a_reservation_that_is_rolled_back_leaves_nothing() -> None:
     assert (quotas.usage("p", "volumes"), quotas.usage("p", "gigabytes")) == ((2, 0), (0, 0))
 
 
+def test_a_rollback_that_looks_in_another_project_changes_nothing() -> None:
+    """`cinder.db.api:reservation_rollback` finds no usage there, and the error is only logged."""
+    quotas = Quotas()
+    ids = quotas.reserve("p", {"volumes": 1}, 0, DAY_US)
+    quotas.rollback(ids, "q")
+    assert (quotas.usage("p", "volumes"), len(quotas.open_reservations())) == ((0, 1), 1)
+    quotas.rollback(ids, "p")
+    assert (quotas.usage("p", "volumes"), quotas.open_reservations()) == ((0, 0), [])
+
+
 def test_less_counts_only_when_committed_and_never_below_zero() -> None:
     """`cinder.db.api:reservation_commit`."""
     quotas = Quotas()

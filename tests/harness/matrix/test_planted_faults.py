@@ -267,7 +267,7 @@ MUTANTS: dict[str, tuple[str, list[Mutation], str]] = {
     "M22 a driver refuses a retype for a difference that means nothing to it": (
         "retype/lvm-a/lvm-a/available/policy=never/type=specs",
         [Mutation(LvmDriver, "retype", "return True", "return not diff['extra_specs']")],
-        "failed-clean",
+        "failed-dirty",
     ),
     "M24 an encrypted volume is larger than its record, and the copy is not": (
         "migrate/lvm-a/lvm-far/available/encryption=luks/fill=full",
