@@ -34,14 +34,40 @@ def volume(world: World, name: str) -> BlockDevice:
     return group.open(name)
 
 
+def thin_volume(world: World, name: str) -> BlockDevice:
+    group = world.node("node1").add_volume_group("thin", [64 << 30])
+    if "pool" not in group:
+        group.create_thin_pool("pool", 60 << 30)
+    group.create_thin(name, 1 << 30, "pool")
+    return group.open(name)
+
+
+def nfs_file(world: World, name: str) -> BlockDevice:
+    share = world.share("192.0.2.1:/export", 64 << 30)
+    share.create(name)
+    share.truncate(name, 1 << 30)
+    return share.file(name)
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["whole", "sparse"])
 @pytest.mark.parametrize(
-    ("source", "target"), [(image, image), (image, volume), (volume, image), (volume, volume)]
+    ("source", "target"),
+    [
+        (image, image),
+        (image, volume),
+        (volume, image),
+        (volume, volume),
+        (volume, thin_volume),
+        (thin_volume, thin_volume),
+        (nfs_file, nfs_file),
+    ],
 )
 def test_copy_written_mib(
     benchmark: BenchmarkFixture,
     tmp_path: Path,
     source: Callable[[World, str], BlockDevice],
     target: Callable[[World, str], BlockDevice],
+    sparse: bool,
 ) -> None:
     """`speed` is the median over the pairs of cp's time divided by ours: 0.8 or more is the goal."""
     (tmp_path / "storage").mkdir()
@@ -60,7 +86,7 @@ def test_copy_written_mib(
 
     def ours(writer: BlockDevice) -> None:
         begun_s = time.perf_counter()
-        copy_range(reader, writer, 0, 2 * WRITTEN // CHUNK)
+        copy_range(reader, writer, 0, 2 * WRITTEN // CHUNK, sparse=sparse)
         ours_s = time.perf_counter() - begun_s
         begun_s = time.perf_counter()
         subprocess.run(["cp", "-r", "--sparse=always", files, tmp_path / "copy"], check=True)

@@ -22,10 +22,25 @@ PAGES_PER_CHUNK = CHUNK // PAGE
 DD_BLOCK = 1 << 20
 """dd's block size in a volume copy (`volume_dd_blocksize`): what ``conv=sparse`` skips as a whole."""
 PAGES_PER_BLOCK = DD_BLOCK // PAGE
+BLOCKS_PER_CHUNK = CHUNK // DD_BLOCK
 
 Chunk: TypeAlias = Mapping[int, bytes]
 EMPTY: Chunk = MappingProxyType({})
 _ZERO_PAGE = bytes(PAGE)
+
+
+class StoredChunk(Mapping[int, bytes]):
+    """A chunk that lies somewhere as a row of bytes, so that larger parts cost less than their pages."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def written_blocks(self) -> set[int]:
+        """Numbers of its blocks (of `DD_BLOCK` bytes) that are not all zero."""
+
+    @abstractmethod
+    def block(self, number: int) -> bytes:
+        """All bytes of a block."""
 
 
 class BlockDevice(ABC):
@@ -256,13 +271,12 @@ def _copy_chunk(source: BlockDevice, destination: BlockDevice, number: int, spar
     needed = min(source.size - end + CHUNK, CHUNK)
     room = min(destination.size - end + CHUNK, CHUNK)
     length = min(needed, room)
-    if length == CHUNK and not sparse:
-        destination.store(number, source.load(number))
-        return
     new = source.load(number)
-    written = set(range(CHUNK // DD_BLOCK))
+    written = _written_blocks(new) if sparse else set(range(BLOCKS_PER_CHUNK))
+    if length == CHUNK:
+        _copy_blocks(new, destination, number, written)
+        return
     if sparse:
-        written = {index // PAGES_PER_BLOCK for index in new}
         if needed > room and room % DD_BLOCK:
             # dd cannot seek over a block that crosses the end of the device, and falls back to writing.
             written.add(room // DD_BLOCK)
@@ -276,3 +290,30 @@ def _copy_chunk(source: BlockDevice, destination: BlockDevice, number: int, spar
     if kept or length < needed:
         new = kept | {index: page for index, page in new.items() if index * PAGE < length}
     destination.store(number, new)
+
+
+def _copy_blocks(chunk: Chunk, destination: BlockDevice, number: int, blocks: set[int]) -> None:
+    """Write these blocks of a chunk; the others are not touched, and take no space."""
+    if len(blocks) == BLOCKS_PER_CHUNK:
+        destination.store(number, chunk)
+        return
+    for block in sorted(blocks):
+        try:
+            destination.patch(number, block * DD_BLOCK, _bytes_of(chunk, block))
+        except NoSpace as error:
+            error.written += block * DD_BLOCK
+            raise
+
+
+def _written_blocks(chunk: Chunk) -> set[int]:
+    """Numbers of the blocks of a chunk that are not all zero."""
+    if isinstance(chunk, StoredChunk):
+        return chunk.written_blocks()
+    return {index // PAGES_PER_BLOCK for index in chunk}
+
+
+def _bytes_of(chunk: Chunk, block: int) -> bytes:
+    if isinstance(chunk, StoredChunk):
+        return chunk.block(block)
+    first = block * PAGES_PER_BLOCK
+    return b"".join(chunk.get(index, _ZERO_PAGE) for index in range(first, first + PAGES_PER_BLOCK))

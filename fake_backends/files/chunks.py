@@ -7,19 +7,29 @@ file, by the kernel where the files are real, and its bytes never come to Python
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from weakref import WeakValueDictionary
 
-from fake_backends.block_store import CHUNK, EMPTY, PAGE, Chunk, chunks_between
+from fake_backends.block_store import (
+    CHUNK,
+    DD_BLOCK,
+    EMPTY,
+    PAGE,
+    PAGES_PER_BLOCK,
+    Chunk,
+    StoredChunk,
+    chunks_between,
+)
 from fake_backends.files.directory import SparseFile
 
 _ZERO_PAGE = bytes(PAGE)
+_ZERO_BLOCK = bytes(DD_BLOCK)
 
 OpenFile = Callable[[], AbstractContextManager[SparseFile]]
 
 
-class FileChunk(Mapping[int, bytes]):
+class FileChunk(StoredChunk):
     """The non-zero pages of CHUNK bytes of a file.
 
     Whoever changes or removes those bytes calls `settle` first: the chunk keeps what it showed.
@@ -46,6 +56,23 @@ class FileChunk(Mapping[int, bytes]):
         with self._open() as source:
             file.copy_from(source, self._start + first, self._start + last, at)
         return True
+
+    def written_blocks(self) -> set[int]:
+        if self._pages is not None:
+            return {index // PAGES_PER_BLOCK for index in self._pages}
+        found: set[int] = set()
+        with self._open() as file:
+            for low, high in file.data_ranges(self._start, self._start + CHUNK):
+                blocks = range((low - self._start) // DD_BLOCK, -(-(high - self._start) // DD_BLOCK))
+                found.update(block for block in blocks if _is_written(file, self._start + block * DD_BLOCK))
+        return found
+
+    def block(self, number: int) -> bytes:
+        if self._pages is not None:
+            first = number * PAGES_PER_BLOCK
+            return b"".join(self._pages.get(first + step, _ZERO_PAGE) for step in range(PAGES_PER_BLOCK))
+        with self._open() as file:
+            return file.read(self._start + number * DD_BLOCK, DD_BLOCK).ljust(DD_BLOCK, b"\0")
 
     def __getitem__(self, index: int) -> bytes:
         return self.settle()[index]
@@ -140,6 +167,15 @@ class ChunkFile:
             lent = self._lent.pop(start, None)
             if lent is not None:
                 lent.settle()
+
+
+def _is_written(file: SparseFile, start: int) -> bool:
+    """Whether a block has any byte that is not zero. Mostly its first page tells."""
+    for first, last in ((0, PAGE), (PAGE, DD_BLOCK)):
+        data = file.read(start + first, last - first)
+        if data != _ZERO_BLOCK[: len(data)]:
+            return True
+    return False
 
 
 def read_pages(file: SparseFile, start: int) -> dict[int, bytes]:
