@@ -63,6 +63,14 @@ class BlockDevice(ABC):
     def occupied(self, first: int, last: int) -> Iterable[int]:
         """Numbers n of chunks with first <= n < last that may hold non-zero pages, ascending."""
 
+    def store_blocks(self, number: int, chunk: Chunk, blocks: set[int]) -> None:
+        """Write some blocks (of `DD_BLOCK` bytes) of a chunk; the other ones keep what they hold."""
+        kept = {
+            index: page for index, page in self.load(number).items() if index // PAGES_PER_BLOCK not in blocks
+        }
+        new = {index: page for index, page in chunk.items() if index // PAGES_PER_BLOCK in blocks}
+        self.store(number, kept | new)
+
     def allocate(self, first: int, last: int) -> None:  # noqa: B027 - a plain device has no accounts
         """Account for chunks first <= n < last as written with zeros where they hold nothing.
 
@@ -274,7 +282,10 @@ def _copy_chunk(source: BlockDevice, destination: BlockDevice, number: int, spar
     new = source.load(number)
     written = _written_blocks(new) if sparse else set(range(BLOCKS_PER_CHUNK))
     if length == CHUNK:
-        _copy_blocks(new, destination, number, written)
+        if len(written) == BLOCKS_PER_CHUNK:
+            destination.store(number, new)
+        elif written:
+            destination.store_blocks(number, new, written)
         return
     if sparse:
         if needed > room and room % DD_BLOCK:
@@ -292,28 +303,8 @@ def _copy_chunk(source: BlockDevice, destination: BlockDevice, number: int, spar
     destination.store(number, new)
 
 
-def _copy_blocks(chunk: Chunk, destination: BlockDevice, number: int, blocks: set[int]) -> None:
-    """Write these blocks of a chunk; the others are not touched, and take no space."""
-    if len(blocks) == BLOCKS_PER_CHUNK:
-        destination.store(number, chunk)
-        return
-    for block in sorted(blocks):
-        try:
-            destination.patch(number, block * DD_BLOCK, _bytes_of(chunk, block))
-        except NoSpace as error:
-            error.written += block * DD_BLOCK
-            raise
-
-
 def _written_blocks(chunk: Chunk) -> set[int]:
     """Numbers of the blocks of a chunk that are not all zero."""
     if isinstance(chunk, StoredChunk):
         return chunk.written_blocks()
     return {index // PAGES_PER_BLOCK for index in chunk}
-
-
-def _bytes_of(chunk: Chunk, block: int) -> bytes:
-    if isinstance(chunk, StoredChunk):
-        return chunk.block(block)
-    first = block * PAGES_PER_BLOCK
-    return b"".join(chunk.get(index, _ZERO_PAGE) for index in range(first, first + PAGES_PER_BLOCK))

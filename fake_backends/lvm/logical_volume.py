@@ -13,14 +13,17 @@ from collections.abc import Iterable
 
 from fake_backends.block_store import (
     CHUNK,
+    DD_BLOCK,
     PAGE,
+    PAGES_PER_BLOCK,
     PAGES_PER_CHUNK,
     BlockDevice,
     Chunk,
+    StoredChunk,
     chunks_between,
     patched,
 )
-from fake_backends.lvm.copy_store import ALL_PAGES, CopyStore, outside
+from fake_backends.lvm.copy_store import ALL_PAGES, CopyStore, inside, outside
 from fake_backends.lvm.extents import Area
 from fake_backends.lvm.on_disk.exception_store import pages_taken
 from harness.errors import NoSpace, NotFound, StorageError
@@ -46,6 +49,9 @@ class OpenVolume(BlockDevice):
 
     def patch(self, number: int, start: int, data: bytes) -> None:
         self._open().patch(number, start, data)
+
+    def store_blocks(self, number: int, chunk: Chunk, blocks: set[int]) -> None:
+        self._open().store_blocks(number, chunk, blocks)
 
     def occupied(self, first: int, last: int) -> Iterable[int]:
         return self._open().occupied(first, last)
@@ -114,6 +120,12 @@ class LogicalVolume(BlockDevice):
     def store(self, number: int, chunk: Chunk) -> None:
         self._write(number, chunk, ALL_PAGES)
 
+    def store_blocks(self, number: int, chunk: Chunk, blocks: set[int]) -> None:
+        pages = (1 << PAGES_PER_BLOCK) - 1
+        mask = sum(pages << block * PAGES_PER_BLOCK for block in blocks)
+        self._preserve(number, mask)
+        self._put_blocks(number, chunk, blocks, mask)
+
     def patch(self, number: int, start: int, data: bytes) -> None:
         first, last = start // PAGE, -(-(start + len(data)) // PAGE)
         self._patch(number, start, data, (1 << last) - (1 << first))
@@ -145,6 +157,10 @@ class LogicalVolume(BlockDevice):
         if self.read_only:
             raise StorageError(f"Operation not permitted: {self.name} is read-only", errno=errno.EPERM)
 
+    def _put_blocks(self, number: int, chunk: Chunk, blocks: set[int], mask: int) -> None:
+        """Store some blocks of `chunk`, whose pages `mask` names."""
+        self._put(number, chunk, mask)
+
     @abstractmethod
     def _put(self, number: int, chunk: Chunk, mask: int) -> None:
         """Store the pages of `mask`; `chunk` is the whole chunk as it is afterwards."""
@@ -172,6 +188,14 @@ class LinearVolume(LogicalVolume):
     def _put(self, number: int, chunk: Chunk, mask: int) -> None:
         disk, extent = self.area.locate(number)
         disk.put(extent, chunk)
+
+    def _put_blocks(self, number: int, chunk: Chunk, blocks: set[int], mask: int) -> None:
+        disk, extent = self.area.locate(number)
+        if isinstance(chunk, StoredChunk):
+            for block in sorted(blocks):
+                disk.patch(extent, block * DD_BLOCK, chunk.block(block))
+        else:
+            disk.put(extent, {**outside(disk.get(extent), mask), **inside(chunk, mask)})
 
 
 class ThickSnapshot(LogicalVolume):

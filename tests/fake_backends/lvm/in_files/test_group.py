@@ -17,6 +17,8 @@ from fake_backends.files.real import RealDirectory
 from fake_backends.host.paths import Host
 from fake_backends.lvm.commands import execute
 from fake_backends.lvm.in_files.group import create_group, open_group
+from fake_backends.lvm.logical_volume import ThickSnapshot
+from fake_backends.lvm.thin_pool import ThinVolume
 from fake_backends.lvm.volume_group import VolumeGroup
 from harness.errors import Unreadable
 
@@ -220,6 +222,35 @@ def test_copies_between_volumes_keep_holes(home: Directory) -> None:
     copy_range(group.volume("source"), group.volume("target"), 0, 5)
     assert home.open("pv0.img").allocated - before in range(2 * MIB, 2 * MIB + 64 * PAGE)
     assert open_group(home).volume("target").read(9 * MIB - 1, 3) == b"\0xx"
+
+
+@pytest.mark.parametrize("source", ["plain", "thin"])
+def test_sparse_copies_write_what_dd_writes(home: Directory, source: str) -> None:
+    """Blocks of 1 MiB that are not all zero, in files as in memory; the rest is kept, and takes no space."""
+    shown = []
+    for group in (VolumeGroup("vg", SIZES), create_group(home, "vg", SIZES)):
+        group.create("plain", 8 * MIB)
+        group.create("target", 8 * MIB)
+        group.create_thin_pool("pool", 16 * MIB)
+        group.create_thin("thin", 8 * MIB, "pool")
+        group.create_thin("thin target", 8 * MIB, "pool")
+        group.volume(source).write(MIB, bytes(MIB) + b"x" * 5 + bytes(3 * MIB))
+        group.volume(source).write(7 * MIB, b"y" * MIB)
+        group.volume("target").write(0, b"stale" * (8 * MIB // 5))
+        group.snapshot("target", "before", 12 * MIB)
+        for name in ("target", "thin target"):
+            copy_range(group.volume(source), group.volume(name), 0, 2, sparse=True)
+        target, thin, before = (group.volume(name) for name in ("target", "thin target", "before"))
+        assert isinstance(thin, ThinVolume)
+        assert isinstance(before, ThickSnapshot)
+        shown.append((target.read(0, 8 * MIB), thin.read(0, 8 * MIB), thin.data_used, before.used))
+    assert shown[0] == shown[1]
+    content, copy, taken, _ = shown[0]
+    assert copy == group.volume(source).read(0, 8 * MIB)
+    assert taken == 2 * MIB
+    assert content == (b"stale" * (8 * MIB // 5))[: 2 * MIB] + copy[2 * MIB : 3 * MIB] + (
+        (b"stale" * (8 * MIB // 5)).ljust(8 * MIB, b"\0")[3 * MIB : 7 * MIB] + copy[7 * MIB :]
+    )
 
 
 def overwrite(name: str, offset: int, data: bytes) -> Callable[[Directory], None]:
