@@ -19,12 +19,13 @@ from fake_backends.block_store import CHUNK, chunks_between
 from fake_backends.files.directory import Directory
 from fake_backends.files.names import safe_name
 from fake_backends.rbd import features as feature_bits
+from fake_backends.rbd.groups import Group
 from fake_backends.rbd.handle import ImageHandle
 from fake_backends.rbd.image import OPERATION_US, Image, size_option
 from fake_backends.rbd.image_files import ImageFiles
 from fake_backends.rbd.layers import ImageHasSnapshots, Layer, Parent
 from fake_backends.rbd.objects import MemoryStore, Store
-from fake_backends.rbd.records import POOL_RECORD, PoolRecord
+from fake_backends.rbd.records import NAMESPACE_PREFIX, POOL_RECORD, record_of_pool
 from fake_backends.rbd.written import seen
 from harness.errors import AlreadyExists, Busy, InvalidArgument, NoSpace, NotFound, StorageError
 from harness.sim.points import QUIET, Points
@@ -55,15 +56,6 @@ class Trashed(NamedTuple):
     def until_s(self) -> int:
         """When its delay is over."""
         return self.moved_s + self.delay_s
-
-
-class Group:
-    """Images of a pool that are snapshotted together. `snapshots` are ids of group snapshots by their names."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.images: list[Image] = []
-        self.snapshots: dict[str, int] = {}
 
 
 class Cluster:
@@ -106,9 +98,8 @@ class Cluster:
             home = None
             if self.home is not None:
                 home = self.home.directory(safe_name(name))
-                record = PoolRecord(name=name, number=number, max_bytes=max_bytes)
-                home.replace(POOL_RECORD, msgspec.json.encode(record))
             self.pools[name] = Pool(self, name, max_bytes, number, home)
+            self.pools[name].save()
         return self.pools[name]
 
     def pool(self, name: str) -> Pool:
@@ -127,7 +118,8 @@ class Cluster:
 class Pool:
     """A pool of images. `max_bytes` is its quota, None for none; `trash` is keyed by image id.
 
-    `home` is the directory of a pool that is kept in files.
+    `home` is the directory of a pool that is kept in files. `metadata` are key/value pairs; an option that the
+    pool overrides for its images is kept under its name with ``conf_`` before it.
     """
 
     def __init__(
@@ -142,10 +134,12 @@ class Pool:
         self.number = number
         self.images_made = 0
         self.mirror_mode = 0
+        self.metadata: dict[str, str] = {}
         self.groups: dict[str, Group] = {}
         self.groups_made = 0
         self.namespaces: dict[str, Pool] = {}
         self.whole: Pool | None = None
+        self.namespace_name = ""
         self.home = home
 
     def store(self, image_id: str) -> Store:
@@ -163,12 +157,20 @@ class Pool:
             raise NotFound(f"RBD image not found (no namespace {name} in pool {self.name})") from None
 
     def create_namespace(self, name: str) -> None:
-        """AlreadyExists. Namespaces are kept in memory only."""
+        """AlreadyExists."""
         if name in self.namespaces:
             raise AlreadyExists("RBD image already exists (error creating namespace)")
-        part = Pool(self.cluster, self.name, None, self.number, None)
+        part = self.add_namespace(name)
+        part.save()
+
+    def add_namespace(self, name: str) -> Pool:
+        """The same without its record: it is there, or will be written."""
+        home = None if self.home is None else self.home.directory(NAMESPACE_PREFIX + safe_name(name))
+        part = Pool(self.cluster, self.name, None, self.number, home)
         part.whole = self
+        part.namespace_name = name
         self.namespaces[name] = part
+        return part
 
     def remove_namespace(self, name: str) -> None:
         """NotFound; Busy while it holds images."""
@@ -176,13 +178,18 @@ class Pool:
         if part.images or part.trash:
             raise Busy("RBD image is busy (error removing namespace)")
         del self.namespaces[name]
+        if self.home is not None:
+            self.home.remove_directory(NAMESPACE_PREFIX + safe_name(name))
 
     def set_quota(self, max_bytes: int | None) -> None:
         """Limit the pool to so many bytes; None takes the limit away."""
         self.max_bytes = max_bytes
+        self.save()
+
+    def save(self) -> None:
+        """What the pool is now, but for its images, is what it will be found as."""
         if self.home is not None:
-            record = PoolRecord(name=self.name, number=self.number, max_bytes=max_bytes)
-            self.home.replace(POOL_RECORD, msgspec.json.encode(record))
+            self.home.replace(POOL_RECORD, msgspec.json.encode(record_of_pool(self)))
 
     def names(self) -> list[str]:
         """The images, sorted; those in the trash are left out."""

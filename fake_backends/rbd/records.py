@@ -15,10 +15,14 @@ from fake_backends.rbd.object_set import ObjectSet
 from fake_backends.rbd.traits import Traits
 
 if TYPE_CHECKING:
+    from fake_backends.rbd.cluster import Pool
     from fake_backends.rbd.image import Image
     from fake_backends.rbd.layers import Layer
 
 CLUSTER_RECORD, POOL_RECORD, IMAGE_RECORD = "cluster.json", "pool.json", "image.json"
+
+NAMESPACE_PREFIX = "namespace "
+"""What the directory of a namespace is called inside of its pool's, before its name."""
 
 Ranges = list[tuple[int, int]]
 
@@ -27,6 +31,7 @@ class ParentRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The snapshot that a layer was cloned from. Which clones a snapshot has follows from this alone."""
 
     pool: str
+    namespace: str = ""
     image: str
     snapshot: int
     clone_format: int
@@ -60,6 +65,7 @@ class SnapshotRecord(msgspec.Struct, frozen=True, kw_only=True):
     changed: Ranges
     written: Ranges = []
     created_s: int = 0
+    group: tuple[str, str] | None = None
     layer: LayerRecord
 
 
@@ -91,12 +97,41 @@ def object_set(ranges: Iterable[tuple[int, int]]) -> ObjectSet:
     return objects
 
 
+class GroupRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A group and its snapshots by number. Which images it has, their traits say."""
+
+    number: int
+    snapshots: dict[str, int]
+
+
 class PoolRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A pool; `number` is the first part of its images' ids."""
+    """A pool, or a namespace in it; `number` is the first part of its images' ids."""
 
     name: str
     number: int
     max_bytes: int | None
+    namespace: str = ""
+    mirror_mode: int = 0
+    metadata: dict[str, str] = {}
+    groups: dict[str, GroupRecord] = {}
+    groups_made: int = 0
+
+
+def record_of_pool(pool: Pool) -> PoolRecord:
+    """The record of a pool in files."""
+    return PoolRecord(
+        name=pool.name,
+        number=pool.number,
+        max_bytes=pool.max_bytes,
+        namespace=pool.namespace_name,
+        mirror_mode=pool.mirror_mode,
+        metadata=pool.metadata,
+        groups={
+            name: GroupRecord(number=group.number, snapshots=group.snapshots)
+            for name, group in pool.groups.items()
+        },
+        groups_made=pool.groups_made,
+    )
 
 
 class ClusterRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +165,7 @@ def record_of(image: Image, generation: int) -> ImageRecord:
                 changed=list(snapshot.changed.ranges()),
                 written=list(snapshot.written.ranges()),
                 created_s=snapshot.created_s,
+                group=snapshot.group,
                 layer=_layer_record(snapshot),
             )
             for snapshot in image.snapshots
@@ -142,6 +178,7 @@ def _layer_record(layer: Layer) -> LayerRecord:
     if layer.parent is not None:
         parent = ParentRecord(
             pool=layer.parent.image.pool.name,
+            namespace=layer.parent.image.pool.namespace_name,
             image=layer.parent.image.id,
             snapshot=layer.parent.snapshot.id,
             clone_format=layer.parent.clone_format,

@@ -14,6 +14,7 @@ import msgspec
 from fake_backends.block_store import CHUNK
 from fake_backends.files.directory import Directory
 from fake_backends.rbd.cluster import Cluster, Pool, Trashed
+from fake_backends.rbd.groups import Group
 from fake_backends.rbd.image import Image, first_bytes
 from fake_backends.rbd.image_files import ImageFiles, ObjectFiles, Version
 from fake_backends.rbd.layers import Layer, Parent, Snapshot
@@ -21,6 +22,7 @@ from fake_backends.rbd.objects import Objects
 from fake_backends.rbd.records import (
     CLUSTER_RECORD,
     IMAGE_RECORD,
+    NAMESPACE_PREFIX,
     POOL_RECORD,
     ClusterRecord,
     ImageRecord,
@@ -34,6 +36,8 @@ from harness.errors import InputError
 from harness.sim.points import QUIET, Points
 
 _T = TypeVar("_T")
+_Key = tuple[str, str, str]
+"""Pool, namespace and id of an image."""
 
 
 def open_cluster(name: str, home: Directory, points: Points = QUIET) -> Cluster:
@@ -48,27 +52,57 @@ def open_cluster(name: str, home: Directory, points: Points = QUIET) -> Cluster:
     found = [(_decoded(each, POOL_RECORD, PoolRecord), each) for each in _directories(home, POOL_RECORD)]
     for pool, directory in sorted(found, key=lambda pair: pair[0].number):
         cluster.pools[pool.name] = Pool(cluster, pool.name, pool.max_bytes, pool.number, directory)
+        _take_up(cluster.pools[pool.name], pool)
     home.sweep()
+    for pool_ in cluster.pools.values():
+        _restore_namespaces(pool_)
     _Images(cluster).restore_all()
     return cluster
+
+
+def _take_up(pool: Pool, record: PoolRecord) -> None:
+    """What a record says of a pool beside its images."""
+    pool.mirror_mode = record.mirror_mode
+    pool.metadata = dict(record.metadata)
+    pool.groups_made = record.groups_made
+    for name, each in record.groups.items():
+        pool.groups[name] = Group(each.number)
+        pool.groups[name].snapshots.update(each.snapshots)
+
+
+def _restore_namespaces(pool: Pool) -> None:
+    assert pool.home is not None
+    for name in pool.home.names():
+        if not name.startswith(NAMESPACE_PREFIX):
+            continue
+        directory = pool.home.directory(name)
+        if POOL_RECORD not in directory:
+            pool.home.remove_directory(name)
+            continue
+        record = _decoded(directory, POOL_RECORD, PoolRecord)
+        _take_up(pool.add_namespace(record.namespace), record)
 
 
 class _Images:
     """The images of a cluster while they come back, parents before their clones."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._pools = cluster.pools
-        self._records: dict[tuple[str, str], ImageRecord] = {}
-        self._images: dict[tuple[str, str], Image] = {}
-        for pool in cluster.pools.values():
+        self._pools = {
+            (part.name, part.namespace_name): part
+            for pool in cluster.pools.values()
+            for part in (pool, *pool.namespaces.values())
+        }
+        self._records: dict[_Key, ImageRecord] = {}
+        self._images: dict[_Key, Image] = {}
+        for place, pool in self._pools.items():
             assert pool.home is not None
             pool.home.sweep()
             for image_id in pool.home.names():
-                if image_id == POOL_RECORD:
+                if image_id == POOL_RECORD or image_id.startswith(NAMESPACE_PREFIX):
                     continue
                 directory = pool.home.directory(image_id)
                 if IMAGE_RECORD in directory:
-                    self._records[pool.name, image_id] = _decoded(directory, IMAGE_RECORD, ImageRecord)
+                    self._records[*place, image_id] = _decoded(directory, IMAGE_RECORD, ImageRecord)
                 else:
                     pool.home.remove_directory(image_id)
 
@@ -81,11 +115,26 @@ class _Images:
             for snapshot in list(image.snapshots):
                 if snapshot.trashed_from is not None and not snapshot.children:
                     image.drop_snapshot(snapshot)
+        for image in self._images.values():
+            self._rejoin_group(image)
 
-    def _image(self, pool_name: str, image_id: str) -> Image:
-        key = pool_name, image_id
+    def _rejoin_group(self, image: Image) -> None:
+        """An image whose group is gone was being taken out of it when the process was killed."""
+        traits = image.traits
+        if not traits.group:
+            return
+        place, _, namespace = traits.group_pool.partition("/")
+        groups = self._pools[place, namespace].groups
+        if traits.group in groups:
+            groups[traits.group].images.append(image)
+        else:
+            traits.group = ""
+            image.save()
+
+    def _image(self, pool_name: str, namespace: str, image_id: str) -> Image:
+        key = pool_name, namespace, image_id
         if key not in self._images:
-            self._images[key] = self._restored(self._pools[pool_name], image_id, self._records[key])
+            self._images[key] = self._restored(self._pools[pool_name, namespace], image_id, self._records[key])
         return self._images[key]
 
     def _restored(self, pool: Pool, image_id: str, record: ImageRecord) -> Image:
@@ -104,6 +153,7 @@ class _Images:
             snapshot.protected = each.protected
             snapshot.trashed_from = each.trashed_from
             snapshot.created_s = each.created_s
+            snapshot.group = each.group
             snapshot.changed = object_set(each.changed)
             snapshot.written = object_set(each.written)
             image.snapshots.append(snapshot)
@@ -134,7 +184,7 @@ class _Images:
             _inherit(layer, objects, layer.parent.snapshot.chunks)
 
     def _parent(self, record: ParentRecord) -> Parent:
-        image = self._image(record.pool, record.image)
+        image = self._image(record.pool, record.namespace, record.image)
         snapshot = next(each for each in image.snapshots if each.id == record.snapshot)
         return Parent(image, snapshot, record.clone_format)
 

@@ -17,7 +17,8 @@ class Traits(msgspec.Struct, kw_only=True):
     """Striping in bytes (0: the object size), times in seconds since 1970, and what librbd notes of an image.
 
     `flags` tell of an object map that does not fit the objects. `mirror_id` is the global id of an image that
-    is mirrored, `primary` its side. `group` names the group of the pool that the image is in. `lockers` hold
+    is mirrored, `primary` its side. `group` names the group that the image is in, and `group_pool` the pool of
+    that group, with a namespace ``pool/namespace``. `lockers` hold
     the advisory lock, which keeps nobody from writing, together if it is shared.
     """
 
@@ -30,6 +31,7 @@ class Traits(msgspec.Struct, kw_only=True):
     mirror_id: str = ""
     primary: bool = False
     group: str = ""
+    group_pool: str = ""
     lockers: list[Locker] = []
     lock_tag: str = ""
     lock_shared: bool = False

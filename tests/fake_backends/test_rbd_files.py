@@ -21,7 +21,10 @@ from fake_backends.files.fake import fake_directory
 from fake_backends.files.real import RealDirectory
 from fake_backends.files.storage import StorageDirectory
 from fake_backends.files.watched import WatchedDirectory
+from fake_backends.rbd.bindings import Modules, modules
+from fake_backends.rbd.bindings.configuration import Configuration
 from fake_backends.rbd.cluster import Cluster, Pool
+from fake_backends.rbd.differences import between
 from fake_backends.rbd.features import DEEP_FLATTEN, DEFAULT
 from fake_backends.rbd.layers import Layer
 from fake_backends.rbd.reopening import open_cluster
@@ -454,3 +457,73 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         # Of what was not acknowledged, the last step may be missing, and nothing else.
         assert len(pool.names()) - 2 * len(said) in (0, 1, 2)
         assert pool.statistics().used == sum(image.used_objects() for image in pool.images.values()) * CHUNK
+
+
+def test_groups_namespaces_and_settings_are_found_again() -> None:
+    """With the images in them, their snapshots, and clones across namespaces."""
+    home = fake_directory()
+    cluster = open_cluster("ceph", home)
+    cluster.create_pool("volumes")
+    pair = modules({"/etc/ceph/ceph.conf": Configuration(cluster)})
+    rbd = pair.rbd
+    ioctx = _ioctx(pair)
+    rbd.RBD().mirror_mode_set(ioctx, 1)
+    rbd.RBD().config_set(ioctx, "rbd_qos_iops_limit", "77")
+    rbd.RBD().create(ioctx, "v", 8 << 20)
+    rbd.RBD().group_create(ioctx, "gone")
+    rbd.RBD().group_remove(ioctx, "gone")
+    rbd.RBD().group_create(ioctx, "g")
+    group = rbd.Group(ioctx, "g")
+    group.add_image(ioctx, "v")
+    group.create_snap("s")
+    rbd.RBD().namespace_create(ioctx, "ns")
+    part = _ioctx(pair)
+    part.set_namespace("ns")
+    rbd.RBD().create(part, "inside", 8 << 20)
+    with rbd.Image(part, "inside") as image:
+        image.write(b"data", 0)
+        image.create_snap("base")
+        image.protect_snap("base")
+    rbd.RBD().clone(part, "inside", "base", ioctx, "clone")
+
+    pair = modules({"/etc/ceph/ceph.conf": Configuration(open_cluster("ceph", home))})
+    rbd, ioctx, part = pair.rbd, _ioctx(pair), _ioctx(pair)
+    part.set_namespace("ns")
+    assert rbd.RBD().mirror_mode_get(ioctx) == 1
+    assert rbd.RBD().config_get(ioctx, "rbd_qos_iops_limit") == "77"
+    assert rbd.RBD().group_list(ioctx) == ["g"]
+    group = rbd.Group(ioctx, "g")
+    assert [image["name"] for image in group.list_images()] == ["v"]
+    assert [snapshot["name"] for snapshot in group.list_snaps()] == ["s"]
+    group.rollback_to_snap("s")
+    group.remove_snap("s")
+    with rbd.Image(ioctx, "v", read_only=True) as image:
+        assert list(image.list_snaps()) == []
+    assert rbd.RBD().namespace_list(ioctx) == ["ns"]
+    assert rbd.RBD().list(part) == ["inside"]
+    with rbd.Image(ioctx, "clone", read_only=True) as image:
+        assert image.read(0, 4) == b"data"
+        assert image.parent_info() == ("volumes", "inside", "base")
+    with pytest.raises(rbd.ImageBusy):
+        rbd.RBD().namespace_remove(ioctx, "ns")
+
+
+def test_what_was_written_since_a_snapshot_is_found_again() -> None:
+    """As it was when the image was closed."""
+    home = fake_directory()
+    cluster = open_cluster("ceph", home)
+    pool = cluster.create_pool("volumes")
+    pool.create("v", 8 << 20)
+    with pool.open("v") as handle:
+        handle.write(0, b"a" * 8192)
+        handle.image.create_snapshot("s")
+        handle.write(100, b"b" * 50)
+    image = open_cluster("ceph", home).pool("volumes").image("v")
+    assert between(image, image.snapshot("s"), image.head, range(image.size)) == [(100, 50, True)]
+    assert between(image, None, image.head, range(image.size)) == [(0, 8192, True)]
+
+
+def _ioctx(pair: Modules) -> Any:
+    client = pair.rados.Rados(conffile="/etc/ceph/ceph.conf")
+    client.connect()
+    return client.open_ioctx("volumes")

@@ -158,8 +158,7 @@ class Replay:
     """One scenario on a cluster of its own."""
 
     def __init__(self, name: str, rows: list[dict[str, Any]]) -> None:
-        self.rows = rows
-        self.tally = Tally()
+        self.start(name, rows)
         self.cluster = Cluster("ceph", size=12 * GIB)
         self.cluster.fsid = FSID
         self.now_s = 1_700_000_000
@@ -192,6 +191,12 @@ class Replay:
         self.host.mount(TEMPORARY, Share("files", 1 << 44))
         self._put_files()
         self.machine = HostCommands(self.host, bindings=Modules(self.rados, self.rbd))
+
+    def start(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """Nothing is open or known yet."""
+        self.name = name
+        self.rows = rows
+        self.tally = Tally()
         self.stdin = b""
         self.clients: dict[str, Rados] = {}
         self.stack: list[Rados] = []
@@ -354,8 +359,8 @@ class Replay:
         if method in ("trash_remove", "trash_restore") and _ID.fullmatch(str(arguments[1])):
             # An id that was never shown is that of the image which was put aside last.
             arguments[1] = arguments[1] if arguments[1] in self._ids() else self.last_trashed
-        if method == "trash_move" and arguments[1] in arguments[0].pool():
-            self.last_trashed = arguments[0].pool().image(arguments[1]).id
+        if method == "trash_move":
+            self.last_trashed = self._last_trashed(arguments[0], arguments[1]) or self.last_trashed
         named = {key: self._value(value) for key, value in (call.get("kwargs") or {}).items()}
         if on == "cli":
             return self._command(call, arguments)
@@ -395,6 +400,10 @@ class Replay:
         done = self.machine.execute([call["method"], *arguments], self.stdin)
         return {"rc": done.rc, "stdout": done.stdout, "stderr": done.stderr}
 
+    def _last_trashed(self, ioctx: Any, name: str) -> str:
+        pool = ioctx.pool()
+        return pool.image(name).id if name in pool else ""
+
     def _ids(self) -> set[str]:
         return {image_id for pool in self.cluster.pools.values() for image_id in pool.trash}
 
@@ -404,8 +413,8 @@ class Replay:
         pool = arguments[0].name
         image = self.rbd.Image(self._client(label).open_ioctx(pool), *arguments[1:], **named)
         self.images.append(image)
-        assert isinstance(image, Image)
-        return image
+        opened: Image = image
+        return opened
 
     def _target(self, on: str) -> Any:
         if on == "RBD()":
@@ -600,11 +609,11 @@ def _plain(value: Any) -> Any:
         return {"$repr": "Version"}
     if isinstance(value, tuple):
         return {"$tuple": [_plain(part) for part in value]}
-    if isinstance(value, Image):
+    if type(value).__name__ == "Image":
         return {"$image": True}
-    if isinstance(value, Rados):
+    if type(value).__name__ == "Rados":
         return {"$rados": True}
-    if isinstance(value, Ioctx):
+    if type(value).__name__ == "Ioctx":
         return {"$ioctx": value.name}
     return [_plain(part) for part in _each(value)]
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
+from tests.golden.rbd_replay import POOLS, Replay, scenarios
 from tests.golden.record import Recorder, differences, record
+from tests.golden.record_rbd import RealReplay
 
 
 class Quiet(Recorder):
@@ -31,3 +34,16 @@ def test_recording_again_shows_what_is_different() -> None:
     assert [step["stdout"] for step in again] == ["/dev/vdd\n", "now\n"]
     assert [line.split(":")[0] for line in differences(rows, again)] == ["s 2"]
     assert record([row(1, "no-such-program")], Quiet({}))[0]["rc"] == 127
+
+
+def test_calls_are_run_again_on_other_modules() -> None:
+    """Whatever `rados` and `rbd` there are; those of the fake stand in for the real ones."""
+    rows = scenarios(Path(__file__).parent / "rbd.jsonl")["resize"]
+    fake = Replay("resize", rows)
+    again = RealReplay("resize", rows, "/etc/ceph/ceph.conf", fake.rados, fake.rbd)
+    assert all(again._client("").pool_exists(pool) for pool in POOLS)
+    assert again.run().differences == []
+    again.close()
+    wrong = [row | {"result": 1} if row["step"] == 2 else row for row in rows]
+    again = RealReplay("resize", wrong, "/etc/ceph/ceph.conf", fake.rados, fake.rbd)
+    assert again.run().differences

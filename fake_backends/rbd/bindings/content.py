@@ -27,7 +27,7 @@ class Content(OpenImage):
         with self._told(f"error reading {self._quoted} {offset}~{length}"):
             length = self._clipped(offset, length)
             self._reach()
-            return self._handle.read(offset, length)
+            return self._shown.read(offset, length)
 
     def write(self, data: bytes, offset: int, fadvise_flags: int = 0) -> int:
         """The number of bytes. IncompleteWriteError at the end, after the part that fits was written."""
@@ -53,9 +53,9 @@ class Content(OpenImage):
             self._writing()
             end = offset + length
             object_size = 1 << self._image.order
-            last = end if end == self._image.size else end - end % min(GRANULE, object_size)
+            last = end if end == self._shown.size else end - end % min(GRANULE, object_size)
             first = -(-offset // GRANULE) * GRANULE
-            self._handle.clear(first, last)
+            self._handle.clear(self._hidden + first, self._hidden + last)
 
     def write_zeroes(self, offset: int, length: int, zero_flags: int = 0) -> None:
         """Let the range read zero."""
@@ -64,7 +64,7 @@ class Content(OpenImage):
             length = self._clipped(offset, length)
             if length:
                 self._writing()
-                self._handle.clear(offset, offset + length)
+                self._handle.clear(self._hidden + offset, self._hidden + offset + length)
 
     def flush(self) -> None:
         """Writes are done when they return; all there is to do is to have the lock."""
@@ -106,12 +106,12 @@ class Content(OpenImage):
                 image,
                 None if from_snapshot is None else image.snapshot(from_snapshot),
                 self._handle.layer,
-                range(offset, offset + length),
+                range(self._hidden + offset, self._hidden + offset + length),
                 include_parent=include_parent,
                 whole_object=whole_object,
             )
         for extent in extents:
-            iterate_cb(*extent)
+            iterate_cb(extent.offset - self._hidden, extent.length, extent.exists)
 
     # -------------------------------------------------------------------------------------------- copies
 
@@ -167,9 +167,9 @@ class Content(OpenImage):
             raise NotFound("RBD image not found")
         if length == 0:
             return 0
-        if offset >= self._handle.size:
+        if offset >= self._shown.size:
             raise InvalidArgument("RBD invalid argument")
-        return min(length, self._handle.size - offset)
+        return min(length, self._shown.size - offset)
 
     def _writing(self) -> None:
         """Refuse what may not be written. A demoted mirror image refuses with EPERM."""
@@ -182,6 +182,6 @@ class Content(OpenImage):
 
     def _written(self, offset: int, data: bytes) -> None:
         try:
-            self._handle.write(offset, data)
+            self._shown.write(offset, data)
         except NoSpace as error:
             raise StorageError(str(error), errno=error.errno) from error

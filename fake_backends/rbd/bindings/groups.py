@@ -6,7 +6,7 @@ from fake_backends.rbd.bindings.arguments import quoted, text
 from fake_backends.rbd.bindings.client import Ioctx
 from fake_backends.rbd.bindings.iterators import GroupImageIterator, GroupSnapIterator
 from fake_backends.rbd.bindings.refusals import told
-from fake_backends.rbd.cluster import Group as StoredGroup
+from fake_backends.rbd.groups import Group as StoredGroup
 from harness.errors import AlreadyExists, InvalidArgument, NotFound
 
 
@@ -29,7 +29,7 @@ class Group:
             if image.traits.group:
                 raise AlreadyExists("RBD object already exists")
             group.images.append(image)
-            image.traits.group = self.name
+            image.traits.group, image.traits.group_pool = self.name, self._place()
             image.save()
 
     def remove_image(self, image_ioctx: Ioctx, image_name: str) -> None:
@@ -63,7 +63,9 @@ class Group:
             for image in group.images:
                 name = f".group.{image.pool.number:x}_{group.number:012x}_{number:012x}"
                 image.create_snapshot(name).group = self.name, snap_name
+                image.save()
             group.snapshots[snap_name] = number
+            self._ioctx.writable().save()
 
     def remove_snap(self, snap_name: str) -> None:
         """From all its images."""
@@ -76,6 +78,7 @@ class Group:
             for image in group.images:
                 for snapshot in [each for each in image.snapshots if each.group == (self.name, snap_name)]:
                     image.remove_snapshot(snapshot.name)
+            self._ioctx.writable().save()
 
     def rename_snap(self, old_snap_name: str, new_snap_name: str) -> None:
         """The images' snapshots follow."""
@@ -94,6 +97,8 @@ class Group:
                 for snapshot in image.snapshots:
                     if snapshot.group == (self.name, old_snap_name):
                         snapshot.group = self.name, new_snap_name
+                        image.save()
+            self._ioctx.writable().save()
 
     def list_snaps(self) -> GroupSnapIterator:
         """Name and state."""
@@ -117,6 +122,10 @@ class Group:
                 raise InvalidArgument("RBD invalid argument")
             for image, snapshot in chosen:
                 image.rollback(snapshot.name)
+
+    def _place(self) -> str:
+        pool = self._ioctx.writable()
+        return f"{pool.name}/{pool.namespace_name}" if pool.namespace_name else pool.name
 
     def _group(self) -> StoredGroup:
         groups = self._ioctx.writable().groups

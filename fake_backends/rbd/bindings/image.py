@@ -9,7 +9,8 @@ from fake_backends.rbd import features as feature_bits
 from fake_backends.rbd.bindings import constants
 from fake_backends.rbd.bindings.arguments import quoted, text, unsigned
 from fake_backends.rbd.bindings.content import Content
-from fake_backends.rbd.bindings.image_options import IMAGE_OPTIONS, fits
+from fake_backends.rbd.bindings.encryption import Encryption
+from fake_backends.rbd.bindings.image_options import IMAGE_OPTIONS, fits, in_force
 from fake_backends.rbd.bindings.images import stamp
 from fake_backends.rbd.bindings.iterators import ConfigImageIterator, MetadataIterator
 from fake_backends.rbd.bindings.locks import Locks
@@ -21,7 +22,7 @@ from harness.errors import InvalidArgument as Refused
 _NO_PARENT = (1 << 64) - 1
 
 
-class Image(Content, Snapshots, Locks, Mirroring):
+class Image(Content, Encryption, Snapshots, Locks, Mirroring):
     """What an image is, its features and its metadata; the base classes have the rest."""
 
     __module__ = "rbd"
@@ -31,7 +32,7 @@ class Image(Content, Snapshots, Locks, Mirroring):
     def size(self) -> int:
         """Bytes of what is shown; 0 once that snapshot is gone."""
         with self._told(f"error getting size for image {self._quoted}"):
-            return 0 if self._handle.lost else self._handle.size
+            return 0 if self._handle.lost else self._shown.size
 
     def stat(self) -> dict[str, Any]:
         """As librbd fills it in: the parent is not told here."""
@@ -204,13 +205,10 @@ class Image(Content, Snapshots, Locks, Mirroring):
     def config_list(self) -> ConfigImageIterator:
         """Option, value and whether the image overrides it."""
         with self._told("error listing config options"):
-            own = self._image.metadata
-            defaults, overridden = constants.RBD_CONFIG_SOURCE_CONFIG, constants.RBD_CONFIG_SOURCE_IMAGE
             return ConfigImageIterator(
-                {
-                    "name": option,
-                    "value": own.get(f"conf_{option}", value),
-                    "source": overridden if f"conf_{option}" in own else defaults,
-                }
-                for option, value in IMAGE_OPTIONS.items()
+                in_force(
+                    IMAGE_OPTIONS,
+                    (constants.RBD_CONFIG_SOURCE_POOL, self._pool.metadata),
+                    (constants.RBD_CONFIG_SOURCE_IMAGE, self._image.metadata),
+                )
             )

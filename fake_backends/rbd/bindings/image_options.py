@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fake_backends.rbd.bindings import constants
 
 IMAGE_OPTIONS: Mapping[str, str] = {
     "rbd_atime_update_interval": "60",
@@ -83,6 +86,18 @@ IMAGE_OPTIONS: Mapping[str, str] = {
     "rbd_skip_partial_discard": "true",
     "rbd_sparse_read_threshold_bytes": "65536",
 }
+
+
+def in_force(
+    defaults: Mapping[str, str], *overrides: tuple[int, Mapping[str, str]]
+) -> Iterator[dict[str, Any]]:
+    """Each option with its value and where that comes from: the last of `overrides` (source, metadata) wins."""
+    for option, value in defaults.items():
+        source = constants.RBD_CONFIG_SOURCE_CONFIG
+        for place, metadata in overrides:
+            if f"conf_{option}" in metadata:
+                value, source = metadata[f"conf_{option}"], place
+        yield {"name": option, "value": value, "source": source}
 
 
 def fits(option: str, value: str) -> bool:

@@ -12,9 +12,11 @@ from fake_backends.rbd.bindings import constants
 from fake_backends.rbd.bindings.arguments import quoted, text, unsigned
 from fake_backends.rbd.bindings.client import Ioctx
 from fake_backends.rbd.bindings.iterators import ImageIterator, TrashIterator
+from fake_backends.rbd.bindings.pool_settings import PoolSettings
 from fake_backends.rbd.bindings.rbd_errors import InvalidArgument
 from fake_backends.rbd.bindings.refusals import told
-from fake_backends.rbd.cluster import Group, Pool, Trashed
+from fake_backends.rbd.cluster import Pool, Trashed
+from fake_backends.rbd.groups import Group
 from harness.errors import StorageError
 
 Progress = Callable[[int, int], None]
@@ -35,7 +37,7 @@ FEATURE_NAMES = {
 }
 
 
-class RBD:
+class RBD(PoolSettings):
     """Operations on the images of a pool."""
 
     __module__ = "rbd"
@@ -254,6 +256,7 @@ class RBD:
             if mirror_mode not in (0, 1, 2) or (off and mirrored and pool.mirror_mode == 1):
                 raise StorageError("mirror mode", errno=errno.EINVAL)
             pool.mirror_mode = mirror_mode
+            pool.save()
 
     # -------------------------------------------------------------------------------------------- groups
 
@@ -266,12 +269,15 @@ class RBD:
                 raise StorageError("group exists", errno=errno.EEXIST)
             pool.groups_made += 1
             pool.groups[name] = Group(pool.groups_made)
+            pool.save()
 
     def group_remove(self, ioctx: Ioctx, name: str) -> None:
         """Its images and their snapshots stay; one that is not there is fine."""
         name = text(name, "name")
         with told("error removing group", of_group=True):
-            group = _context(ioctx).writable().groups.pop(name, None)
+            pool = _context(ioctx).writable()
+            group = pool.groups.pop(name, None)
+            pool.save()
             for image in group.images if group else []:
                 image.traits.group = ""
                 image.save()
@@ -285,12 +291,14 @@ class RBD:
         """The group must be there."""
         src, dest = text(src, "src"), text(dest, "dest")
         with told("error renaming group"):
-            groups = _context(ioctx).writable().groups
+            pool = _context(ioctx).writable()
+            groups = pool.groups
             if src not in groups:
                 raise StorageError("no group", errno=errno.ENOENT)
             if dest in groups:
                 raise StorageError("group exists", errno=errno.EEXIST)
             groups[dest] = groups.pop(src)
+            pool.save()
             for image in groups[dest].images:
                 image.traits.group = dest
                 image.save()

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
+from fake_backends.block_store import BlockDevice
+from fake_backends.luks import LuksDevice
 from fake_backends.rbd.bindings.arguments import optional_text, quoted
 from fake_backends.rbd.bindings.client import Ioctx
 from fake_backends.rbd.bindings.rbd_errors import InvalidArgument
@@ -37,6 +39,7 @@ class OpenImage:
         name, image_id = optional_text(name, "name"), optional_text(image_id, "image_id")
         snapshot = optional_text(snapshot, "snapshot")
         self.closed = True
+        self._plaintext: LuksDevice | None = None
         self._ioctx = ioctx
         self._name = name if name is not None else image_id or ""
         with told(f"error opening image {quoted(self._name)} at snapshot {quoted(snapshot)}"):
@@ -84,6 +87,19 @@ class OpenImage:
     @property
     def _pool(self) -> Pool:
         return self._image.pool
+
+    @property
+    def _shown(self) -> BlockDevice:
+        """What reads and writes see: the image, or the plaintext of the container that is in it."""
+        if self._plaintext is None:
+            return self._handle
+        self._plaintext.fit()
+        return self._plaintext
+
+    @property
+    def _hidden(self) -> int:
+        """Bytes in front of what is shown."""
+        return 0 if self._plaintext is None else self._plaintext.payload_offset
 
     def _told(self, message: str) -> AbstractContextManager[None]:
         self.require_not_closed()
