@@ -73,8 +73,9 @@ class Process:
             from oslo_service import backend
 
             backend.init_backend(backend.BackendType.THREADING)
-            from harness.cinder_engine.seams import ceph, commands, logs
+            from harness.cinder_engine.seams import ceph, commands, logs, releases
 
+            releases.leave_eventlet_out(self.patches)
             logs.install(self.patches, self.stage)
             commands.install(self.patches, self.stage)
             self.ceph = ceph.install(self.patches, self.stage)
@@ -90,9 +91,10 @@ class Process:
                 seam.install(self.patches, self.stage)
 
     def _configure(self) -> None:
-        from cinder.db import api as database_api
         from oslo_config import cfg
         from oslo_messaging.notify import notifier
+
+        from harness.cinder_engine.seams import releases
 
         cfg.CONF.register_opts(notifier._notifier_opts, group="oslo_messaging_notifications")
         path = self.home / "cinder.conf"
@@ -107,7 +109,7 @@ class Process:
         cfg.CONF(
             args=[], project="cinder", default_config_files=[str(path)], default_config_dirs=[], use_env=False
         )
-        database_api.configure(cfg.CONF)
+        releases.configure_database(cfg.CONF)
 
     def _make_database(self) -> sqlite3.Connection:
         """Cinder's own migrations, once; the result is the template of every cell."""
@@ -135,9 +137,9 @@ class Process:
     @property
     def connection(self) -> sqlite3.Connection:
         """The one connection behind Cinder's sessions."""
-        from cinder.db import api as database_api
+        from harness.cinder_engine.seams import releases
 
-        raw: sqlite3.Connection = database_api.get_engine().raw_connection().driver_connection
+        raw: sqlite3.Connection = releases.database().get_engine().raw_connection().driver_connection
         return raw
 
     def restore_database(self) -> None:

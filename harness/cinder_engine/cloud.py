@@ -14,7 +14,6 @@ from typing import Any
 from cinder import context as cinder_context
 from cinder import objects
 from cinder.db import api as cinder_db
-from cinder.scheduler import driver as scheduler_driver
 from cinder.scheduler import manager as scheduler_manager
 from cinder.volume import qos_specs, rpcapi, volume_types
 
@@ -24,7 +23,7 @@ from harness.cinder_engine.boot import Process
 from harness.cinder_engine.machine import Machine
 from harness.cinder_engine.rest import AttachmentApi, Rest, VolumeApi
 from harness.cinder_engine.rows import Database, Quotas
-from harness.cinder_engine.seams import clock
+from harness.cinder_engine.seams import clock, releases
 from harness.cinder_engine.seams.rpc import Endpoint
 from harness.cinder_engine.seams.services import translated
 from harness.cinder_engine.service import VolumeService
@@ -248,9 +247,7 @@ class Placing:
             self._manager.create_volume(context, volume, **keywords)
             return
         zone = self._cloud.database.services[service_host(host)]["availability_zone"]
-        placed = scheduler_driver.volume_update_db(
-            context, volume.id, host, None, availability_zone=zone, volume=volume
-        )
+        placed = releases.place(context, volume, host, zone)
         rpcapi.VolumeAPI().create_volume(
             context, placed, keywords.get("request_spec"), keywords.get("filter_properties"),
             allow_reschedule=False,

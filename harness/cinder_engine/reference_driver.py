@@ -12,13 +12,13 @@ from typing import Any
 
 from cinder import context as cinder_context
 from cinder import exception, objects
-from cinder.db import models
 from cinder.volume import driver as cinder_driver
 from cinder.volume.drivers import lvm as _lvm_options  # noqa: F401 (registers the options of the section)
 from cinder.volume.drivers import rbd as _rbd_options  # noqa: F401
 
 from harness import errors
 from harness.cinder_engine.rows import Database
+from harness.cinder_engine.seams import releases
 from harness.cinder_engine.seams.driver_calls import METHODS
 from harness.cinder_engine.seams.patches import Patches
 from harness.cinder_engine.seams.stage import Stage
@@ -28,6 +28,7 @@ from harness.model import Context, Snapshot, Volume
 
 MODULE = "crucible_reference_drivers"
 """Where `volume_driver` finds the class, which knows the stage of its process."""
+_VOLUME_ROW, _TYPE_ROW = releases.models().Volume, releases.models().VolumeType
 CONTEXT = Context("cinder", "service", is_admin=True)
 
 
@@ -77,13 +78,13 @@ def _record(value: Any, database: Database) -> Any:
     """Cinder's object, or database model, as the record that Crucible's drivers know."""
     if isinstance(value, cinder_context.RequestContext):
         return CONTEXT
-    if isinstance(value, models.Volume):
+    if isinstance(value, _VOLUME_ROW):
         return database.get_volume(value.id)
     if isinstance(value, objects.Volume):
         return _volume(value, database)
     if isinstance(value, objects.Snapshot):
         return Snapshot.from_row(_fields(value, Snapshot.DEFAULTS), database)
-    if isinstance(value, objects.VolumeType | models.VolumeType):
+    if isinstance(value, objects.VolumeType | _TYPE_ROW):
         return database.get_volume_type(value["id"])
     return value
 

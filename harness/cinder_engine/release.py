@@ -6,8 +6,8 @@ from importlib import metadata
 
 from harness.errors import InputError
 
-OLDEST, NEWEST = 24, 29
-"""Releases that the seams are known for: 2024.1 to 2026.2."""
+OLDEST, NEWEST = 22, 29
+"""Releases that the seams are known for: Antelope to 2026.2."""
 EXTRA = "pip install 'cinder-crucible[cinder]'"
 
 

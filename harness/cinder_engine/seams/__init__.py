@@ -10,6 +10,7 @@
 | `ceph` | modules `rados` and `rbd`, os-brick's ceph.conf | the clusters of the cell |
 | `connectors` | os-brick's iSCSI connector, device files | logins at the fake portal |
 | `copying` | the source of a copy through file objects | the same, taking virtual time |
+| `releases` | eventlet's threads; what has another place in older releases | calls here and now |
 | `logs` | log handlers | lines of the timeline, without passwords |
 | `driver_calls` | nothing: it looks on | every call of a driver is a named point |
 """

@@ -49,9 +49,13 @@ def install(patches: Patches, stage: Stage) -> None:
     def uuid4() -> uuid.UUID:
         return uuid.UUID(stage.cloud.ids.uuid()) if stage.cloud is not None else real_uuid4()
 
+    real_random = random.SystemRandom  # noqa: TID251 (the same: the module `secrets` makes one when imported)
+
     patches.replace(time, "sleep", sleep)
     patches.replace(time, "time", now)
     patches.replace(timeutils, "utcnow", utcnow)
     patches.replace(timeutils, "now", now)
     patches.replace(uuid, "uuid4", uuid4)
-    patches.replace(random, "SystemRandom", lambda: stage.playing.chance)
+    patches.replace(
+        random, "SystemRandom", lambda: stage.cloud.chance if stage.cloud is not None else real_random()
+    )

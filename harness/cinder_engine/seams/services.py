@@ -6,13 +6,14 @@ import socket
 from typing import Any
 
 import castellan.key_manager
-from cinder import compute, exception, manager, rpc, service, utils
-from cinder.db import models
+from cinder import compute, exception, rpc, service, utils
 from cinder.volume import api as volume_api
+from cinder.volume import manager as volume_manager
 from sqlalchemy import event
 
 from harness import errors
 from harness.cinder_engine.keys import Castellan
+from harness.cinder_engine.seams import releases
 from harness.cinder_engine.seams.patches import Patches
 from harness.cinder_engine.seams.rpc import Transport
 from harness.cinder_engine.seams.stage import Stage
@@ -59,9 +60,6 @@ class _RunningService:
 def install(patches: Patches, stage: Stage) -> None:
     """Replace the neighbours, and what a process of its own would be for."""
 
-    def at_once(self: Any, function: Any, *arguments: Any, **keywords: Any) -> None:
-        function(*arguments, **keywords)
-
     real_zones = volume_api.API.list_availability_zones
 
     def zones(self: Any, enable_cache: bool = False, refresh_cache: bool = False) -> Any:
@@ -81,10 +79,10 @@ def install(patches: Patches, stage: Stage) -> None:
         if stage.cloud is not None:
             stage.cloud.database.on_create({"id": target.id, "migration_status": target.migration_status})
 
-    event.listen(models.Volume, "after_insert", noticed)
-    patches.later(lambda: event.remove(models.Volume, "after_insert", noticed))
-    patches.replace(manager.SizedThreadPoolManager, "_init_pool", lambda self, workers: None)
-    patches.replace(manager.SizedThreadPoolManager, "_add_to_threadpool", at_once)
+    record = releases.models().Volume
+    event.listen(record, "after_insert", noticed)
+    patches.later(lambda: event.remove(record, "after_insert", noticed))
+    releases.run_at_once(patches, volume_manager.VolumeManager)
 
 
 def translated(error: BaseException) -> errors.ServiceError:
