@@ -193,6 +193,9 @@ class Scenario:
             self.refusal = refusal
         kernel.kill(*guests)
         self.simulation.faults.heal()
+        for server in self.servers:
+            # Whoever has the volume still uses it: a record that leads elsewhere by now shows.
+            self.act(f"guest@{server.id}", server.guest_writes, self.volume_id, stamp=f"{server.id} at last")
 
     def _faults(self) -> list[Fault]:
         """The failures on the way, and a pause in a copy that would be over before anybody interferes."""
