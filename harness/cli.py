@@ -19,6 +19,7 @@ from harness.commands.engine import Engine, open_engine
 from harness.commands.listing import listing
 from harness.commands.matrix import matrix
 from harness.commands.options import Session
+from harness.commands.releases import releases
 from harness.commands.reproduce import reproduce
 from harness.commands.storage import storage
 from harness.errors import InputError
@@ -51,7 +52,7 @@ def crucible(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (matrix, reproduce, compare, listing, storage):
+for command in (matrix, reproduce, compare, releases, listing, storage):
     crucible.add_command(command)
 
 

@@ -6,17 +6,38 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from packaging.specifiers import SpecifierSet
+
 from harness.matrix.cells import Cell
+from harness.results import Outcome
+
+
+class Seen(NamedTuple):
+    """What came of a cell on the real Cinder. `releases` are those, as in a requirement: ``>=24,<28``."""
+
+    releases: str
+    outcome: Outcome
+    faulty: bool
 
 
 class Reproduction(NamedTuple):
-    """A cell with a name and a story. It runs on the embedded deployment, or one with the same names."""
+    """A cell with a name and a story. It runs on the embedded deployment, or one with the same names.
+
+    `seen` says how Cinder's own code and drivers ended, release by release; the first that fits is meant.
+    Reproductions that have it have a page of their name in ``docs/bugs``. `launchpad` is the bug's number.
+    """
 
     name: str
     title: str
     cell: Cell
     story: str
     source: str
+    launchpad: str = ""
+    seen: tuple[Seen, ...] = ()
+
+    def on(self, release: str) -> Seen | None:
+        """What was seen on a release of Cinder, such as ``29.0.0``; None if nobody has looked."""
+        return next((each for each in self.seen if SpecifierSet(each.releases).contains(release)), None)
 
 
 _ALL = (
@@ -53,6 +74,7 @@ _ALL = (
         "server writes to the old volume behind the copier, the records are swapped all the same, and what it "
         "wrote is gone.",
         "cinder.volume.api:API.migrate_volume",
+        seen=(Seen(">=22", "data-loss", True),),
     ),
     Reproduction(
         "same-vg-migration",
@@ -102,6 +124,75 @@ _ALL = (
         "Cinder makes an encrypted image larger than the volume, by the LUKS header. The generic copy stops at "
         "the volume's size, so the end of what the owner wrote is gone.",
         "cinder.volume.manager:VolumeManager._copy_volume_data",
+        seen=(Seen(">=22", "data-loss", True),),
+    ),
+    Reproduction(
+        "rbd-retype-in-use",
+        "An attached RBD volume is retyped into another pool",
+        Cell(operation="retype", source="rbd-a", destination="rbd-b", status="in-use"),
+        "Where the manager offers a volume to the driver without looking at its attachments, the RBD driver "
+        "sees the status retyping instead of in-use, copies the image under the running guest and removes the "
+        "original. The guest goes on writing to an image that no record knows.",
+        "cinder.volume.manager:VolumeManager.migrate_volume",
+        launchpad="2019190",
+        seen=(
+            Seen("<22.1.2", "data-loss", True),
+            Seen("==23.0.*", "data-loss", True),
+            Seen(">=22.1.2", "succeeded", False),
+        ),
+    ),
+    Reproduction(
+        "rbd-retype-not-assisted",
+        "A detached RBD volume is retyped into another pool of its cluster",
+        Cell(operation="retype", source="rbd-a", destination="rbd-b", precondition="create-fails"),
+        "The RBD driver could copy the image inside of the cluster. The destination service cannot create "
+        "volumes here, so the retype succeeds only where the driver is asked.",
+        "cinder.volume.manager:VolumeManager.migrate_volume",
+        launchpad="1886543",
+        seen=(
+            Seen("<22.1.2", "succeeded", False),
+            Seen("==23.0.*", "succeeded", False),
+            Seen("<25.3.1", "failed-dirty", True),
+            Seen(">=25.3.1", "succeeded", False),
+        ),
+    ),
+    Reproduction(
+        "lvm-retype-not-assisted",
+        "A detached LVM volume is retyped into another volume group of its node",
+        Cell(operation="retype", source="lvm-a", destination="lvm-b", precondition="create-fails"),
+        "The LVM driver could copy the volume on its own node. Up to Cinder 27 it takes only volumes whose "
+        "status is available, and the manager has set it to retyping. The destination service cannot create "
+        "volumes here, so the retype succeeds only where the driver does it.",
+        "cinder.volume.drivers.lvm:LVMVolumeDriver.migrate_volume",
+        launchpad="2104334",
+        seen=(Seen("<28", "failed-dirty", True), Seen(">=28", "succeeded", False)),
+    ),
+    Reproduction(
+        "in-use-retype-keeps-quota",
+        "The retype of an attached volume fails in Nova",
+        Cell(operation="retype", source="lvm-a", destination="rbd-a", status="in-use", nova="20"),
+        "The manager commits the quota of the new type as soon as it has asked Nova to swap. When Nova fails, "
+        "the volume keeps its old type, and the project pays for the new one.",
+        "cinder.volume.manager:VolumeManager.retype",
+        seen=(Seen(">=22", "failed-dirty", True),),
+    ),
+    Reproduction(
+        "retype-leaks-key",
+        "An encrypted volume is retyped to a type without encryption",
+        Cell(operation="retype", source="lvm-a", destination="lvm-thin", encryption="luks-none"),
+        "Only the API deletes keys, and the volume that the retype throws away is deleted by the manager: its "
+        "key stays in the key manager for ever.",
+        "cinder.volume.manager:VolumeManager.delete_volume",
+        seen=(Seen(">=22", "succeeded", True),),
+    ),
+    Reproduction(
+        "lvm-failed-copy-leaks",
+        "The LVM driver's own copy fails",
+        Cell(source="lvm-a", destination="lvm-b", precondition="copy-fails"),
+        "The clean-up passes the volume's record where its name should be. lvremove is asked for a volume that "
+        "there is not, and the new logical volume stays.",
+        "cinder.volume.drivers.lvm:LVMVolumeDriver.migrate_volume",
+        seen=(Seen(">=22", "failed-dirty", True),),
     ),
 )
 

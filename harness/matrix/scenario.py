@@ -194,8 +194,7 @@ class Scenario:
         kernel.kill(*guests)
         self.simulation.faults.heal()
         for server in self.servers:
-            # Whoever has the volume still uses it: a record that leads elsewhere by now shows.
-            self.act(f"guest@{server.id}", server.guest_writes, self.volume_id, stamp=f"{server.id} at last")
+            self.act(f"guest@{server.id}", self._guest_goes_on, server)
 
     def _faults(self) -> list[Fault]:
         """The failures on the way, and a pause in a copy that would be over before anybody interferes."""
@@ -229,6 +228,14 @@ class Scenario:
             self.simulation.kernel.sleep(GUEST_WRITES_EVERY_US)
             count += 1
             server.guest_writes(self.volume_id, stamp=f"{server.id} {count}")
+
+    def _guest_goes_on(self, server: Server) -> None:
+        """Whoever has the volume uses it afterwards, too: a record that leads elsewhere by now shows."""
+        try:
+            server.guest_writes(self.volume_id, stamp=f"{server.id} at last")
+        except errors.StorageError as error:
+            # Not acknowledged, so nothing that could be lost.
+            self.simulation.record("guest cannot write", str(error))
 
     def _interfere(self) -> None:
         """Somebody else does something with the volume in the middle of the copy."""

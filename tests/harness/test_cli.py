@@ -158,7 +158,7 @@ def test_without_arguments_help_with_the_most_useful_first(run: Run) -> None:
     assert status == 0
     assert out.index("crucible matrix ") < out.index("Commands:")
     commands = [line.split()[0] for line in out.split("Commands:\n")[1].splitlines()]
-    assert commands == ["matrix", "reproduce", "compare", "list", "storage"]
+    assert commands == ["matrix", "reproduce", "compare", "releases", "list", "storage"]
 
 
 def test_the_version(run: Run) -> None:

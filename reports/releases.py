@@ -1,0 +1,69 @@
+"""What changed between releases of Cinder, as Markdown: the same cells, a column for each release."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from harness.errors import InputError
+from harness.results import OUTCOMES, CellResult, MatrixResult
+
+
+def markdown(results: Sequence[MatrixResult]) -> str:
+    """Two tables: cells by outcome, and the cells that came out differently, with their rule.
+
+    Only cells that every result has are compared. InputError if a result does not come from the real Cinder,
+    or two come from the same release.
+    """
+    by_release: dict[str, dict[str, CellResult]] = {}
+    for result in results:
+        if result.cinder is None:
+            raise InputError(
+                f"a result of engine {result.engine} says nothing of a release; use --engine cinder"
+            )
+        if result.cinder in by_release:
+            raise InputError(f"two results are of Cinder {result.cinder}; name one for each release")
+        by_release[result.cinder] = {cell.id: cell for cell in result.cells}
+    releases = sorted(by_release, key=_number)
+    common = [cell for cell in by_release[releases[-1]] if all(cell in by_release[each] for each in releases)]
+    return "\n".join([
+        *_outcomes(by_release, releases, common), "", *_changes(by_release, releases, common), ""
+    ])  # fmt: skip
+
+
+def _outcomes(
+    by_release: dict[str, dict[str, CellResult]], releases: list[str], common: list[str]
+) -> list[str]:
+    counts = {
+        release: Counter(by_release[release][cell].observed.outcome for cell in common) for release in releases
+    }
+    lines = _head(f"outcome of {len(common)} cells", releases)
+    for outcome in OUTCOMES:
+        if any(counts[release][outcome] for release in releases):
+            lines.append(_row(outcome, [str(counts[release][outcome] or ".") for release in releases]))
+    return lines
+
+
+def _changes(by_release: dict[str, dict[str, CellResult]], releases: list[str], common: list[str]) -> list[str]:
+    lines: list[str] = []
+    for cell in common:
+        found = [by_release[release][cell] for release in releases]
+        outcomes = [result.observed.outcome for result in found]
+        if len(set(outcomes)) > 1:
+            expected = found[-1].expected
+            lines.append(_row(f"`{cell}`<br>rule {expected.rule}, `{expected.source}`", list(outcomes)))
+    if not lines:
+        return ["No cell came out differently."]
+    return [*_head("cells that came out differently", releases), *lines]
+
+
+def _head(title: str, releases: list[str]) -> list[str]:
+    return [_row(title, releases), "|" + "---|" * (len(releases) + 1)]
+
+
+def _row(title: str, values: list[str]) -> str:
+    return f"| {title} | {' | '.join(values)} |"
+
+
+def _number(release: str) -> list[int]:
+    return [int(part) for part in release.split(".") if part.isdigit()]

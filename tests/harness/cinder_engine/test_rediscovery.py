@@ -1,0 +1,77 @@
+"""Faults of Cinder are found again on the releases that have them, and not on those that have not.
+
+The cells run on the installed release, with Cinder's own drivers: tox has an environment for each.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.cinder_engine.engine import CinderEngine
+from harness.cinder_engine.release import NEWEST, OLDEST, installed
+from harness.control_plane.deployment import Deployment
+from harness.matrix import runner
+from harness.matrix.reproductions import REPRODUCTIONS
+from harness.results import CellResult
+
+PAGES = Path(__file__).parents[3] / "docs" / "bugs"
+SEEN = [name for name, each in REPRODUCTIONS.items() if each.seen]
+with_cinder = pytest.mark.skipif(
+    installed() is None, reason="Cinder is not installed: pip install 'cinder-crucible[cinder]'"
+)
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, CellResult]:
+    """By name, in one process."""
+    cells = [REPRODUCTIONS[name].cell for name in SEEN]
+    found = CinderEngine().run_cells(Deployment.default(), cells)
+    return dict(zip(SEEN, found, strict=True))
+
+
+@with_cinder
+@pytest.mark.parametrize("name", SEEN)
+def test_the_installed_release_ends_as_documented(results: dict[str, CellResult], name: str) -> None:
+    """Expectations are those of the newest release: a fault that is gone by now is a failure."""
+    release, result = str(installed()), results[name]
+    seen = REPRODUCTIONS[name].on(release)
+    assert seen is not None, f"nobody has looked at {release}"
+    assert result.observed.outcome == seen.outcome, f"{result.observed.reason}; {result.difference}"
+    mended = not REPRODUCTIONS[name].on(f"{NEWEST}.0.0").faulty  # type: ignore[union-attr]
+    assert (result.verdict == "fail") == (seen.faulty and mended), result.difference
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_the_simulation_ends_as_the_newest_release(name: str) -> None:
+    """Outcome and verdict: nothing that is documented of it is unexpected."""
+    seen = REPRODUCTIONS[name].on(f"{NEWEST}.0.0")
+    result = runner.run_cell(Deployment.default(), REPRODUCTIONS[name].cell)
+    assert seen is not None
+    assert (result.observed.outcome, result.verdict) == (seen.outcome, "known")
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_every_supported_release_is_documented(name: str) -> None:
+    """Also the pages: one for each, which says the command and the range."""
+    reproduction = REPRODUCTIONS[name]
+    assert all(reproduction.on(f"{major}.0.0") for major in range(OLDEST, NEWEST + 1))
+    page = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {reproduction.title}\n")
+    assert f"crucible reproduce {name} --engine cinder" in page
+    assert reproduction.source in page
+    assert reproduction.launchpad in page
+
+
+def test_the_first_range_that_fits_is_meant() -> None:
+    """A fault that was there, went, came and went again is four ranges."""
+    faulty = {
+        release: seen.faulty
+        for release in ("22.1.1", "22.1.2", "23.0.0", "23.1.0", "25.3.0", "25.3.1", "29.0.0")
+        if (seen := REPRODUCTIONS["rbd-retype-not-assisted"].on(release))
+    }
+    assert faulty == {
+        "22.1.1": False, "22.1.2": True, "23.0.0": False, "23.1.0": True, "25.3.0": True, "25.3.1": False,
+        "29.0.0": False,
+    }  # fmt: skip

@@ -1,0 +1,61 @@
+"""Results of several releases of Cinder, side by side."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from harness.errors import InputError
+from harness.results import CellResult, Expectation, MatrixResult, Observation, Outcome
+from reports.releases import markdown
+
+
+def _result(release: str | None, **outcomes: Outcome) -> MatrixResult:
+    cells = [
+        CellResult(
+            id=name,
+            axes={},
+            expected=Expectation(outcome="succeeded", reason="", rule="driver-moves", source="a.b:C.d"),
+            observed=Observation(outcome=outcome, reason=""),
+            verdict="pass",
+        )
+        for name, outcome in outcomes.items()
+    ]
+    return MatrixResult(
+        crucible="1", python="3", engine="cinder" if release else "sim", cinder=release, storage="memory",
+        seed=0, started="2026-01-01T00:00:00Z", duration_s=1.0, cells=cells,
+    )  # fmt: skip
+
+
+def test_releases_are_columns_in_their_order() -> None:
+    """By number, whatever the order of the files; a cell that only one of them has is left out."""
+    text = markdown([
+        _result("29.0.0", same="succeeded", moved="succeeded"),
+        _result("9.1.0", same="succeeded", moved="data-loss", gone="refused"),
+    ])  # fmt: skip
+    assert text.splitlines() == [
+        "| outcome of 2 cells | 9.1.0 | 29.0.0 |",
+        "|---|---|---|",
+        "| succeeded | 1 | 2 |",
+        "| data-loss | 1 | . |",
+        "",
+        "| cells that came out differently | 9.1.0 | 29.0.0 |",
+        "|---|---|---|",
+        "| `moved`<br>rule driver-moves, `a.b:C.d` | data-loss | succeeded |",
+    ]
+
+
+def test_no_difference_is_said() -> None:
+    """An empty table would look like a mistake."""
+    assert markdown([_result("28.0.0", same="refused"), _result("29.0.0", same="refused")]).endswith(
+        "\nNo cell came out differently.\n"
+    )
+
+
+def test_results_without_a_release_or_of_one_release_are_refused() -> None:
+    """In one line."""
+    with pytest.raises(InputError, match="engine sim says nothing of a release"):
+        markdown([_result(None, same="succeeded")])
+    one = _result("29.0.0", same="succeeded")
+    with pytest.raises(InputError, match=r"two results are of Cinder 29\.0\.0"):
+        markdown([one, msgspec.structs.replace(one, seed=1)])
