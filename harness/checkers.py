@@ -164,12 +164,16 @@ def capacity(evidence: Evidence) -> list[str]:
         for address, counted in evidence.allocated.items()
         if counted != sums[address]
     ]
-    wrong += [
+    return [*wrong, *free_space(evidence)]
+
+
+def free_space(evidence: Evidence) -> list[str]:
+    """Drivers report the space that there is."""
+    return [
         f"{address} reports {reported} GiB free, but has {actual}"
         for address, (reported, actual) in evidence.free.items()
         if abs(reported - actual) > 0.01
     ]
-    return wrong
 
 
 def quota(evidence: Evidence) -> list[str]:

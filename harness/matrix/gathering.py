@@ -10,9 +10,10 @@ from fake_backends.block_store import CHUNK, BlockDevice
 from fake_backends.connectors import connect
 from harness import errors
 from harness.checkers import Evidence, Wanted
+from harness.control_plane.deployment import BackendPlan
 from harness.control_plane.manager_base import host_connector
 from harness.matrix.contents import FOREIGN
-from harness.matrix.scenario import SIZE_GB, Scenario
+from harness.matrix.scenario import SIZE_GB, Scenario, free_space
 from harness.model import GIB, Volume, service_host
 from harness.sim.ledger import foreign_pages
 
@@ -29,6 +30,7 @@ def gather(scenario: Scenario, wanted: Wanted, *, read: bool = True) -> Evidence
     exports, sessions = list(_exports(scenario)), list(_sessions(scenario))
     reading = read_back(scenario) if read else Reading()
     project = scenario.owner.project_id
+    objects = _objects(scenario)
     usages = {name: (usage.in_use, usage.reserved) for name, usage in cloud.quotas.usages(project).items()}
     return Evidence(
         subject=scenario.volume_id,
@@ -40,7 +42,7 @@ def gather(scenario: Scenario, wanted: Wanted, *, read: bool = True) -> Evidence
         type_names={row["id"]: row["name"] for row in database.volume_types.values()},
         projects=frozenset({project}),
         containers={plan.address: plan.container for plan in plans},
-        objects=_objects(scenario),
+        objects=objects,
         exporting=frozenset(plan.container for plan in plans if plan.kind == "lvm"),
         exports=exports,
         sessions=sessions,
@@ -54,6 +56,7 @@ def gather(scenario: Scenario, wanted: Wanted, *, read: bool = True) -> Evidence
             for manager in cloud.managers.values()
             for pool, counted in manager.allocated_capacity_gb.items()
         },
+        free=_free(scenario, objects),
         usages=usages,
         open_reservations=[
             f"{each.resource} {each.delta:+d}"
@@ -80,6 +83,26 @@ def _objects(scenario: Scenario) -> dict[str, list[str]]:
         if listing is not None and manager.plan.container not in found:
             found[manager.plan.container] = list(listing())
     return found
+
+
+def _free(scenario: Scenario, objects: Mapping[str, list[str]]) -> dict[str, tuple[float, float]]:
+    """What drivers report as free, and what they did at first: where all is gone that was made since.
+
+    As long as anything is there, nobody but the driver knows what it takes. Pools share the space of a cluster.
+    """
+    plans = [manager.plan for manager in scenario.cloud.managers.values()]
+    taken = {_space(plan) for plan in plans if objects.get(plan.container, True)}
+    addresses = {plan.address for plan in plans if _space(plan) not in taken}
+    first = scenario.free_at_first
+    return {
+        address: (now, first[address])
+        for address, now in free_space(scenario.cloud).items()
+        if address in first and address in addresses
+    }
+
+
+def _space(plan: BackendPlan) -> str:
+    return plan.cluster or plan.container
 
 
 def _exports(scenario: Scenario) -> Iterator[tuple[str, str]]:

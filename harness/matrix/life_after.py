@@ -22,7 +22,14 @@ from harness.matrix.scenario import Scenario
 from harness.model import is_migrating
 
 USABLE = ("available", "in-use")
-RESIDUE = (checkers.objects, checkers.exports, checkers.attachments, checkers.quota, checkers.keys)
+RESIDUE = (
+    checkers.objects,
+    checkers.exports,
+    checkers.attachments,
+    checkers.quota,
+    checkers.keys,
+    checkers.free_space,
+)
 """What must be as clean after the deletion as it was before life after began."""
 LAST_WRITTEN = 9
 KEPT_FOR_CLONES = ".deleted"

@@ -82,6 +82,7 @@ class Scenario:
         self.accepted_meanwhile = False
         self.started_us = 0
         self._temporary_id: str | None = None
+        self.free_at_first = free_space(self.cloud)
         self._prepare()
 
     def close(self) -> None:
@@ -280,3 +281,16 @@ class Scenario:
 
         self.cloud.database.on_create = noticed
         self.simulation.watch = lambda: (states(self.volume_id), states(self._temporary_id))
+
+
+def free_space(cloud: ControlPlane) -> dict[str, float]:
+    """GiB that the drivers of a deployment report as free, by pool."""
+    free: dict[str, float] = {}
+    for manager in cloud.managers.values():
+        if manager.initialized:
+            stats = manager.driver.get_volume_stats(refresh=True)
+            pools = {f"{manager.host}#{pool['pool_name']}": pool for pool in stats.get("pools", [])}
+            for address, pool in (pools or {manager.plan.address: stats}).items():
+                if isinstance(value := pool.get("free_capacity_gb"), int | float):
+                    free[address] = value
+    return free

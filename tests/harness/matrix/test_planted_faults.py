@@ -14,6 +14,8 @@ import msgspec
 import pytest
 
 from fake_backends.lvm.driver import LvmDriver
+from fake_backends.lvm.extents import Area
+from fake_backends.lvm.thin_pool import ThinPool
 from fake_backends.nfs import snapshots
 from fake_backends.nfs.driver import NfsDriver
 from fake_backends.rbd.cluster import Pool
@@ -326,6 +328,19 @@ MUTANTS: dict[str, tuple[str, list[Mutation], str]] = {
             "self.cloud.key_manager.delete_key(volume.encryption_key_id or '')",
         )],
         "keys",
+    ),
+    "extents of a volume that is deleted stay taken": (
+        "migrate/lvm-a/rbd-a/available",
+        [Mutation(
+            Area, "release",
+            "segment.disk.free.assign(segment.start, segment.start + segment.length, 0)", "pass",
+        )],
+        "life_after",
+    ),
+    "blocks of a thin volume that is deleted stay taken": (
+        "migrate/lvm-thin/rbd-a/available",
+        [Mutation(ThinPool, "remove", "self.recount()", "pass")],
+        "life_after",
     ),
     "M35 a copy that ends too early is taken for a success": (
         "retype/lvm-a/lvm-far/available/encryption=none-luks/fill=full",
