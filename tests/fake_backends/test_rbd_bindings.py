@@ -156,3 +156,17 @@ def test_a_change_takes_a_free_lock_and_keeps_to_the_owner_of_a_taken_one() -> N
     assert not second.is_exclusive_lock_owner()
     second.metadata_set("a", "1")
     assert second.is_exclusive_lock_owner()
+
+
+def test_purging_the_trash_removes_what_it_can() -> None:
+    """And then tells of what could not go."""
+    pair, ioctx = a_host()
+    for name in "abc":
+        pair.rbd.RBD().create(ioctx, name, MIB)
+    with pair.rbd.Image(ioctx, "b") as image:
+        image.create_snap("s")
+    for name in "bac":
+        pair.rbd.RBD().trash_move(ioctx, name, 0)
+    with pytest.raises(pair.rbd.ImageHasSnapshots, match="error purging images from trash"):
+        pair.rbd.RBD().trash_purge(ioctx)
+    assert [entry["name"] for entry in pair.rbd.RBD().trash_list(ioctx)] == ["b"]

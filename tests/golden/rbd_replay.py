@@ -195,6 +195,7 @@ class Replay:
     def start(self, name: str, rows: list[dict[str, Any]]) -> None:
         """Nothing is open or known yet."""
         self.name = name
+        self.conffile = "/etc/ceph/ceph.conf"
         self.rows = rows
         self.tally = Tally()
         self.stdin = b""
@@ -444,7 +445,7 @@ class Replay:
         return self.clients[label]
 
     def _connected(self, user: str, options: dict[str, int]) -> Rados:
-        client: Rados = self.rados.Rados(rados_id=user, conffile="/etc/ceph/ceph.conf")
+        client: Rados = self.rados.Rados(rados_id=user, conffile=self.conffile)
         for option, value in options.items():
             client.conf_set(option, str(value))
         client.connect()
@@ -458,9 +459,12 @@ class Replay:
         image.diff_iterate(offset, length, older, lambda *extent: found.append(list(extent)))
         return [*found, 1] if arguments[1] == "$size" else found
 
+    def _let_monitors_answer(self, answer: bool) -> None:
+        self.cluster.monitors_answer = answer
+
     def _probe(self, code: str) -> dict[str, Any]:
         """Run what the recorder ran in a process of its own."""
-        self.cluster.monitors_answer = True
+        self._let_monitors_answer(True)
         client = self._connected("cinder", {})
         names: dict[str, Any] = {
             "c": client,
@@ -470,7 +474,7 @@ class Replay:
             "G": GIB,
         }
         names["conn"] = lambda user, **options: self._connected(user, options)
-        names["stop"] = lambda: setattr(self.cluster, "monitors_answer", False)
+        names["stop"] = lambda: self._let_monitors_answer(False)
         code = re.sub(r"os\.kill\(\d+, signal\.SIGSTOP\)", "stop()", code)
         output = io.StringIO()
         with contextlib.redirect_stdout(output):

@@ -61,6 +61,10 @@ class RealReplay(Replay):
             self.clients[label] = client
         return self.clients[label]
 
+    def _let_monitors_answer(self, answer: bool) -> None:
+        if not answer:
+            raise RuntimeError("daemons are not stopped here")
+
     def _unseen(self, index: int, row: dict[str, Any]) -> None:
         """Nothing is done by hand."""
 

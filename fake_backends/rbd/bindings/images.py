@@ -184,18 +184,21 @@ class RBD(PoolSettings):
             _context(ioctx).writable().trash_restore(image_id, name)
 
     def trash_purge(self, ioctx: Ioctx, expire_ts: datetime | None = None, threshold: float = -1) -> None:
-        """Remove what has waited for its delay. What cannot go stays."""
+        """Remove what has waited for its delay. What cannot go stays, and is told when the rest is gone."""
         with told("error purging images from trash"):
             pool = _context(ioctx).writable()
             now_s = (
                 pool.cluster.now_s() if expire_ts is None else int(expire_ts.replace(tzinfo=UTC).timestamp())
             )
+            refused: StorageError | None = None
             for image_id, entry in sorted(pool.trash.items()):
                 if entry.until_s <= now_s:
                     try:
                         pool.trash_remove(image_id)
-                    except StorageError:
-                        continue
+                    except StorageError as error:
+                        refused = refused or error
+            if refused is not None:
+                raise refused
 
     # ------------------------------------------------------------------------------- namespaces, metadata
 
