@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from cinder import coordination
 from oslo_concurrency import lockutils
@@ -31,6 +31,10 @@ class CoordinationLock:
     def release(self) -> bool:
         self._lock.__exit__(None, None, None)
         return True
+
+    def __call__(self, blocking: bool = True) -> Self:
+        """For a ``with`` that says how to acquire, as Cinder 22 writes it."""
+        return self
 
     def __enter__(self) -> None:
         self.acquire()
