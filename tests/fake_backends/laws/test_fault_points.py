@@ -11,6 +11,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -18,15 +19,20 @@ import pytest
 
 from fake_backends import targets
 from fake_backends.block_store import CHUNK, PAGE, BlockDevice, MemoryDevice
+from fake_backends.files.directory import Directory
+from fake_backends.files.fake import fake_directory
+from fake_backends.host.cryptsetup import Cryptsetup
+from fake_backends.host.paths import Host
 from fake_backends.lvm import dd, volume_group
+from fake_backends.lvm.in_files.group import create_group
 from fake_backends.lvm.volume_group import VolumeGroup
 from fake_backends.nfs import qemu_img, share
 from fake_backends.nfs.share import Share
 from fake_backends.rbd import cluster, image
-from fake_backends.rbd.cluster import Cluster
+from fake_backends.rbd.cluster import Cluster, Pool
 from fake_backends.rbd.features import JOURNALING
 from fake_backends.targets import TargetPortal
-from harness.errors import StorageError
+from harness.errors import Busy, NoSpace, StorageError
 from harness.sim.faults import ERRORS, Fault
 from harness.sim.simulation import Simulation
 from tests.fake_backends.laws import bytes_of
@@ -34,7 +40,7 @@ from tests.fake_backends.laws import bytes_of
 Step = Callable[[], object]
 KINDS = [*ERRORS, "crash", "delay"]
 DELAY_US = 123_456_789
-LEAVES_A_PART = {"lvm.dd"}
+LEAVES_A_PART = {"lvm.dd", "rbd.copy"}
 """Points inside of one operation, which leaves what it has done so far, as the real one does."""
 
 
@@ -51,16 +57,36 @@ class Write:
 
     open_device: Callable[[], Any]
     data: bytes
+    offsets: range = range(1)
 
     def __call__(self) -> None:
         device = self.open_device()
-        device.write(0, self.data)
+        for offset in self.offsets:
+            device.write(offset, self.data)
         if hasattr(device, "close"):
             device.close()
 
 
-def lvm(simulation: Simulation) -> Workout:
-    group = VolumeGroup("vg", [20 * CHUNK], points=simulation)
+@dataclass(frozen=True)
+class Copy:
+    """A copy leaves the part that it has made, as librbd's does; whoever copies removes that and begins anew."""
+
+    pool: Pool
+    name: str
+    copy: str
+
+    def __call__(self) -> None:
+        if self.copy in self.pool:
+            self.pool.remove(self.copy)
+        self.pool.copy(self.name, self.pool, self.copy)
+
+
+def lvm(simulation: Simulation, home: Directory | None = None) -> Workout:
+    sizes = [20 * CHUNK]
+    if home is None:
+        group = VolumeGroup("vg", sizes, points=simulation)
+    else:
+        group = create_group(home, "vg", sizes, points=simulation)
 
     def shown() -> object:
         volumes = {
@@ -94,8 +120,8 @@ def lvm(simulation: Simulation) -> Workout:
     return Workout(steps, shown)
 
 
-def rbd(simulation: Simulation) -> Workout:
-    ceph = Cluster("ceph", points=simulation)
+def rbd(simulation: Simulation, home: Directory | None = None) -> Workout:
+    ceph = Cluster("ceph", points=simulation, home=home)
     pool = ceph.create_pool("volumes")
 
     def shown() -> object:
@@ -131,7 +157,9 @@ def rbd(simulation: Simulation) -> Workout:
         lambda: pool.deep_copy(pool.image("a"), pool, "deep"),
         lambda: pool.image("a").config_set("rbd_qos_iops_limit", "100"),
         lambda: pool.image("a").config_remove("rbd_qos_iops_limit"),
-        lambda: pool.copy("a", pool, "copy"),
+        lambda: pool.image("a").resize(10 * CHUNK),
+        Write(lambda: pool.open("a"), b"c" * PAGE, range(0, 10 * CHUNK, CHUNK)),
+        Copy(pool, "a", "copy"),
         lambda: pool.rename("a", "renamed"),
         lambda: pool.trash_move("renamed"),
         lambda: pool.trash_restore(next(iter(pool.trash))),
@@ -169,8 +197,8 @@ def iscsi(simulation: Simulation) -> Workout:
     return Workout(steps, shown)
 
 
-def nfs(simulation: Simulation) -> Workout:
-    export = Share("192.0.2.1:/export", 1 << 30, points=simulation)
+def nfs(simulation: Simulation, home: Directory | None = None) -> Workout:
+    export = Share("192.0.2.1:/export", 1 << 30, points=simulation, home=home)
 
     def shown() -> object:
         files = {
@@ -198,7 +226,48 @@ def nfs(simulation: Simulation) -> Workout:
     return Workout(steps, shown)
 
 
-WORKOUTS = {"lvm": lvm, "rbd": rbd, "iscsi": iscsi, "nfs": nfs}
+def luks(simulation: Simulation) -> Workout:
+    """cryptsetup tells what struck by a status and a line; what is not an errno comes through."""
+    group = VolumeGroup("vg", [20 * CHUNK])
+    group.create("a", 8 * CHUNK)
+    host = Host("host", points=simulation)
+    host.volume_groups["vg"] = group
+    command = Cryptsetup(host)
+
+    def shown() -> object:
+        mappings = [one for one in ("plain",) if host.exists(f"/dev/mapper/{one}")]
+        return mappings, bytes_of.read(group.volume("a")), len(group.volume("a").openers)
+
+    def run(line: str, stdin: bytes = b"key") -> None:
+        done = command.execute(line.split(), stdin)
+        if done.rc:
+            full = "No space" in done.stderr
+            raise (Busy if done.rc == 5 else NoSpace if full else StorageError)(done.stderr)
+
+    steps: list[Step] = [
+        partial(run, "-q luksFormat --type luks1 --key-file=- /dev/vg/a"),
+        partial(run, "open --key-file=- /dev/vg/a plain"),
+        partial(run, "resize plain"),
+        partial(run, "close plain"),
+        partial(run, "luksOpen --key-file=- /dev/vg/a plain"),
+        partial(run, "luksClose plain"),
+        partial(run, "luksAddKey -q /dev/vg/a", b"key\nother"),
+        partial(run, "luksChangeKey -q /dev/vg/a", b"other\nthird"),
+        partial(run, "luksRemoveKey /dev/vg/a", b"third"),
+    ]
+    return Workout(steps, shown)
+
+
+WORKOUTS: dict[str, Callable[[Simulation], Workout]] = {
+    "lvm": lvm,
+    "rbd": rbd,
+    "iscsi": iscsi,
+    "nfs": nfs,
+    "luks": luks,
+    "lvm in files": lambda simulation: lvm(simulation, fake_directory()),
+    "rbd in files": lambda simulation: rbd(simulation, fake_directory()),
+    "nfs in files": lambda simulation: nfs(simulation, fake_directory()),
+}
 SOURCES: dict[str, tuple[ModuleType, ...]] = {
     "lvm": (volume_group, dd),
     "rbd": (cluster, image),
@@ -240,7 +309,7 @@ def _clean(kind: str) -> tuple[list[str], object, int]:
     return run.points(), run.workout.shown(), run.simulation.kernel.now_us
 
 
-@pytest.mark.parametrize("kind", WORKOUTS)
+@pytest.mark.parametrize("kind", SOURCES)
 def test_a_workout_passes_every_point_that_there_is(kind: str) -> None:
     """A point that is new in the source belongs into the workout."""
     source = "".join(inspect.getsource(module) for module in SOURCES[kind])
