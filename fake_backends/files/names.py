@@ -10,6 +10,8 @@ from __future__ import annotations
 from hashlib import sha256
 from urllib.parse import quote, unquote
 
+from harness.errors import InvalidArgument
+
 LENGTH_MAX = 160
 """Well below the 255 bytes of a file name: owners add endings."""
 _AS_THEY_ARE = "@:+,"
@@ -34,3 +36,12 @@ def true_name(file_name: str) -> str | None:
     if _CUT in file_name:
         return None
     return "" if file_name == "%" else unquote(file_name, errors="surrogatepass")
+
+
+def check_text(text: str) -> str:
+    """The text itself. InvalidArgument for half of a surrogate pair, which no record in UTF-8 can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"{text!r} cannot be encoded in UTF-8") from None
+    return text

@@ -22,6 +22,7 @@ from fake_backends.lvm.logical_volume import (
     ThickSnapshot,
     store_extents_max,
 )
+from fake_backends.lvm.names import check_group_name, check_volume_name
 from fake_backends.lvm.signatures import Signature
 from fake_backends.lvm.thin_pool import ThinPool, ThinVolume, metadata_size
 from harness.errors import AlreadyExists, Busy, InvalidArgument, NoSpace, NotFound, StorageError
@@ -29,7 +30,6 @@ from harness.sim.points import QUIET, Points
 
 COMMAND_US = 20_000
 _T = TypeVar("_T")
-RESERVED_PREFIXES = ("snapshot", "pvmove")
 
 
 class SignatureFound(StorageError):
@@ -52,7 +52,11 @@ class VolumeGroup:
         points: Points = QUIET,
         backing: Backing = IN_MEMORY,
     ) -> None:
-        """`disks` are physical volumes, or sizes of new ones; what was allocated on them is free again."""
+        """`disks` are physical volumes, or sizes of new ones; what was allocated on them is free again.
+
+        InvalidArgument for a name that lvm2 does not take.
+        """
+        check_group_name(name)
         self.name = name
         self.extent_size = extent_size
         self.disks = [
@@ -144,7 +148,7 @@ class VolumeGroup:
     def create(self, name: str, size_bytes: int, *, wipe: bool = False) -> list[Signature]:
         """A thick linear volume. Its first 4,096 bytes are zeroed, the rest shows what the extents held.
 
-        AlreadyExists, NoSpace, InvalidArgument (a reserved name); `SignatureFound` if the extents still show
+        AlreadyExists, NoSpace, InvalidArgument (the name); `SignatureFound` if the extents still show
         somebody's file system or container, unless `wipe`. Returns the signatures that were wiped.
         """
         self._visit("lvcreate", f"lvcreate -n {name} {self.name} -L {size_bytes}b")
@@ -167,7 +171,7 @@ class VolumeGroup:
         self._visit("lvcreate", f"lvcreate -T -L {size_bytes}b {self.name}/{name}")
         if name in self:
             raise AlreadyExists(f"Logical volume {name} already exists in Volume group {self.name}.")
-        _check_name(name)
+        check_volume_name(name)
         data = self.round_up(size_bytes)
         metadata = self.round_up(metadata_size(data * CHUNK))
         spare = max(0, metadata - self._spare.count)
@@ -236,11 +240,11 @@ class VolumeGroup:
         self._changed()
 
     def rename(self, old: str, new: str) -> None:
-        """Change a name, in use or not. NotFound, AlreadyExists, InvalidArgument (a reserved name)."""
+        """Change a name, in use or not. NotFound, AlreadyExists, InvalidArgument (the name)."""
         self._visit("lvrename", f"lvrename {self.name} {old} {new}")
         if old == new:
             raise InvalidArgument("Old and new logical volume names must differ")
-        _check_name(new)
+        check_volume_name(new)
         if old not in self:
             raise NotFound(f'Existing logical volume "{old}" not found in volume group "{self.name}"')
         self._check_new(new)
@@ -406,7 +410,7 @@ class VolumeGroup:
     def _check_new(self, name: str) -> None:
         if name in self:
             raise AlreadyExists(f'Logical Volume "{name}" already exists in volume group "{self.name}"')
-        _check_name(name)
+        check_volume_name(name)
 
     def _check_closed(self, volumes: Sequence[LogicalVolume], name: str | None = None) -> None:
         for volume in volumes:
@@ -560,12 +564,6 @@ class VolumeGroup:
     def _set_active(volume: LogicalVolume, active: bool) -> None:
         for one in (volume, *volume.snapshots):
             one.active = active
-
-
-def _check_name(name: str) -> None:
-    for prefix in RESERVED_PREFIXES:
-        if name.startswith(prefix):
-            raise InvalidArgument(f'Names starting "{prefix}" are reserved. Please choose a different LV name.')
 
 
 def _renamed(volumes: dict[str, _T], old: str, new: str) -> dict[str, _T]:

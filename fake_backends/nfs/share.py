@@ -19,7 +19,7 @@ import msgspec
 
 from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK, Chunk, RegularFile
 from fake_backends.files.directory import Directory
-from fake_backends.files.names import safe_name, true_name
+from fake_backends.files.names import check_text, safe_name, true_name
 from fake_backends.nfs.contents import Content, KeptContent, MemoryContent
 from fake_backends.rbd.object_set import ObjectSet
 from harness.errors import InputError, InvalidArgument, NoSpace, NotFound, StorageError
@@ -282,7 +282,7 @@ class Share:
         """Replace a small text file by another of the same name, in one step."""
         self.visit("write", f"write {name}")
         _check(name)
-        data = text.encode()
+        data = check_text(text).encode()
         if -(-len(data) // BLOCK) * BLOCK > self.statistics().available:
             raise NoSpace
         inode = FileRecord(mode=self._files[name].mode) if name in self._files else FileRecord()
@@ -363,5 +363,5 @@ class Share:
 def _check(name: str) -> None:
     if not name or name in (".", "..") or "/" in name or "\0" in name:
         raise InvalidArgument(f"{name!r} is no name of a file")
-    if len(name.encode()) > NAME_MAX:
+    if len(check_text(name).encode()) > NAME_MAX:
         raise StorageError("File name too long", errno=errno.ENAMETOOLONG)

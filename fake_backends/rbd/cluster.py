@@ -17,7 +17,7 @@ import msgspec
 
 from fake_backends.block_store import CHUNK, chunks_between
 from fake_backends.files.directory import Directory
-from fake_backends.files.names import safe_name
+from fake_backends.files.names import check_text, safe_name
 from fake_backends.rbd import features as feature_bits
 from fake_backends.rbd.groups import Group
 from fake_backends.rbd.handle import ImageHandle
@@ -97,7 +97,7 @@ class Cluster:
             number = len(self.pools) + 1
             home = None
             if self.home is not None:
-                home = self.home.directory(safe_name(name))
+                home = self.home.directory(safe_name(check_text(name)))
             self.pools[name] = Pool(self, name, max_bytes, number, home)
             self.pools[name].save()
         return self.pools[name]
@@ -384,7 +384,7 @@ class Pool:
 
     def trash_restore(self, image_id: str, name: str = "") -> None:
         """Bring it back, under its old name by default. NotFound, AlreadyExists."""
-        self._visit("trash_restore", f"trash restore {self.name}/{image_id}")
+        self._visit("trash_restore", f"trash restore {self.name}/{image_id} {name}".rstrip())
         image = self.trashed(image_id, "restoring image from trash").image
         name = name or image.name
         if name in self.images:
@@ -445,6 +445,8 @@ class Pool:
     # ------------------------------------------------------------------------------------------- insides
 
     def _visit(self, point: str, command: str, cost_us: int = 0) -> None:
+        if self.home is not None:
+            check_text(command)
         self.cluster.points.visit(f"rbd.{point}", f"rbd {command}", cost_us=OPERATION_US + cost_us)
 
     def _existing(self, name: str, doing: str) -> Image:

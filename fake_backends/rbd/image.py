@@ -14,6 +14,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from fake_backends.block_store import CHUNK, EMPTY, PAGE, Chunk, chunks_between
+from fake_backends.files.names import check_text
 from fake_backends.rbd import features as feature_bits
 from fake_backends.rbd import written
 from fake_backends.rbd.layers import Layer, Parent, ReadOnlyImage, Snapshot
@@ -480,6 +481,8 @@ class Image:
         return [self.head, *self.snapshots]
 
     def _visit(self, point: str, command: str) -> None:
+        if self.pool.home is not None:
+            check_text(command)
         self.pool.cluster.points.visit(f"rbd.{point}", f"rbd {command}", cost_us=OPERATION_US)
 
 

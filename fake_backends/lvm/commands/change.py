@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 
 from fake_backends.lvm.commands.entries import VolumeEntry
 from fake_backends.lvm.commands.errors import Failed
-from fake_backends.lvm.commands.names import PAIR_MAX, legal, reserved, without_dev
 from fake_backends.lvm.commands.pools import warn_of_overprovisioning
 from fake_backends.lvm.commands.reports import chosen
 from fake_backends.lvm.commands.session import Session
 from fake_backends.lvm.commands.sizes import shown
 from fake_backends.lvm.host import mapper_name
 from fake_backends.lvm.logical_volume import LogicalVolume, ThickSnapshot
+from fake_backends.lvm.names import PAIR_MAX, legal, reserved, without_dev
 from fake_backends.lvm.thin_pool import ThinPool, ThinVolume
 from fake_backends.lvm.volume_group import VolumeGroup
 from harness.errors import StorageError

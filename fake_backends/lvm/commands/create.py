@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from fake_backends.block_store import CHUNK
 from fake_backends.lvm.commands.errors import USAGE, Failed
-from fake_backends.lvm.commands.names import PAIR_MAX, legal, reserved, without_dev
 from fake_backends.lvm.commands.pools import warn_of_overprovisioning
 from fake_backends.lvm.commands.session import Session
 from fake_backends.lvm.commands.sizes import shown
 from fake_backends.lvm.logical_volume import LogicalVolume, ThickSnapshot
+from fake_backends.lvm.names import PAIR_MAX, legal, reserved, without_dev
 from fake_backends.lvm.signatures import Signature
 from fake_backends.lvm.thin_pool import ThinVolume, block_size
 from fake_backends.lvm.volume_group import SignatureFound, VolumeGroup

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from fake_backends.block_store import CHUNK
 from fake_backends.lvm.commands.errors import Failed
-from fake_backends.lvm.commands.names import legal, without_dev
 from fake_backends.lvm.commands.session import Session
 from fake_backends.lvm.extents import PhysicalVolume
 from fake_backends.lvm.logical_volume import ThickSnapshot
+from fake_backends.lvm.names import legal, without_dev
 from fake_backends.lvm.volume_group import VolumeGroup
 from harness.errors import StorageError
 

@@ -13,9 +13,9 @@ from typing import Literal
 from fake_backends.lvm.commands.columns import COLUMNS, Column, Row, resolved
 from fake_backends.lvm.commands.entries import Entry, entries
 from fake_backends.lvm.commands.errors import Failed
-from fake_backends.lvm.commands.names import without_dev
 from fake_backends.lvm.commands.session import Session
 from fake_backends.lvm.commands.sizes import printer
+from fake_backends.lvm.names import without_dev
 from fake_backends.lvm.volume_group import VolumeGroup
 
 UNITS = "rRhHbBsSkKmMgGtTpPeE"

@@ -14,6 +14,7 @@ from fake_backends.lvm.in_files.disk import FileDisk
 from fake_backends.lvm.in_files.record_of import SECTOR, record_of
 from fake_backends.lvm.in_files.restore import check_disks, put_back, restore
 from fake_backends.lvm.in_files.thin_pool import FileThinPool
+from fake_backends.lvm.names import check_group_name
 from fake_backends.lvm.on_disk.group_parser import parse_group
 from fake_backends.lvm.on_disk.group_text import group_text
 from fake_backends.lvm.on_disk.label import read_label
@@ -31,7 +32,9 @@ def create_group(
 
     A crash leaves the files without a group in them (`open_group` says so), or the group. What these files
     held before is lost. The files are the group's until nobody has the group any more.
+    InvalidArgument, with no file made, for a name that lvm2 does not take.
     """
+    check_group_name(name)
     disks = [
         create_disk(home, f"pv{number}.img", f"/dev/{name}-disk{number}", size)
         for number, size in enumerate(pv_sizes)

@@ -69,7 +69,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy leaves the part that it has made, as librbd's does; whoever copies removes that and begins anew."""
+    """A copy leaves the part that it has made, as librbd's does; who copies again removes that first."""
 
     pool: Pool
     name: str

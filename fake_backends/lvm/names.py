@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from harness.errors import InvalidArgument
+
 NAME_MAX = 127
 """Characters of one name."""
 PAIR_MAX = 125
@@ -34,6 +36,24 @@ def reserved(name: str) -> str | None:
         if part in name:
             return f'Names including "{part}" are reserved. Please choose a different LV name.'
     return None
+
+
+def check_group_name(name: str) -> None:
+    """InvalidArgument unless lvm2 takes this as the name of a volume group."""
+    if not legal(name):
+        raise InvalidArgument(f'New volume group name "{_printable(name)}" is invalid.')
+
+
+def check_volume_name(name: str) -> None:
+    """InvalidArgument unless lvm2 takes this as the name of a new volume."""
+    if not legal(name):
+        raise InvalidArgument(f'Logical volume name "{_printable(name)}" is invalid.')
+    if refusal := reserved(name):
+        raise InvalidArgument(refusal)
+
+
+def _printable(name: str) -> str:
+    return ascii(name)[1:-1]
 
 
 def without_dev(path: str) -> str:
