@@ -353,12 +353,14 @@ class VolumeGroup:
     def deactivate(self, name: str) -> None:
         """Make the device disappear, with those of its thick snapshots. Busy if any of them is open.
 
-        A pool's own device goes; the volumes in it stay.
+        A thick snapshot goes with its origin. A pool's own device goes; the volumes in it stay.
         """
         if name in self._pools:
             self._pools[name].active = False
             return
         volume = self.volume(name)
+        if isinstance(volume, ThickSnapshot):
+            volume = volume.origin
         if volume.active:
             self._visit("lvchange", f"lvchange -a n {self.name}/{name}")
             self._check_closed([volume, *volume.snapshots], name)

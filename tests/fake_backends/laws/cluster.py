@@ -16,7 +16,7 @@ from fake_backends.rbd.handle import ImageHandle
 from fake_backends.rbd.image import Image as RealImage
 from fake_backends.rbd.layers import Layer
 from fake_backends.rbd.reopening import open_cluster
-from harness.errors import AlreadyExists, Busy, InvalidArgument, NoSpace, NotFound
+from harness.errors import AlreadyExists, Busy, InvalidArgument, NoSpace, NotFound, StorageError
 from tests.fake_backends.laws import bytes_of
 from tests.fake_backends.laws.bytes_of import Pages
 from tests.fake_backends.laws.machine import (
@@ -72,6 +72,8 @@ class Snapshot:
     name: str
     shown: Shown
     protected: bool = False
+    trashed: bool = False
+    """Removed, but still there for clones of format 2; nobody knows its name."""
 
 
 @dataclass
@@ -83,13 +85,20 @@ class Image:
     writer: int
     head: Shown
     deep: bool = True
+    journaling: bool = False
     trashed: bool = False
+    delayed: bool = False
     watchers: int = 0
+    clone_format: int = 0
     snapshots: list[Snapshot] = field(default_factory=list)
     stored: set[int] = field(default_factory=set)
 
     def layers(self) -> list[Shown]:
         return [self.head, *(snapshot.shown for snapshot in self.snapshots)]
+
+    def named(self) -> list[Snapshot]:
+        """The snapshots that can be asked for."""
+        return [snapshot for snapshot in self.snapshots if not snapshot.trashed]
 
     def used(self) -> int:
         """Objects: every version that the image or a snapshot still shows."""
@@ -121,6 +130,15 @@ class Ceph:
             if (image.pool, image.name, image.trashed) == (pool, name, False)
         ]
         return found[0] if found else None
+
+    def let_go(self) -> None:
+        """Snapshots that were kept for clones alone go with the last of these, and so may their parents."""
+        for image in self.images.values():
+            kept = [each for each in image.snapshots if not each.trashed or self.children(each)]
+            if len(kept) < len(image.snapshots):
+                image.snapshots = kept
+                self.let_go()
+                return
 
     def children(self, snapshot: Snapshot) -> list[Image]:
         return [
@@ -227,13 +245,28 @@ class ClusterLaws(LawMachine[Cluster, Ceph]):
     def snapshot_of(self, pool: str, name: str, number: int) -> str:
         """A snapshot of an image, if it has one."""
         image = self.model.named(pool, name)
-        if image is None or not image.snapshots or number >= 8:
+        if image is None or not image.named() or number >= 8:
             return SNAPSHOTS[number % len(SNAPSHOTS)]
-        return image.snapshots[number % len(image.snapshots)].name
+        return image.named()[number % len(image.named())].name
+
+    def change(
+        self,
+        operation: Callable[[Cluster], object],
+        reasons: Reasons,
+        effect: Callable[[Ceph], object],
+        trouble: Trouble = None,
+        *,
+        halfway: Callable[[Ceph], object] | None = None,
+    ) -> None:
+        def whole_effect(model: Ceph) -> None:
+            effect(model)
+            model.let_go()
+
+        super().change(operation, reasons, whole_effect, trouble, halfway=halfway)
 
     def missing(self, pool: str, name: str, snapshot: str | None = None) -> Reasons:
         image = self.model.named(pool, name)
-        there = image and (snapshot is None or any(each.name == snapshot for each in image.snapshots))
+        there = image and (snapshot is None or any(each.name == snapshot for each in image.named()))
         return set() if there else {NotFound}
 
     def taken(self, pool: str, name: str) -> Reasons:
@@ -296,6 +329,25 @@ class ClusterLaws(LawMachine[Cluster, Ceph]):
             trouble,
         )
 
+    @rule(number=which, enabled=st.booleans(), trouble=troubles)
+    def journal(self, number: int, enabled: bool, trouble: Trouble) -> None:
+        """A feature that is switched is found so; switching it twice is refused."""
+        pool, name = self.pick(number)
+        reasons = self.missing(pool, name)
+        image = self.model.named(pool, name)
+        if image and image.journaling == enabled:
+            reasons.add(InvalidArgument)
+
+        def effect(model: Ceph) -> None:
+            _named(model, pool, name).journaling = enabled
+
+        self.change(
+            lambda ceph: ceph.pool(pool).image(name).set_features(feature_bits.JOURNALING, enabled),
+            reasons,
+            effect,
+            trouble,
+        )
+
     @precondition(lambda self: len(self.model.images) < 4)
     @rule(number=which, pool=pools, new=which, trouble=st.sampled_from([None, "eio", "crash"]))
     def copy(self, number: int, pool: str, new: int, trouble: Trouble) -> None:
@@ -308,7 +360,7 @@ class ClusterLaws(LawMachine[Cluster, Ceph]):
 
         def effect(model: Ceph) -> None:
             of, writer = _named(model, source_pool, source), model.number()
-            copied = Image(pool, name, writer, Shown(of.head.size, dict(of.head.pages)), of.deep)
+            copied = Image(pool, name, writer, Shown(of.head.size, dict(of.head.pages)), of.deep, of.journaling)
             for number in of.head.objects:
                 copied.head.objects[number] = model.number()
                 copied.stored.add(copied.head.objects[number])
@@ -329,7 +381,7 @@ class ClusterLaws(LawMachine[Cluster, Ceph]):
         pool, name = self.pick(number)
         reasons = self.missing(pool, name)
         image = self.model.named(pool, name)
-        if image and any(each.name == snapshot for each in image.snapshots):
+        if image and any(each.name == snapshot for each in image.named()):
             reasons.add(AlreadyExists)
 
         def effect(model: Ceph) -> None:
@@ -357,7 +409,7 @@ class ClusterLaws(LawMachine[Cluster, Ceph]):
                 reasons.add(Busy)
             if not protected and not found.protected:
                 reasons.add(InvalidArgument)
-            if not protected and self.model.children(found):
+            if not protected and any(child.clone_format == 1 for child in self.model.children(found)):
                 reasons.add(Busy)
 
         def effect(model: Ceph) -> None:
@@ -379,8 +431,7 @@ class ClusterLaws(LawMachine[Cluster, Ceph]):
             reasons.add(Busy)
 
         def effect(model: Ceph) -> None:
-            image = _named(model, pool, name)
-            image.snapshots = [each for each in image.snapshots if each.name != chosen]
+            _snapshot(model, pool, name, chosen).trashed = True
 
         self.change(lambda ceph: ceph.pool(pool).image(name).remove_snapshot(chosen), reasons, effect, trouble)
 
@@ -404,14 +455,27 @@ class ClusterLaws(LawMachine[Cluster, Ceph]):
     # -------------------------------------------------------------------------------------------- clones
 
     @precondition(lambda self: any(image.snapshots for image in self.model.images.values()))
-    @rule(number=which, snapshot=which, pool=pools, new=which, deep=st.booleans(), trouble=troubles)
-    def clone(self, number: int, snapshot: int, pool: str, new: int, deep: bool, trouble: Trouble) -> None:
+    @rule(
+        number=which,
+        snapshot=which,
+        pool=pools,
+        new=which,
+        deep=st.booleans(),
+        form=st.sampled_from([1, 2]),
+        trouble=troubles,
+    )
+    def clone(
+        self, number: int, snapshot: int, pool: str, new: int, deep: bool, form: int, trouble: Trouble
+    ) -> None:
         """A clone shows the snapshot, and stores nothing until it is written to."""
         parent_pool, parent = self.pick(number, lambda image: any(each.protected for each in image.snapshots))
         chosen = self.snapshot_of(parent_pool, parent, snapshot)
         name = self.fresh(pool, new)
         reasons = self.missing(parent_pool, parent, chosen) | self.taken(pool, name)
-        if not reasons - {AlreadyExists} and not _snapshot(self.model, parent_pool, parent, chosen).protected:
+        unprotected = (
+            not reasons - {AlreadyExists} and not _snapshot(self.model, parent_pool, parent, chosen).protected
+        )
+        if unprotected and form == 1:
             reasons.add(InvalidArgument)
         bits = feature_bits.DEFAULT if deep else feature_bits.DEFAULT & ~feature_bits.DEEP_FLATTEN
 
@@ -419,10 +483,12 @@ class ClusterLaws(LawMachine[Cluster, Ceph]):
             of, writer = _snapshot(model, parent_pool, parent, chosen), model.number()
             head = Shown(of.shown.size, dict(of.shown.pages), parent=of)
             head.objects = {number: model.number() for number in of.shown.objects}
-            model.images[writer] = Image(pool, name, writer, head, deep)
+            model.images[writer] = Image(pool, name, writer, head, deep, clone_format=form)
 
         def operation(ceph: Cluster) -> None:
-            ceph.pool(parent_pool).clone(parent, chosen, name, ceph.pool(pool), features=bits, clone_format=1)
+            ceph.pool(parent_pool).clone(
+                parent, chosen, name, ceph.pool(pool), features=bits, clone_format=form
+            )
 
         self.change(operation, reasons, effect, trouble)
 
@@ -452,7 +518,8 @@ class ClusterLaws(LawMachine[Cluster, Ceph]):
         pool, name = self.pick(number)
 
         def effect(model: Ceph) -> None:
-            _named(model, pool, name).trashed = True
+            image = _named(model, pool, name)
+            image.trashed, image.delayed = True, delay > 0
 
         self.change(
             lambda ceph: ceph.pool(pool).trash_move(name, delay), self.missing(pool, name), effect, trouble
@@ -472,6 +539,25 @@ class ClusterLaws(LawMachine[Cluster, Ceph]):
         self.change(
             lambda ceph: ceph.pool(pool).trash_restore(image_id), self.taken(pool, name), effect, trouble
         )
+
+    @precondition(lambda self: any(image.trashed for image in self.model.images.values()))
+    @rule(number=which, force=st.booleans(), trouble=troubles)
+    def remove_from_trash(self, number: int, force: bool, trouble: Trouble) -> None:
+        """Not before its delay is over, unless by force; an image with snapshots or watchers stays."""
+        trashed = [key for key, image in self.model.images.items() if image.trashed]
+        key = trashed[number % len(trashed)]
+        image = self.model.images[key]
+        reasons: Reasons = {Busy} if image.watchers else set()
+        if image.snapshots:
+            reasons.add(InvalidArgument)
+        if image.delayed and not force:
+            reasons.add(StorageError)
+
+        def effect(model: Ceph) -> None:
+            del model.images[key]
+
+        pool, image_id = image.pool, self.real(key).id
+        self.change(lambda ceph: ceph.pool(pool).trash_remove(image_id, force=force), reasons, effect, trouble)
 
     # ------------------------------------------------------------------------------------------- devices
 
@@ -537,7 +623,10 @@ class ClusterLaws(LawMachine[Cluster, Ceph]):
             if other is not image:
                 assert _pages(real.head) == other.head.pages, "the content of another image has changed"
             for snapshot in other.snapshots:
-                shown = _pages(real.snapshot(snapshot.name))
+                found_there = next(
+                    one for one in real.snapshots if snapshot.name in (one.name, one.trashed_from)
+                )
+                shown = _pages(found_there)
                 assert shown == snapshot.shown.pages, "the content of a snapshot has changed"
 
     @precondition(lambda self: self.medium.survives)
@@ -593,8 +682,14 @@ class ClusterLaws(LawMachine[Cluster, Ceph]):
 def _image_differences(model: Ceph, image: Image, real: RealImage) -> list[str]:
     found = [] if len(real.watchers) == image.watchers else [f"watchers of {image.name}"]
     found += _layer_differences(f"{image.pool}/{image.name}", image.head, real.head)
-    names = [snapshot.name for snapshot in real.snapshots]
-    if names != [snapshot.name for snapshot in image.snapshots]:
+    if bool(real.features & feature_bits.JOURNALING) != image.journaling:
+        found.append(f"features of {image.name}")
+    names = [snapshot.trashed_from or snapshot.name for snapshot in real.snapshots]
+    trashed = [snapshot.trashed_from is not None for snapshot in real.snapshots]
+    if (names, trashed) != (
+        [snapshot.name for snapshot in image.snapshots],
+        [snapshot.trashed for snapshot in image.snapshots],
+    ):
         return [*found, f"snapshots {names} of {image.name}"]
     for snapshot, frozen in zip(image.snapshots, real.snapshots, strict=True):
         where = f"{image.name}@{snapshot.name}"
@@ -612,7 +707,7 @@ def _layer_differences(where: str, shown: Shown, real: Layer) -> list[str]:
     found = [] if real.size == shown.size else [f"the size of {where} is {real.size}, not {shown.size}"]
     if _pages(real) != shown.pages:
         found.append(f"the content of {where}")
-    parent = real.parent.snapshot.name if real.parent else None
+    parent = (real.parent.snapshot.trashed_from or real.parent.snapshot.name) if real.parent else None
     if parent != (shown.parent.name if shown.parent else None):
         found.append(f"the parent of {where} is {parent}")
     return found
@@ -634,7 +729,7 @@ def _named(model: Ceph, pool: str, name: str) -> Image:
 
 
 def _snapshot(model: Ceph, pool: str, name: str, snapshot: str) -> Snapshot:
-    return next(each for each in _named(model, pool, name).snapshots if each.name == snapshot)
+    return next(each for each in _named(model, pool, name).named() if each.name == snapshot)
 
 
 def _same_name(one: Image, other: Image) -> bool:

@@ -33,7 +33,7 @@ def tour(medium: Medium[Cluster]) -> None:
     laws.write(0, 2 * CHUNK, 70_144, False, None)
     laws.create_snapshot(0, "s1", True, None)
     laws.write(0, 512, PAGE, False, None)
-    laws.clone(0, 0, "small", 0, True, None)  # small/a
+    laws.clone(0, 0, "small", 0, True, 1, None)  # small/a
     laws.write(1, PAGE, PAGE, False, None)
     laws.set_protection("large", "a", "s1", False, None)  # has a clone
     laws.resize(0, 2 * CHUNK + 5 * 512, None)

@@ -38,7 +38,7 @@ def tour(medium: Medium[VolumeGroup]) -> None:
     laws.write(2, 2 * PAGE, PAGE, False, None)
     laws.thin_snapshot(0, 0, None)  # d of b
     laws.write(1, 0, PAGE, False, None)
-    laws.activate(2, True, None)
+    laws.activate(3, True, None)
     laws.write(3, PAGE, PAGE, False, None)
     laws.extend(1, 1, None)
     laws.create(0, 12, None)  # does not fit

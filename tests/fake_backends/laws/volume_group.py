@@ -422,18 +422,19 @@ class VolumeGroupLaws(LawMachine[VolumeGroup, Group]):
 
     @rule(number=which, active=st.booleans(), trouble=troubles)
     def activate(self, number: int, active: bool, trouble: Trouble) -> None:
-        """An inactive volume has no device; one that is open stays active; merges that waited take place."""
-        name = self.pick(number, lambda volume: volume.kind != "thick")
+        """An inactive volume has no device; one that is open stays active; merges that waited take place.
+
+        A thick snapshot goes with its origin.
+        """
+        name = self.pick(number)
         reasons = self.missing(name)
         volume = self.model.volumes.get(name)
-        if volume and volume.kind == "thick":
-            return
         if volume and not active and volume.active:
-            reasons |= {Busy} if any(one.openers for one in (volume, *self.model.snapshots(volume))) else set()
+            whole = _with_its_snapshots(self.model, volume)
+            reasons |= {Busy} if any(one.openers for one in whole) else set()
 
         def effect(model: Group) -> None:
-            found = model.volumes[name]
-            for one in (found, *model.snapshots(found)):
+            for one in _with_its_snapshots(model, model.volumes[name]):
                 one.active = active
             if active:
                 model.merge_what_waits()
@@ -633,6 +634,13 @@ class VolumeGroupLaws(LawMachine[VolumeGroup, Group]):
 
     def relatives(self, origin: Volume) -> list[Volume]:
         return [each for each in self.model.volumes.values() if each.origin is origin]
+
+
+def _with_its_snapshots(model: Group, volume: Volume) -> list[Volume]:
+    """A volume and its thick snapshots, which have their devices together; also if asked by one of these."""
+    origin = volume.origin if volume.kind == "thick" else volume
+    assert origin is not None
+    return [origin, *model.snapshots(origin)]
 
 
 def _names(model: Group) -> list[str]:
