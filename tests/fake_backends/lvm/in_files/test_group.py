@@ -233,14 +233,14 @@ def test_sparse_copies_write_what_dd_writes(home: Directory, source: str) -> Non
         group.create("target", 8 * MIB)
         group.create_thin_pool("pool", 16 * MIB)
         group.create_thin("thin", 8 * MIB, "pool")
-        group.create_thin("thin target", 8 * MIB, "pool")
+        group.create_thin("thin-target", 8 * MIB, "pool")
         group.volume(source).write(MIB, bytes(MIB) + b"x" * 5 + bytes(3 * MIB))
         group.volume(source).write(7 * MIB, b"y" * MIB)
         group.volume("target").write(0, b"stale" * (8 * MIB // 5))
         group.snapshot("target", "before", 12 * MIB)
-        for name in ("target", "thin target"):
+        for name in ("target", "thin-target"):
             copy_range(group.volume(source), group.volume(name), 0, 2, sparse=True)
-        target, thin, before = (group.volume(name) for name in ("target", "thin target", "before"))
+        target, thin, before = (group.volume(name) for name in ("target", "thin-target", "before"))
         assert isinstance(thin, ThinVolume)
         assert isinstance(before, ThickSnapshot)
         shown.append((target.read(0, 8 * MIB), thin.read(0, 8 * MIB), thin.data_used, before.used))
