@@ -14,9 +14,8 @@ from typing import Any
 
 from harness import errors
 from harness.control_plane.quota import Reservation, Usage
-from harness.model import Attachment, Encryption, QosSpecs, Record, Service, Snapshot, Volume, VolumeType
-
-Row = dict[str, Any]
+from harness.control_plane.records import Records, Row
+from harness.model import Attachment, Encryption, QosSpecs, Record, Service, Snapshot, Volume
 
 
 class Table(Mapping[str, Row]):
@@ -52,7 +51,7 @@ class Table(Mapping[str, Row]):
         return sum(1 for _ in self)
 
 
-class Database:
+class Database(Records):
     """The tables of the running cell, and the records that Crucible makes of their rows."""
 
     def __init__(self, connection: sqlite3.Connection, server_name: Callable[[str], str]) -> None:
@@ -68,46 +67,6 @@ class Database:
         self.on_create: Callable[[Row], None] = lambda row: None
 
     # ---------------------------------------------------------------------------------------------- records
-
-    def get_volume(self, volume_id: str) -> Volume:
-        """A copy of the row. VolumeNotFound."""
-        row = self.volumes.get(volume_id)
-        if row is None:
-            raise errors.VolumeNotFound(volume_id=volume_id)
-        return Volume.from_row(row, self)
-
-    def get_snapshot(self, snapshot_id: str) -> Snapshot:
-        """A copy of the row. SnapshotNotFound."""
-        row = self.snapshots.get(snapshot_id)
-        if row is None:
-            raise errors.SnapshotNotFound(snapshot_id=snapshot_id)
-        return Snapshot.from_row(row, self)
-
-    def get_volume_type(self, type_id: str) -> VolumeType:
-        """By id or name. VolumeTypeNotFound."""
-        row = self.volume_types.get(type_id)
-        if row is None:
-            row = next((row for row in self.volume_types.values() if row["name"] == type_id), None)
-        if row is None:
-            raise errors.VolumeTypeNotFound(volume_type_id=type_id)
-        return VolumeType.from_row(row, self)
-
-    def get_attachment(self, attachment_id: str) -> Attachment:
-        """A copy of the row. AttachmentNotFound."""
-        row = self.attachments.get(attachment_id)
-        if row is None:
-            raise errors.AttachmentNotFound(attachment_id=attachment_id)
-        return Attachment.from_row(row, self)
-
-    def attachments_of(self, volume_id: str) -> list[Attachment]:
-        return [
-            Attachment.from_row(row, self) for row in self.attachments.values() if row["volume_id"] == volume_id
-        ]
-
-    def snapshots_of(self, volume_id: str) -> list[Snapshot]:
-        return [
-            Snapshot.from_row(row, self) for row in self.snapshots.values() if row["volume_id"] == volume_id
-        ]
 
     def save(self, record: Record) -> None:
         """Only Cinder writes its records."""

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness import errors
+from harness.control_plane.records import Records, Row
 from harness.model import Attachment, Record, Service, Snapshot, Volume, VolumeType
 from harness.sim.seeds import Ids
-
-Row = dict[str, Any]
 
 
 class Not:
@@ -21,7 +20,7 @@ class Not:
         self.value = value
 
 
-class Database:
+class Database(Records):
     """Tables of rows by id. Whoever asks gets a copy, never a row (see `harness.model.Record`)."""
 
     def __init__(self, seed: int) -> None:
@@ -29,11 +28,11 @@ class Database:
         self._tables: dict[str, dict[str, Row]] = {
             record.TABLE: {} for record in (Volume, Snapshot, Attachment, VolumeType, Service)
         }
-        self.volumes = self._tables["volumes"]
-        self.snapshots = self._tables["snapshots"]
-        self.attachments = self._tables["attachments"]
-        self.services = self._tables["services"]
-        self.volume_types = self._tables["volume_types"]
+        self.volumes: dict[str, Row] = self._tables["volumes"]
+        self.snapshots: dict[str, Row] = self._tables["snapshots"]
+        self.attachments: dict[str, Row] = self._tables["attachments"]
+        self.services: dict[str, Row] = self._tables["services"]
+        self.volume_types: dict[str, Row] = self._tables["volume_types"]
         self.workers: dict[str, str] = {}
         """Volumes that a service is creating or deleting, and its address: what a restart has to clean up."""
         self.on_create: Callable[[Row], None] = lambda row: None
@@ -102,13 +101,6 @@ class Database:
 
     # -------------------------------------------------------------------------------------------- volumes
 
-    def get_volume(self, volume_id: str) -> Volume:
-        """A copy of the row. VolumeNotFound."""
-        row = self.volumes.get(volume_id)
-        if row is None:
-            raise errors.VolumeNotFound(volume_id=volume_id)
-        return Volume.from_row(row, self)
-
     def destroy_volume(self, volume_id: str) -> None:
         """Delete the row and, with it, its attachment rows (`cinder.db.api:volume_destroy`)."""
         if self.volumes.pop(volume_id, None) is None:
@@ -116,40 +108,7 @@ class Database:
         for attachment in self.attachments_of(volume_id):
             del self.attachments[attachment.id]
 
-    def get_snapshot(self, snapshot_id: str) -> Snapshot:
-        """A copy of the row. SnapshotNotFound."""
-        row = self.snapshots.get(snapshot_id)
-        if row is None:
-            raise errors.SnapshotNotFound(snapshot_id=snapshot_id)
-        return Snapshot.from_row(row, self)
-
-    def snapshots_of(self, volume_id: str) -> list[Snapshot]:
-        return [
-            Snapshot.from_row(row, self) for row in self.snapshots.values() if row["volume_id"] == volume_id
-        ]
-
-    def get_volume_type(self, type_id: str) -> VolumeType:
-        """By id or name. VolumeTypeNotFound."""
-        row = self.volume_types.get(type_id)
-        if row is None:
-            row = next((row for row in self.volume_types.values() if row["name"] == type_id), None)
-        if row is None:
-            raise errors.VolumeTypeNotFound(volume_type_id=type_id)
-        return VolumeType.from_row(row, self)
-
     # ---------------------------------------------------------------------------------------- attachments
-
-    def get_attachment(self, attachment_id: str) -> Attachment:
-        """A copy of the row. AttachmentNotFound."""
-        row = self.attachments.get(attachment_id)
-        if row is None:
-            raise errors.AttachmentNotFound(attachment_id=attachment_id)
-        return Attachment.from_row(row, self)
-
-    def attachments_of(self, volume_id: str) -> list[Attachment]:
-        return [
-            Attachment.from_row(row, self) for row in self.attachments.values() if row["volume_id"] == volume_id
-        ]
 
     def volume_attached(
         self, attachment_id: str, host: str, mountpoint: str, mode: str, *, mark_attached: bool
