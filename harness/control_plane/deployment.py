@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from fake_backends.files.directory import Directory
+from fake_backends.lvm.names import legal
 from fake_backends.lvm.provisioning import ensure_pool
 from fake_backends.nfs.shares_config import read_shares
 from fake_backends.world import World
@@ -291,6 +292,19 @@ def _check_values(file: ConfigurationFile, section: str, configuration: Configur
     for option in ("volume_group", "rbd_pool", "rbd_cluster_name"):
         if not configuration[option]:
             raise file.error(section, option, ": is empty; it must be a name")
+    if not legal(configuration.volume_group):
+        raise file.error(
+            section,
+            "volume_group",
+            f" = {configuration.volume_group}: is no name that lvm2 takes; "
+            "it has letters, digits and any of + _ . -, and does not begin with a hyphen",
+        )
+    if "/" in configuration.rbd_pool or "@" in configuration.rbd_pool:
+        raise file.error(
+            section,
+            "rbd_pool",
+            f" = {configuration.rbd_pool}: must have no / and no @, as in pool/image@snapshot",
+        )
     text = configuration.extra_capabilities
     try:
         valid = isinstance(json.loads(text), dict)

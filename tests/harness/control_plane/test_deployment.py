@@ -340,6 +340,13 @@ BAD_FILES = {
         "cinder.conf: [a] volume_group: refers to itself; it must be a value"
     ),
     f"{ENABLED}[a]\n{LVM}\nvolume_group =\n": "cinder.conf: [a] volume_group: is empty; it must be a name",
+    f"{ENABLED}[a]\n{LVM}\nvolume_group = vg a/b\n": (
+        "cinder.conf: [a] volume_group = vg a/b: is no name that lvm2 takes; "
+        "it has letters, digits and any of + _ . -, and does not begin with a hyphen"
+    ),
+    f"{ENABLED}[a]\n{LVM}\nrbd_pool = ../x\n": (
+        "cinder.conf: [a] rbd_pool = ../x: must have no / and no @ (pool/image@snapshot)"
+    ),
     f"{ENABLED}[a]\n{LVM}\nextra_capabilities = [1\n": (
         'cinder.conf: [a] extra_capabilities = [1: must be a JSON object such as {"tier": "gold"}'
     ),
