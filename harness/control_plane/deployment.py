@@ -303,7 +303,7 @@ def _check_values(file: ConfigurationFile, section: str, configuration: Configur
         raise file.error(
             section,
             "rbd_pool",
-            f" = {configuration.rbd_pool}: must have no / and no @, as in pool/image@snapshot",
+            f" = {configuration.rbd_pool}: must have no / and no @ (pool/image@snapshot)",
         )
     text = configuration.extra_capabilities
     try:
