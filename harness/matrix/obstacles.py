@@ -20,6 +20,8 @@ Obstacle = Callable[["Scenario"], None]
 
 NO_SUCH_ID = "00000000-0000-4000-8000-000000000000"
 LARGEST_GB = 500 * 1024
+FILE_LENGTH_MAX = 8 << 40
+"""Half of what ext4 takes."""
 
 
 def _record(**values: Any) -> Obstacle:
@@ -135,17 +137,18 @@ def _no_capacity(scenario: Scenario) -> None:
 
 
 def _fill_shares(scenario: Scenario) -> None:
-    """Somebody else keeps a file in each share, as long as all that may be promised of it: a driver would
-    not make a volume that takes the very last of it."""
+    """Somebody else keeps files in each share, together as long as all that may be promised of it: a driver
+    would not make a volume that takes the very last of it. A file system has a limit to one file's length."""
     plan = scenario.destination
     publish = scenario.cloud.manager(plan.name).publish_service_capabilities
     scenario.undo.append(publish)
-    name = "somebody else's"
     for export in plan.shares:
         share = scenario.cloud.world.shares[export]
         promised = int(share.statistics().total * float(plan.configuration.max_over_subscription_ratio))
-        share.truncate(name, promised)
-        scenario.undo.append(partial(share.remove, name))
+        for start in range(0, promised, FILE_LENGTH_MAX):
+            name = f"somebody else's {start // FILE_LENGTH_MAX + 1}"
+            share.truncate(name, min(FILE_LENGTH_MAX, promised - start))
+            scenario.undo.append(partial(share.remove, name))
     publish()
 
 

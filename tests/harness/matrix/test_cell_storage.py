@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from fake_backends.files.real import RealDirectory
+from harness.control_plane.deployment import Deployment
 from harness.matrix.cell_storage import CellStorage
+from harness.matrix.families import find
+from harness.matrix.runner import run_cell
 from harness.results import Verdict
 
 CELL = "migrate/lvm-a/rbd-a/in-use/nova=20"
@@ -54,3 +57,15 @@ def test_what_is_as_expected_is_removed(tmp_path: Path, verdict: Verdict, kept: 
         pass
     storage.finish(CELL, verdict)
     assert storage.place(CELL).exists() == kept
+
+
+@pytest.mark.parametrize(
+    "cell_id", [CELL, "migrate/lvm-a/nfs-a/available/precondition=no-capacity", "retype/rbd-a/nfs-qcow2/in-use"]
+)
+def test_a_cell_in_a_directory_is_as_in_memory(tmp_path: Path, cell_id: str) -> None:
+    """A file system has limits that memory does not have, such as the length of a file."""
+    deployment = Deployment.default()
+    cell = find(deployment, cell_id)
+    in_memory = run_cell(deployment, cell)
+    assert in_memory == run_cell(deployment, cell, storage=CellStorage(kind="file", directory=tmp_path))
+    assert in_memory.verdict in ("pass", "known")
