@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fake_backends.block_store import CHUNK, BlockDevice, RegularFile
+from fake_backends.block_store import BlockDevice
 from fake_backends.host.paths import Host
 from fake_backends.lvm.host import close_device
 from fake_backends.nfs import qcow2
@@ -65,13 +65,4 @@ def commit(host: Host, path: str) -> None:
     InvalidArgument without a backing file.
     """
     with opened(host, path) as image:
-        below = image.backing
-        if below is None:
-            raise InvalidArgument("Image does not have a backing file")
-        if below.size < image.size:
-            if isinstance(below, Qcow2Image):
-                below.resize(image.size)
-            elif isinstance(below, RegularFile):
-                below.truncate(image.size)
-        for number in sorted({cluster * qcow2.CLUSTER // CHUNK for cluster in image.clusters()}):
-            below.store(number, image.load(number))
+        image.commit()

@@ -186,6 +186,22 @@ class Qcow2Image(BlockDevice):
         """The clusters of the disk that the image itself holds, ascending."""
         return self._tables.guests()
 
+    def commit(self) -> None:
+        """Write what the image itself holds into its backing file, which grows if need be.
+
+        The image stays as it is. InvalidArgument without a backing file.
+        """
+        below = self.backing
+        if below is None:
+            raise InvalidArgument("Image does not have a backing file")
+        if below.size < self.size:
+            if isinstance(below, Qcow2Image):
+                below.resize(self.size)
+            elif isinstance(below, RegularFile):
+                below.truncate(self.size)
+        for number in sorted({cluster * CLUSTER // CHUNK for cluster in self.clusters()}):
+            below.store(number, self.load(number))
+
     def take_over(self, clusters: Iterable[int]) -> None:
         """Hold these clusters of the disk itself, as they look through its backing file."""
         tables = self._tables

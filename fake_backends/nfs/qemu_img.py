@@ -100,16 +100,9 @@ def commit(share: Share, name: str) -> None:
     """``qemu-img commit -d``: write what the image holds into its backing file, which grows if need be."""
     share.visit("qemu_img", f"qemu-img commit -d {name}")
     image = open_image(share, name)
-    if not isinstance(image, Qcow2Image) or image.backing is None:
+    if not isinstance(image, Qcow2Image):
         raise InvalidArgument("Image does not have a backing file")
-    below = image.backing
-    if below.size < image.size:
-        if isinstance(below, Qcow2Image):
-            below.resize(image.size)
-        elif isinstance(below, File):
-            below.truncate(image.size)
-    for number in sorted({_chunk(cluster) for cluster in image.clusters()}):
-        below.store(number, image.load(number))
+    image.commit()
 
 
 def pull(share: Share, name: str, *, down_to: str | None) -> None:
@@ -151,10 +144,6 @@ def _held(disk: BlockDevice) -> Iterable[int]:
         for number in disk.occupied(0, disk.chunk_count)
         for index in disk.load(number)
     })  # fmt: skip
-
-
-def _chunk(cluster: int) -> int:
-    return cluster * qcow2.CLUSTER // CHUNK
 
 
 def _format(file: File, format: str | None) -> str:
