@@ -7,7 +7,8 @@ import tracemalloc
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from fake_backends.rbd.cluster import Cluster, Pool
+from fake_backends.rbd.cluster import Cluster
+from fake_backends.rbd.pool import Pool
 
 GIB = 1 << 30
 MIB = 1 << 20

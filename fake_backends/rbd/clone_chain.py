@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fake_backends.rbd.cluster import Pool
 from fake_backends.rbd.handle import ImageHandle
 from fake_backends.rbd.layers import Layer
+from fake_backends.rbd.pool import Pool
 from harness.errors import CrucibleError, NotFound, VolumeBackendAPIException
 
 

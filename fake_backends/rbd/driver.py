@@ -22,8 +22,8 @@ from fake_backends.rbd.clone_chain import (
     flatten_clone,
     remove_protected,
 )
-from fake_backends.rbd.cluster import Pool
 from fake_backends.rbd.layers import ImageHasSnapshots
+from fake_backends.rbd.pool import Pool
 from fake_backends.rbd.type_settings import ReplicationError, apply_type, is_possible, remove_stale_qos
 from harness.driver import VolumeDriver
 from harness.errors import (

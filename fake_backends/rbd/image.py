@@ -23,8 +23,8 @@ from fake_backends.rbd.traits import Traits
 from harness.errors import AlreadyExists, Busy, InvalidArgument, NotFound, StorageError
 
 if TYPE_CHECKING:
-    from fake_backends.rbd.cluster import Pool
     from fake_backends.rbd.handle import ImageHandle
+    from fake_backends.rbd.pool import Pool
 
 OPERATION_US = 10_000
 

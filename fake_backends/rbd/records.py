@@ -15,9 +15,9 @@ from fake_backends.rbd.object_set import ObjectSet
 from fake_backends.rbd.traits import Traits
 
 if TYPE_CHECKING:
-    from fake_backends.rbd.cluster import Pool
     from fake_backends.rbd.image import Image
     from fake_backends.rbd.layers import Layer
+    from fake_backends.rbd.pool import Pool
 
 CLUSTER_RECORD, POOL_RECORD, IMAGE_RECORD = "cluster.json", "pool.json", "image.json"
 

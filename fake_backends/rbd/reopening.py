@@ -13,12 +13,13 @@ import msgspec
 
 from fake_backends.block_store import CHUNK
 from fake_backends.files.directory import Directory
-from fake_backends.rbd.cluster import Cluster, Pool, Trashed
+from fake_backends.rbd.cluster import Cluster
 from fake_backends.rbd.groups import Group
 from fake_backends.rbd.image import Image, first_bytes
 from fake_backends.rbd.image_files import ImageFiles, ObjectFiles, Version
 from fake_backends.rbd.layers import Layer, Parent, Snapshot
 from fake_backends.rbd.objects import Objects
+from fake_backends.rbd.pool import Pool, Trashed
 from fake_backends.rbd.records import (
     CLUSTER_RECORD,
     IMAGE_RECORD,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from fake_backends.rbd import features as feature_bits
-from fake_backends.rbd.cluster import Pool
+from fake_backends.rbd.pool import Pool
 from harness.errors import InvalidArgument, StorageError, VolumeBackendAPIException, VolumeDriverException
 from harness.model import ModelUpdate, TypesDiff, Volume, VolumeType
 

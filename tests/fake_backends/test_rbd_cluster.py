@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from fake_backends.block_store import CHUNK, MemoryDevice, copy_range
 from fake_backends.rbd import features as feature_bits
-from fake_backends.rbd.cluster import Cluster, Pool
+from fake_backends.rbd.cluster import Cluster
 from fake_backends.rbd.layers import ImageHasSnapshots, ReadOnlyImage
+from fake_backends.rbd.pool import Pool
 from harness.errors import AlreadyExists, Busy, InvalidArgument, NoSpace, NotFound, StorageError
 from harness.sim.faults import Fault
 from harness.sim.simulation import Simulation

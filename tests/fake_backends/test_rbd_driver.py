@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from fake_backends import luks
 from fake_backends.rbd.clone_chain import delete_parent_refs
-from fake_backends.rbd.cluster import Pool
 from fake_backends.rbd.driver import RbdDriver
 from fake_backends.rbd.layers import ReadOnlyImage
+from fake_backends.rbd.pool import Pool
 from fake_backends.world import World
 from harness.control_plane.database import Database
 from harness.driver import Configuration

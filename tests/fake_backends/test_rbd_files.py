@@ -23,10 +23,11 @@ from fake_backends.files.storage import StorageDirectory
 from fake_backends.files.watched import WatchedDirectory
 from fake_backends.rbd.bindings import Modules, modules
 from fake_backends.rbd.bindings.configuration import Configuration
-from fake_backends.rbd.cluster import Cluster, Pool
+from fake_backends.rbd.cluster import Cluster
 from fake_backends.rbd.differences import between
 from fake_backends.rbd.features import DEEP_FLATTEN, DEFAULT
 from fake_backends.rbd.layers import Layer
+from fake_backends.rbd.pool import Pool
 from fake_backends.rbd.reopening import open_cluster
 from harness.errors import CrucibleError, InputError
 

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from fake_backends.rbd.bindings import monitor, rados_errors
 from fake_backends.rbd.bindings.configuration import Configuration, User
-from fake_backends.rbd.cluster import Cluster, Pool
+from fake_backends.rbd.cluster import Cluster
+from fake_backends.rbd.pool import Pool
 from harness.errors import StorageError
 
 _FIRST_INSTANCE = 4100

@@ -15,8 +15,8 @@ from fake_backends.rbd.bindings.iterators import ImageIterator, TrashIterator
 from fake_backends.rbd.bindings.pool_settings import PoolSettings
 from fake_backends.rbd.bindings.rbd_errors import InvalidArgument
 from fake_backends.rbd.bindings.refusals import told
-from fake_backends.rbd.cluster import Pool, Trashed
 from fake_backends.rbd.groups import Group
+from fake_backends.rbd.pool import Pool, Trashed
 from harness.errors import StorageError
 
 Progress = Callable[[int, int], None]

@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from fake_backends.rbd.bindings.configuration import User
-from fake_backends.rbd.cluster import Cluster, Pool
+from fake_backends.rbd.cluster import Cluster
+from fake_backends.rbd.pool import Pool
 
 Answer = tuple[int, bytes, str]
 

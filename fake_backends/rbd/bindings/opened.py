@@ -13,10 +13,10 @@ from fake_backends.rbd.bindings.arguments import optional_text, quoted
 from fake_backends.rbd.bindings.client import Ioctx
 from fake_backends.rbd.bindings.rbd_errors import InvalidArgument
 from fake_backends.rbd.bindings.refusals import told
-from fake_backends.rbd.cluster import Pool
 from fake_backends.rbd.handle import ImageHandle
 from fake_backends.rbd.image import Image as StoredImage
 from fake_backends.rbd.layers import ReadOnlyImage
+from fake_backends.rbd.pool import Pool
 from harness.errors import NotFound, StorageError
 
 

@@ -9,11 +9,12 @@ import pytest
 from fake_backends.block_store import CHUNK, PAGE, Chunk
 from fake_backends.rbd import cluster as real_cluster
 from fake_backends.rbd import image
-from fake_backends.rbd.cluster import Cluster, Pool
+from fake_backends.rbd.cluster import Cluster
 from fake_backends.rbd.image import Image
 from fake_backends.rbd.image_files import ImageFiles
 from fake_backends.rbd.layers import Layer, Parent
 from fake_backends.rbd.objects import MemoryObjects
+from fake_backends.rbd.pool import Pool
 from tests.fake_backends.laws.cluster import ClusterLaws, in_files, in_memory, machine
 from tests.fake_backends.laws.machine import Medium, obey
 

@@ -28,9 +28,10 @@ from fake_backends.lvm.in_files.group import create_group
 from fake_backends.lvm.volume_group import VolumeGroup
 from fake_backends.nfs import qemu_img, share
 from fake_backends.nfs.share import Share
-from fake_backends.rbd import cluster, image
-from fake_backends.rbd.cluster import Cluster, Pool
+from fake_backends.rbd import image, pool
+from fake_backends.rbd.cluster import Cluster
 from fake_backends.rbd.features import JOURNALING
+from fake_backends.rbd.pool import Pool
 from fake_backends.targets import TargetPortal
 from harness.errors import Busy, NoSpace, StorageError
 from harness.sim.faults import ERRORS, Fault
@@ -270,7 +271,7 @@ WORKOUTS: dict[str, Callable[[Simulation], Workout]] = {
 }
 SOURCES: dict[str, tuple[ModuleType, ...]] = {
     "lvm": (volume_group, dd),
-    "rbd": (cluster, image),
+    "rbd": (pool, image),
     "iscsi": (targets,),
     "nfs": (share, qemu_img),
 }

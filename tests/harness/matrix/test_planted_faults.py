@@ -18,8 +18,8 @@ from fake_backends.lvm.extents import Area
 from fake_backends.lvm.thin_pool import ThinPool
 from fake_backends.nfs import snapshots
 from fake_backends.nfs.driver import NfsDriver
-from fake_backends.rbd.cluster import Pool
 from fake_backends.rbd.driver import RbdDriver
+from fake_backends.rbd.pool import Pool
 from harness.checkers import CHECKERS
 from harness.control_plane import migration
 from harness.control_plane.api import VolumeApi
