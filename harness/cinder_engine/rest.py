@@ -148,6 +148,12 @@ class VolumeApi:
     def delete_snapshot(self, context: Context, snapshot_id: str) -> None:
         self._rest(context, "DELETE", f"snapshots/{snapshot_id}")
 
+    def begin_detaching(self, context: Context, volume_id: str) -> None:
+        self._action(context, volume_id, "os-begin_detaching", {})
+
+    def roll_detaching(self, context: Context, volume_id: str) -> None:
+        self._action(context, volume_id, "os-roll_detaching", {})
+
     def _action(self, context: Context, volume_id: str, name: str, body: dict[str, Any]) -> Any:
         return self._rest(context, "POST", f"volumes/{volume_id}/action", {name: body})
 
@@ -156,7 +162,7 @@ class VolumeApi:
 
 
 class AttachmentApi:
-    """The attachment API, with the signatures of `harness.control_plane.attachments.AttachmentApi`."""
+    """The attachment API, with the signatures of `harness.control_plane.api.AttachmentApi`."""
 
     def __init__(self, cloud: CinderCloud, rest: Rest) -> None:
         self._cloud = cloud
@@ -186,12 +192,6 @@ class AttachmentApi:
     def delete(self, context: Context, attachment_id: str) -> None:
         self._rest(context, "DELETE", f"attachments/{attachment_id}")
         self._note("attachment-delete", attachment_id)
-
-    def begin_detaching(self, context: Context, volume_id: str) -> None:
-        self._rest(context, "POST", f"volumes/{volume_id}/action", {"os-begin_detaching": {}})
-
-    def roll_detaching(self, context: Context, volume_id: str) -> None:
-        self._rest(context, "POST", f"volumes/{volume_id}/action", {"os-roll_detaching": {}})
 
     def _note(self, step: str, detail: str) -> None:
         self._cloud.simulation.record(step, detail)

@@ -7,8 +7,7 @@ from typing import Any
 
 from fake_backends.files.directory import Directory
 from fake_backends.world import World
-from harness.control_plane.api import VolumeApi
-from harness.control_plane.attachments import AttachmentApi
+from harness.control_plane.api import AttachmentApi, VolumeApi
 from harness.control_plane.database import Database
 from harness.control_plane.deployment import BackendPlan, Deployment, build_world, make_driver
 from harness.control_plane.encryption import KeyManager

@@ -60,7 +60,7 @@ class Nova:
 
     def detach_volume(self, server: Server, volume_id: str) -> None:
         """The device goes away from the guest, then the attachment is deleted."""
-        self.cloud.attachments.begin_detaching(self.context, volume_id)
+        self.cloud.api.begin_detaching(self.context, volume_id)
         disk = server.disks.pop(volume_id)
         self.cloud.simulation.visit("nova.detach_volume", f"{volume_id} from {server.id}")
         disk.connection.disconnect()
@@ -144,11 +144,11 @@ class Nova:
         new_volume = self.cloud.database.get_volume(new_volume_id)
         self._check_volumes(server, volume, new_volume)
         attachments = self.cloud.attachments
-        attachments.begin_detaching(self.context, volume_id)
+        self.cloud.api.begin_detaching(self.context, volume_id)
         try:
             attachment = attachments.create(self.context, new_volume_id, server_id)
         except Exception:
-            attachments.roll_detaching(self.context, volume_id)
+            self.cloud.api.roll_detaching(self.context, volume_id)
             raise
         self.cloud.simulation.kernel.spawn(
             "nova-compute", self._swap_volume, server, volume_id, new_volume_id, attachment, delay_us=1_000
@@ -202,7 +202,7 @@ class Nova:
         except Exception as error:  # noqa: BLE001 (whatever went wrong, the swap is rolled back)
             failure = error
             self.cloud.simulation.record("nova.swap_volume failed", str(error))
-            attachments.roll_detaching(self.context, volume_id)
+            self.cloud.api.roll_detaching(self.context, volume_id)
         attachments.delete(self.context, new.id if failure else disk.attachment_id)
         if for_cinder:
             save_volume_id = self.cloud.api.migrate_volume_completion(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from harness import errors
 from harness.model import Context, Volume
 
+ADMIN_ACTIONS = "volume_extension:volume_admin_actions"
+
 
 def visible(context: Context, volume: Volume) -> bool:
     """A volume of another project does not exist for a member."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness import errors
 from harness.control_plane.policy import authorize
-from harness.model import Attachment, Connector, Context, Volume, is_migrating, service_host
+from harness.model import Attachment, Connector, Context, Volume, service_host
 
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud
@@ -91,26 +91,6 @@ class AttachmentApi:
             )
         self.cloud.database.volume_detached(volume.id, attachment_id)
         self.cloud.simulation.record("attachment-delete", volume.name)
-
-    def begin_detaching(self, context: Context, volume_id: str) -> None:
-        """in-use -> detaching. While the volume migrates: accepted, and nothing happens."""
-        volume = self.cloud.api.get(context, volume_id)
-        authorize(context, volume, "volume_extension:volume_actions:begin_detaching")
-        if is_migrating(volume.migration_status):
-            return
-        if not self.cloud.database.conditional_update(
-            volume, {"status": "detaching"}, {"status": "in-use", "attach_status": "attached"}
-        ):
-            raise errors.InvalidVolume(
-                reason="Unable to detach volume. Volume status must be 'in-use' and attach_status must be "
-                "'attached' to detach."
-            )
-
-    def roll_detaching(self, context: Context, volume_id: str) -> None:
-        """detaching -> in-use; in any other status nothing happens."""
-        volume = self.cloud.api.get(context, volume_id)
-        authorize(context, volume, "volume_extension:volume_actions:roll_detaching")
-        self.cloud.database.conditional_update(volume, {"status": "in-use"}, {"status": "detaching"})
 
     def _same_server(self, volume: Volume, server_id: str) -> bool:
         """A second attachment for the same server: it is being moved between hosts."""

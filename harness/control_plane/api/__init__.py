@@ -1,0 +1,63 @@
+"""The API: what a request is checked for, what it writes at once, and whom it tells.
+
+Source: `cinder.volume.api:API` and its siblings; HTTP codes are those that the REST layer answers with. Every
+state check is one atomic compare-and-swap, so the text of a refusal lists all conditions at once, as Cinder's
+does. Cinder's volume API is one class; here it is a chain of chapters, each in a file of its own, as the volume
+manager is. Every function takes the caller's `Context` first and raises `harness.errors.ServiceError`.
+
+`Cloud.api`, the volume API, by chapter:
+
+    volumes      get(volume_id) · list_volumes(all_tenants) · create_volume(size, name, description,
+                 volume_type, snapshot_id, source_volid, image_id, backup_id, group_id, metadata,
+                 availability_zone) ·
+                 delete_volume(volume_id, force, cascade) ·
+                 update_volume(volume_id, name, description, metadata) ·
+                 extend_volume(volume_id, new_size) · set_bootable(volume_id, bootable) ·
+                 update_readonly_flag(volume_id, readonly)
+    metadata     create_metadata(volume_id, metadata) · update_metadata(volume_id, metadata, delete) ·
+                 delete_metadata(volume_id, key) · set_image_metadata · delete_image_metadata
+    snapshots    get_snapshot(snapshot_id) · list_snapshots(all_tenants) · create_snapshot(volume_id, name,
+                 description, metadata, force, microversion) · delete_snapshot(snapshot_id, force) ·
+                 update_snapshot · update_snapshot_metadata · delete_snapshot_metadata ·
+                 reset_snapshot_status(snapshot_id, status) · revert_to_snapshot(volume_id, snapshot_id)
+    connections  reserve · unreserve · begin_detaching · roll_detaching (volume_id) · attach(volume_id,
+                 instance_uuid, host_name, mountpoint, mode) · detach(volume_id, attachment_id) ·
+                 initialize_connection(volume_id, connector) · terminate_connection(volume_id, connector) ·
+                 force_detach(volume_id, attachment_id, connector)
+    images       upload_image(volume_id, image_name, force, disk_format, container_format, visibility,
+                 protected) · reimage(volume_id, image_id, reimage_reserved)
+    moves        migrate_volume(volume_id, host, cluster, force_host_copy, lock_volume) ·
+                 migrate_volume_completion(volume_id, new_volume_id, error) ·
+                 retype(volume_id, new_type, migration_policy)
+    manage       manage_volume(host, ref, name, description, volume_type, metadata, availability_zone,
+                 bootable) · unmanage_volume(volume_id) · get_manageable_volumes(host) ·
+                 manage_snapshot(volume_id, ref, name, description, metadata) ·
+                 unmanage_snapshot(snapshot_id) · get_manageable_snapshots(host)
+    states       reset_status(volume_id, status, attach_status, migration_status)
+
+`Cloud.attachments`: get · list_attachments · create(volume_id, server_id, mode, connector) ·
+update(attachment_id, connector) · complete · delete (attachment_id)
+`Cloud.backups`: get · list_backups · create(volume_id, name, description, container, incremental, force,
+snapshot_id, metadata) · delete(backup_id, force) · restore(backup_id, volume_id, name) · update ·
+reset_status(backup_id, status)
+`Cloud.transfers`: get · list_transfers · create(volume_id, name, no_snapshots) · accept(transfer_id, auth_key)
+· delete(transfer_id)
+`Cloud.groups`: get · list_groups · create(name, description, group_type, volume_types, availability_zone)
+· delete(group_id, delete_volumes) · update(group_id, name, description, add_volumes, remove_volumes) ·
+create_type · get_type · list_types · delete_type · reset_status(group_id, status)
+"""
+
+from __future__ import annotations
+
+from harness.control_plane.api.attachments import AttachmentApi
+from harness.control_plane.api.connections import Connections
+from harness.control_plane.api.moves import Moves
+from harness.control_plane.api.snapshots import Snapshots
+from harness.control_plane.api.states import States
+from harness.control_plane.api.volumes import Volumes
+
+__all__ = ["AttachmentApi", "VolumeApi"]
+
+
+class VolumeApi(Volumes, Snapshots, Connections, Moves, States):
+    """Actions on volumes and snapshots (`cinder.volume.api:API`)."""

@@ -1,0 +1,188 @@
+"""Migrate, retype, and Nova's callback."""
+
+from __future__ import annotations
+
+from harness import errors
+from harness.control_plane.api.chapter import Chapter, check_size_limits
+from harness.control_plane.database import Not
+from harness.control_plane.policy import ADMIN_ACTIONS, authorize
+from harness.control_plane.retype import NOT_REPLICATED
+from harness.control_plane.scheduler import TOPIC
+from harness.model import AVAILABLE_MIGRATION_STATUSES, Context, Volume, VolumeType, service_host
+
+
+class Moves(Chapter):
+    """What takes a volume to another pool or another type."""
+
+    def migrate_volume(
+        self,
+        context: Context,
+        volume_id: str,
+        host: str | None,
+        *,
+        cluster: str | None = None,
+        force_host_copy: bool = False,
+        lock_volume: bool = False,
+    ) -> None:
+        """202: everything later shows in migration_status only. The host test compares strings."""
+        volume = self.get(context, volume_id)
+        authorize(context, volume, f"{ADMIN_ACTIONS}:migrate_volume", admin=True)
+        if bool(host) == bool(cluster):
+            raise errors.InvalidInput(reason="Must specify 'host' or 'cluster', and not both.")
+        if cluster or host is None:
+            raise errors.InvalidHost(reason=f"No available service in cluster {cluster}.")
+        self._require_service(host)
+        values = {
+            "migration_status": "starting",
+            "previous_status": lambda row: row["status"],
+        }
+        if lock_volume:
+            values["status"] = lambda row: "maintenance" if row["status"] == "available" else row["status"]
+        expected = {
+            "status": ("available", "in-use"),
+            "migration_status": AVAILABLE_MIGRATION_STATUSES,
+            "replication_status": NOT_REPLICATED,
+            "consistencygroup_id": (None, ""),
+            "group_id": (None, ""),
+            "host": Not(host),
+        }
+        no_snapshots = not volume.snapshots
+        if not self.cloud.database.conditional_update(volume, values, expected, no_snapshots):
+            raise errors.InvalidVolume(
+                reason=f"Volume {volume.id} status must be available or in-use, must not be migrating, have "
+                "snapshots, be replicated, be part of a group and destination host/cluster must be different "
+                "than the current one"
+            )
+        self.note("migrate_volume", f"{volume.name} from {volume.host} to {host}")
+        self.cloud.messaging.cast(TOPIC, "migrate_volume", volume, host, force_host_copy)
+
+    def _require_service(self, host: str) -> None:
+        """InvalidHost unless a service row exists, enabled and up. A frozen one passes here."""
+        address = service_host(host)
+        try:
+            service = self.cloud.database.service(address)
+        except errors.NotFoundError:
+            raise errors.InvalidHost(reason=f"No service found for host {host}") from None
+        if service.disabled:
+            raise errors.InvalidHost(reason=f"Service {address} is disabled")
+        if not self.cloud.is_up(address):
+            raise errors.InvalidHost(reason=f"Service {address} is down")
+
+    def migrate_volume_completion(
+        self, context: Context, volume_id: str, new_volume_id: str, *, error: bool
+    ) -> str:
+        """Nova's callback: it waits for the whole completion. Returns the id that goes on."""
+        volume = self.get(context, volume_id)
+        authorize(context, volume, f"{ADMIN_ACTIONS}:migrate_volume_completion", admin=True)
+        new_volume = self.get(context, new_volume_id)
+        if not (volume.migration_status or new_volume.migration_status):
+            return self._swap_without_migration(volume, new_volume, error)
+        if not volume.migration_status:
+            raise errors.InvalidVolume(reason=f"Source volume {volume.id} not mid-migration.")
+        if not new_volume.migration_status:
+            raise errors.InvalidVolume(reason=f"Destination volume {new_volume.id} not mid-migration.")
+        if new_volume.migration_status != f"target:{volume.id}":
+            raise errors.InvalidVolume(
+                reason=f"Destination has migration_status {new_volume.migration_status}, "
+                f"expected target:{volume.id}."
+            )
+        self.note("migrate_volume_completion", f"error={error}")
+        saved: str = self.cloud.messaging.call(
+            service_host(volume.host or ""), "migrate_volume_completion", volume, new_volume, error
+        )
+        return saved
+
+    def _swap_without_migration(self, volume: Volume, new_volume: Volume, error: bool) -> str:
+        """A swap that Cinder did not start: the attachments go over to the new volume, which goes on."""
+        if not error:
+            for attachment in volume.volume_attachment:
+                self.cloud.messaging.call(
+                    service_host(volume.host or ""), "detach_volume", volume.id, attachment.id
+                )
+                new_volume.admin_metadata.setdefault("readonly", "False")
+                new_volume.save()
+                if new_volume.admin_metadata["readonly"] == "True":
+                    raise errors.InvalidVolumeAttachMode(mode="rw", volume_id=new_volume.id)
+                self.cloud.messaging.call(
+                    service_host(new_volume.host or ""), "attach_volume", new_volume,
+                    attachment.instance_uuid, attachment.attached_host, attachment.mountpoint, "rw",
+                )  # fmt: skip
+        return new_volume.id
+
+    def retype(
+        self, context: Context, volume_id: str, new_type: str, migration_policy: str | None = None
+    ) -> None:
+        """202; only a later failure of a migration shows in migration_status."""
+        volume = self.get(context, volume_id)
+        authorize(context, volume, "volume:retype")
+        database = self.cloud.database
+        kind = database.get_volume_type(new_type)
+        check_size_limits(kind, volume.size)
+        if volume.multiattach != kind.multiattach and volume.status != "available":
+            raise errors.InvalidInput(
+                reason="Invalid volume_type passed, retypes affecting multiattach are only allowed on "
+                f"available volumes, the specified volume however currently has a status of: {volume.status}."
+            )
+        if kind.multiattach and "encryption" in kind.extra_specs:
+            # Reads an extra spec where the encryption of a type is none: never true in practice.
+            raise errors.InvalidInput(
+                reason="Retype requested both encryption and multi-attach, which is not supported."
+            )
+        deltas = self._type_deltas(volume)
+        reservations = self.cloud.reserve(volume.project_id, kind.id, deltas, only_type=True)
+        old_reservations = self.cloud.reserve(
+            volume.project_id,
+            volume.volume_type_id,
+            {resource: -delta for resource, delta in deltas.items()},
+            only_type=True,
+        )
+        expected = {
+            "status": ("available", "in-use"),
+            "migration_status": AVAILABLE_MIGRATION_STATUSES,
+            "consistencygroup_id": (None, ""),
+            "group_id": (None, ""),
+            "volume_type_id": Not(kind.id),
+        }
+        values = {"status": "retyping", "previous_status": lambda row: row["status"]}
+        if not database.conditional_update(volume, values, expected, _qos_allows_retype(volume, kind)):
+            self.cloud.quotas.rollback([*reservations, *old_reservations])
+            raise errors.InvalidVolume(
+                reason="Retype needs volume to be in available or in-use state, not be part of an active "
+                "migration or a consistency group, requested type has to be different that the one from the "
+                "volume, and for in-use volumes front-end qos specs cannot change."
+            )
+        zones = kind.extra_specs.get("RESKEY:availability_zones")
+        self.note("retype", f"{volume.name} to type {kind.name}, policy {migration_policy or 'never'}")
+        self.cloud.messaging.cast(
+            TOPIC,
+            "retype",
+            volume,
+            kind.id,
+            migration_policy,
+            tuple(zone.strip() for zone in zones.split(",")) if zones else (volume.availability_zone,),
+            reservations,
+            old_reservations,
+            context.project_id,
+        )
+        # Written after the message left, whatever becomes of the retype.
+        volume.multiattach = kind.multiattach
+        volume.save()
+
+    def _type_deltas(self, volume: Volume) -> dict[str, int]:
+        """Per-type quota of a volume with its snapshots (`get_volume_type_reservation`)."""
+        snapshots = volume.snapshots
+        deltas = {"volumes": 1, "gigabytes": volume.size + sum(each.volume_size for each in snapshots)}
+        if snapshots:
+            deltas["snapshots"] = len(snapshots)
+        return deltas
+
+
+def _qos_allows_retype(volume: Volume, kind: VolumeType) -> bool:
+    """An in-use volume keeps its QoS specs, or both are the back-end's business."""
+    if volume.status != "in-use":
+        return True
+    old = volume.volume_type
+    old_qos = old.qos_specs if old else None
+    if (old_qos.id if old_qos else None) == (kind.qos_specs.id if kind.qos_specs else None):
+        return True
+    return all(qos is None or qos.consumer == "back-end" for qos in (old_qos, kind.qos_specs))
