@@ -140,6 +140,26 @@ class VolumeTypeNotFound(NotFoundError):
     template = "Volume type {volume_type_id} could not be found."
 
 
+class VolumeTypeAccessNotFound(NotFoundError):
+    template = "Volume type access not found for {volume_type_id} / {project_id} combination."
+
+
+class VolumeTypeExtraSpecsNotFound(NotFoundError):
+    template = "Volume Type {volume_type_id} has no extra specs with key {extra_specs_key}."
+
+
+class VolumeTypeEncryptionNotFound(NotFoundError):
+    template = "Volume type encryption for type {type_id} does not exist."
+
+
+class QoSSpecsNotFound(NotFoundError):
+    template = "No such QoS spec {specs_id}."
+
+
+class QoSSpecsKeyNotFound(NotFoundError):
+    template = "QoS spec {specs_id} has no spec with key {specs_key}."
+
+
 class AttachmentNotFound(NotFoundError):
     template = "Volume attachment could not be found with filter: attachment_id = {attachment_id}."
 
@@ -173,6 +193,18 @@ class InvalidVolumeType(Invalid):
     template = "Invalid volume type: {reason}"
 
 
+class VolumeTypeEncryptionExists(Invalid):
+    template = "Volume type encryption for type {type_id} already exists."
+
+
+class VolumeTypeDefaultDeletionError(Invalid):
+    template = "The volume type {volume_type_id} is a default volume type and cannot be deleted."
+
+
+class InvalidQoSSpecs(Invalid):
+    template = "Invalid qos specs: {reason}"
+
+
 class InvalidHost(Invalid):
     template = "Invalid host: {reason}"
 
@@ -201,6 +233,18 @@ class Conflict(ServiceError):
 
 class ResourceConflict(Conflict):
     template = "Resource conflict: {reason}"
+
+
+class VolumeTypeExists(Conflict):
+    template = "Volume Type {id} already exists."
+
+
+class VolumeTypeAccessExists(Conflict):
+    template = "Volume type access for {volume_type_id} / {project_id} combination already exists."
+
+
+class QoSSpecsExists(Conflict):
+    template = "QoS Specs {specs_id} already exists."
 
 
 class OverQuota(ServiceError):

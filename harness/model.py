@@ -326,12 +326,33 @@ class Encryption(NamedTuple):
 
 
 class QosSpecs(NamedTuple):
-    """A QoS specs object. `consumer` is back-end, front-end or both."""
+    """The QoS specs of a volume type. `consumer` is back-end, front-end or both."""
 
     id: str
     name: str
     consumer: str
     specs: tuple[tuple[str, str], ...]
+
+
+class QualityOfServiceSpecs(Record):
+    """A QoS specs object as the administrator made it; volume types carry copies of it."""
+
+    TABLE = "quality_of_service_specs"
+    NESTED = ("specs",)
+
+    name: str
+    consumer: str
+    specs: dict[str, str]
+    created_at: int | None
+    updated_at: int | None
+
+    DEFAULTS = {
+        "id": "", "name": "", "consumer": "back-end", "specs": {}, "created_at": None, "updated_at": None,
+    }  # fmt: skip
+
+    def of_type(self) -> QosSpecs:
+        """As a volume type carries it."""
+        return QosSpecs(self.id, self.name, self.consumer, tuple(self.specs.items()))
 
 
 class VolumeType(Record):
@@ -344,10 +365,17 @@ class VolumeType(Record):
     extra_specs: dict[str, str]
     qos_specs: QosSpecs | None
     encryption: Encryption | None
+    encryption_id: str | None
     is_public: bool
+    description: str | None
+    projects: tuple[str, ...]
+    """Who may use a type that is not public."""
+    created_at: int | None
+    updated_at: int | None
 
     DEFAULTS = {
-        "id": "", "name": "", "extra_specs": {}, "qos_specs": None, "encryption": None, "is_public": True,
+        "id": "", "name": "", "extra_specs": {}, "qos_specs": None, "encryption": None, "encryption_id": None,
+        "is_public": True, "description": None, "projects": (), "created_at": None, "updated_at": None,
     }  # fmt: skip
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 from harness import errors
 from harness.control_plane.quota import Reservation, Usage
 from harness.control_plane.records import Records, Row
-from harness.model import Attachment, Encryption, QosSpecs, Record, Service, Snapshot, Volume
+from harness.model import Attachment, Encryption, QosSpecs, Record, Service, Snapshot, Volume, VolumeType
 
 
 class Table(Mapping[str, Row]):
@@ -141,6 +141,7 @@ class Database(Records):
 
     def _type(self, row: Row) -> Row:
         return {
+            **VolumeType.DEFAULTS,
             "id": row["id"],
             "name": row["name"],
             "is_public": bool(row["is_public"]),

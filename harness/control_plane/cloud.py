@@ -7,7 +7,7 @@ from typing import Any
 
 from fake_backends.files.directory import Directory
 from fake_backends.world import World
-from harness.control_plane.api import AttachmentApi, VolumeApi
+from harness.control_plane.api import AttachmentApi, QosApi, TypeApi, VolumeApi
 from harness.control_plane.database import Database
 from harness.control_plane.deployment import BackendPlan, Deployment, build_world, make_driver
 from harness.control_plane.encryption import KeyManager
@@ -57,6 +57,8 @@ class Cloud:
         self.scheduler = Scheduler(self)
         self.api = VolumeApi(self)
         self.attachments = AttachmentApi(self)
+        self.types = TypeApi(self)
+        self.qos = QosApi(self)
         self.nova = Nova(self, nova)
         self.world.compute = self.nova
         self.managers: dict[str, VolumeManager] = {}
@@ -66,7 +68,6 @@ class Cloud:
         self.messaging.on_task = lambda address, task: self._tasks.setdefault(address, []).append(task)
         self.messaging.register(TOPIC, "scheduler", self.scheduler)
         simulation.crash = self._crash
-        simulation.start = self._start_actor
         for plan in deployment.backends:
             if backends is None or plan.name in backends:
                 self._start(plan.name, fail=plan.name in uninitialised)
@@ -116,23 +117,10 @@ class Cloud:
         self.simulation.kernel.kill(*self._tasks.pop(address, ()))
 
     def _crash(self, actor: str) -> None:
-        """A planned crash strikes the service that the running task belongs to.
-
-        Whoever is no service of Cinder's, such as an API process or Nova's, loses what it was just doing.
-        """
-        kernel = self.simulation.kernel
-        if (manager := self._manager_of(actor)) is not None:
-            self.stop(manager.plan.name)
-        elif kernel.current is not None and kernel.current.actor == actor:
-            kernel.kill(kernel.current)
-
-    def _start_actor(self, actor: str) -> None:
-        """A service that a planned fault has killed starts again."""
-        if (manager := self._manager_of(actor)) is not None:
-            self.start_again(manager.plan.name)
-
-    def _manager_of(self, actor: str) -> VolumeManager | None:
-        return next((manager for manager in self.managers.values() if manager.actor == actor), None)
+        """A planned crash strikes the service that the running task belongs to."""
+        for manager in self.managers.values():
+            if manager.actor == actor:
+                self.stop(manager.plan.name)
 
     def node_options(self, plan: BackendPlan) -> Mapping[str, Any]:
         """The ``[DEFAULT]`` options of the node that a back-end is on."""

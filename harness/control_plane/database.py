@@ -7,7 +7,15 @@ from typing import Any
 
 from harness import errors
 from harness.control_plane.records import Records, Row
-from harness.model import Attachment, Record, Service, Snapshot, Volume, VolumeType
+from harness.model import (
+    Attachment,
+    QualityOfServiceSpecs,
+    Record,
+    Service,
+    Snapshot,
+    Volume,
+    VolumeType,
+)
 from harness.sim.seeds import Ids
 
 
@@ -26,13 +34,15 @@ class Database(Records):
     def __init__(self, seed: int) -> None:
         self._ids = Ids(seed, "database")
         self._tables: dict[str, dict[str, Row]] = {
-            record.TABLE: {} for record in (Volume, Snapshot, Attachment, VolumeType, Service)
+            record.TABLE: {}
+            for record in (Volume, Snapshot, Attachment, VolumeType, QualityOfServiceSpecs, Service)
         }
         self.volumes: dict[str, Row] = self._tables["volumes"]
         self.snapshots: dict[str, Row] = self._tables["snapshots"]
         self.attachments: dict[str, Row] = self._tables["attachments"]
         self.services: dict[str, Row] = self._tables["services"]
         self.volume_types: dict[str, Row] = self._tables["volume_types"]
+        self.qos_specs: dict[str, Row] = self._tables["quality_of_service_specs"]
         self.workers: dict[str, str] = {}
         """Volumes that a service is creating or deleting, and its address: what a restart has to clean up."""
         self.on_create: Callable[[Row], None] = lambda row: None

@@ -18,3 +18,9 @@ def authorize(context: Context, volume: Volume, action: str, *, admin: bool = Fa
     if context.is_admin or (not admin and visible(context, volume)):
         return
     raise errors.PolicyNotAuthorized(action=action)
+
+
+def require_admin(context: Context, action: str) -> None:
+    """PolicyNotAuthorized unless the caller is an admin."""
+    if not context.is_admin:
+        raise errors.PolicyNotAuthorized(action=action)

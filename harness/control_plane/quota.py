@@ -21,6 +21,8 @@ from harness.errors import (
 )
 
 UNLIMITED = -1
+DEFAULT_CLASS = "default"
+"""The quota class that every project belongs to."""
 
 DEFAULT_LIMITS: Mapping[str, int] = MappingProxyType({
     "volumes": 10,
@@ -61,6 +63,7 @@ class Quotas:
     def __init__(self, limits: Mapping[str, int] = DEFAULT_LIMITS) -> None:
         self._defaults = {**DEFAULT_LIMITS, **limits}
         self._limits: dict[tuple[str, str], int] = {}
+        self._classes: dict[tuple[str, str], int] = {}
         self._in_use: dict[tuple[str, str], int] = {}
         self._reserved: dict[tuple[str, str], int] = {}
         self._open: dict[str, Reservation] = {}
@@ -70,16 +73,46 @@ class Quotas:
         """Give a project a limit of its own. What it already has stays, whatever the limit."""
         self._limits[project, resource] = limit
 
-    def limit(self, project: str, resource: str) -> int:
-        """The limit that holds; QuotaResourceUnknown if there is no such resource."""
-        own = self._limits.get((project, resource))
-        if own is not None:
-            return own
+    def drop_limits(self, project: str) -> None:
+        """The default limits hold for a project again."""
+        self._limits = {key: limit for key, limit in self._limits.items() if key[0] != project}
+
+    def defaults(self) -> list[str]:
+        """The resources that have a limit of their own, whatever volume types there are."""
+        return list(self._defaults)
+
+    def default(self, resource: str) -> int:
+        """The limit of a project that has none of its own. QuotaResourceUnknown."""
         if resource in self._defaults:
             return self._defaults[resource]
         if not resource.startswith(_PER_TYPE):
             raise QuotaResourceUnknown(unknown=[resource])
         return UNLIMITED
+
+    def class_limit(self, name: str, resource: str) -> int:
+        """The limit of a quota class; of the class `default`, that of every project."""
+        own = self._classes.get((name, resource))
+        return self.default(resource) if own is None else own
+
+    def set_class_limit(self, name: str, resource: str, limit: int) -> None:
+        """Change a quota class. `default` holds for all projects without limits of their own."""
+        if name == DEFAULT_CLASS:
+            self._defaults[resource] = limit
+        else:
+            self._classes[name, resource] = limit
+
+    def rename_type(self, old: str, new: str) -> None:
+        """The resources of a volume type are named after it (`QuotaEngine.update_quota_resource`)."""
+        names = {f"{prefix}{old}": f"{prefix}{new}" for prefix in _PER_TYPE}
+        for table in (self._limits, self._in_use, self._reserved):
+            for project, resource in list(table):
+                if resource in names:
+                    table[project, names[resource]] = table.pop((project, resource))
+
+    def limit(self, project: str, resource: str) -> int:
+        """The limit that holds; QuotaResourceUnknown if there is no such resource."""
+        own = self._limits.get((project, resource))
+        return self.default(resource) if own is None else own
 
     def usage(self, project: str, resource: str) -> Usage:
         """(in_use, reserved)."""

@@ -63,6 +63,11 @@ class Kernel:
         """The running task, or None outside of `run`."""
         return self._current
 
+    @property
+    def busy(self) -> bool:
+        """Whether anybody but a daemon has something to finish."""
+        return self._awaited > 0
+
     def pause(self) -> None:
         """Let the schedule decide who goes on. Outside of a task, or when nobody else can run, no-op.
 

@@ -45,6 +45,11 @@ reset_status(backup_id, status)
 `Cloud.groups`: get · list_groups · create(name, description, group_type, volume_types, availability_zone)
 · delete(group_id, delete_volumes) · update(group_id, name, description, add_volumes, remove_volumes) ·
 create_type · get_type · list_types · delete_type · reset_status(group_id, status)
+`Cloud.types`: get_type · list_types · create_type(name, description, extra_specs, is_public) · update_type ·
+delete_type · set_extra_specs · delete_extra_spec · create_encryption · update_encryption · delete_encryption ·
+add_access · remove_access
+`Cloud.qos`: get · create(name, specs) · update · delete(specs_id, force) · delete_keys · associations ·
+associate · disassociate (specs_id, type_id) · disassociate_all
 """
 
 from __future__ import annotations
@@ -52,11 +57,13 @@ from __future__ import annotations
 from harness.control_plane.api.attachments import AttachmentApi
 from harness.control_plane.api.connections import Connections
 from harness.control_plane.api.moves import Moves
+from harness.control_plane.api.qos import QosApi
 from harness.control_plane.api.snapshots import Snapshots
 from harness.control_plane.api.states import States
+from harness.control_plane.api.types import TypeApi
 from harness.control_plane.api.volumes import Volumes
 
-__all__ = ["AttachmentApi", "VolumeApi"]
+__all__ = ["AttachmentApi", "QosApi", "TypeApi", "VolumeApi"]
 
 
 class VolumeApi(Volumes, Snapshots, Connections, Moves, States):

@@ -149,3 +149,9 @@ def lab(make_lab: Callable[..., Lab]) -> Iterator[Lab]:
     """A fresh small cloud."""
     with make_lab() as made:
         yield made
+
+
+@pytest.fixture
+def cloud(lab: Lab) -> Cloud:
+    """The cloud alone, for those who need nobody in it."""
+    return lab.cloud

@@ -179,3 +179,15 @@ def test_usage_is_what_was_committed(steps: list[tuple[int, str]]) -> None:
             quotas.rollback(ids)
     waiting = sum(max(0, reservation.delta) for reservation in quotas.open_reservations())
     assert quotas.usage("p", "volumes") == (expected, waiting)
+
+
+def test_the_default_class_holds_for_everybody() -> None:
+    """But not for a project that has a limit of its own."""
+    quotas = Quotas()
+    quotas.set_limit("mine", "volumes", 3)
+    quotas.set_class_limit("default", "volumes", 7)
+    quotas.set_class_limit("other", "volumes", 99)
+    assert (quotas.limit("mine", "volumes"), quotas.limit("yours", "volumes")) == (3, 7)
+    quotas.drop_limits("mine")
+    assert quotas.limit("mine", "volumes") == 7
+    assert quotas.class_limit("other", "volumes") == 99
