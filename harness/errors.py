@@ -275,6 +275,10 @@ class UnexpectedOverQuota(OverQuota):
     template = "Unexpected over quota on {name}."
 
 
+class VolumeTypeDefaultMisconfiguredError(ServiceError):
+    template = "The request cannot be fulfilled as the default volume type {volume_type_name} cannot be found."
+
+
 class NoValidBackend(ServiceError):
     template = "No valid backend was found. {reason}"
 

@@ -15,6 +15,8 @@ SCHEMA = 1
 
 Outcome = Literal["succeeded", "refused", "failed-clean", "failed-dirty", "data-loss", "crashed"]
 Verdict = Literal["pass", "fail", "known", "error"]
+Picture = dict[str, str | list[str]]
+"""How everything stands in the end, by aspect (see `harness.matrix.picture`)."""
 
 OUTCOMES: dict[Outcome, str] = {
     "succeeded": "done: the volume is where it should be, as it should be",
@@ -83,7 +85,7 @@ class TimelineEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CellResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One cell: expected, observed, verdict, and the evidence."""
+    """One cell: expected, observed, verdict, and the evidence. `picture` comes with `timeline`."""
 
     id: str
     axes: dict[str, str]
@@ -92,6 +94,7 @@ class CellResult(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     invariants: list[Judgement] = []
     timeline: list[TimelineEvent] = []
+    picture: Picture = {}
     difference: str = ""
 
 

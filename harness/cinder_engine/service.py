@@ -53,9 +53,9 @@ class VolumeService:
 
     @property
     def allocated_capacity_gb(self) -> dict[str, int]:
-        """What the service counts by pool; pools without volumes are left out, as in the simulation."""
+        """What the service counts by pool; for one that it never counted it reports none to the scheduler."""
         pools = self.manager.stats.get("pools", {})
-        return {name: pool["allocated_capacity_gb"] for name, pool in pools.items()}
+        return {self.plan.pool: 0, **{name: pool["allocated_capacity_gb"] for name, pool in pools.items()}}
 
     def publish_service_capabilities(self) -> None:
         """Ask the driver for its stats and tell the scheduler, now."""

@@ -1,9 +1,11 @@
-"""``crucible compare``: cells on the simulation and on the real Cinder, and where they differ."""
+"""``crucible compare``: cells on two engines, and where they differ."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 from rich.console import Console
@@ -11,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.commands import options
+from harness.commands.engine import Engine
 from harness.commands.options import Session
 from harness.errors import InputError
 from harness.matrix.cell_storage import MEMORY
@@ -21,9 +24,37 @@ from reports.printable import printable
 from reports.terminal import console
 from reports.timeline import seconds, shortened
 
+if TYPE_CHECKING:
+    from harness.control_plane.deployment import Deployment
+    from harness.matrix.cells import Cell
+
+CHUNK = 500
+"""Cells whose timelines are held at a time."""
+
+
+class Rung(NamedTuple):
+    """An engine by its name and in words."""
+
+    engine: str
+    title: str
+
+
+RUNGS = {
+    "a": Rung("sim", "the simulation"),
+    "b": Rung("reference", "Cinder with Crucible's drivers"),
+    "c": Rung("cinder", "Cinder with its own drivers"),
+}
+
 
 @click.command("compare")
 @click.option("--engines", is_flag=True, help="The simulation with the installed Cinder.")
+@click.option(
+    "--rungs",
+    type=click.Choice(["ac", "ab", "bc"]),
+    default="ac",
+    show_default=True,
+    help="Which two: a, the simulation; b, Cinder with Crucible's reference drivers; c, with its own drivers.",
+)
 @options.config
 @click.option("--select", "expression", metavar="EXPR", help="Only these cells, as for crucible matrix.")
 @click.option("--shard", "part", metavar="I/N", help="Only the I-th of N parts.")
@@ -37,21 +68,25 @@ def compare(
     session: Session,
     *,
     engines: bool,
+    rungs: str,
     configs: tuple[Path, ...],
     expression: str | None,
     part: str | None,
     seed: int,
     jobs: int,
 ) -> int:
-    """Run cells on both engines and show those in which they differ.
+    """Run cells on two engines and show those in which they differ.
 
-    Both timelines stand side by side. Exit status: 0 no difference, 1 some, 2 bad usage or input.
+    Compared are the outcome, every record, object, export, attachment, key and quota in the end, and the driver
+    calls on the way. Both timelines stand side by side. Exit status: 0 no difference, 1 some, 2 bad usage or
+    input.
     """
     if not engines:
         raise InputError("compare needs --engines: the simulation with the installed Cinder")
-    simulated, real = session.engine("sim"), session.engine("cinder")
-    deployment = simulated.deployment(configs)
-    cells = real.cells(deployment)
+    one, other = (RUNGS[rung] for rung in rungs)
+    first, second = session.engine(one.engine), session.engine(other.engine)
+    deployment = first.deployment(configs)
+    cells = second.cells(deployment)
     if expression is not None:
         cells = select(cells, expression, [plan.name for plan in deployment.backends])
         if not cells:
@@ -59,36 +94,49 @@ def compare(
     if part is not None:
         cells = shard(cells, part)
     out = console()
-    waiting: list[CellResult] = simulated.run_cells(
-        deployment, cells, seed=seed, jobs=jobs, timelines="all", on_result=lambda result: None, storage=MEMORY
-    )
-    expected = {result.id: result for result in waiting}
     differing = 0
-
-    def on_result(result: CellResult) -> None:
-        nonlocal differing
-        found = differences(expected[result.id], result)
+    for ours, theirs in _pairs((first, second), deployment, cells, seed, jobs):
+        found = differences(ours.picture, theirs.picture)
         if found:
             differing += 1
-            show(out, expected[result.id], result, found)
-
-    real.run_cells(
-        deployment, cells, seed=seed, jobs=jobs, timelines="all", on_result=on_result, storage=MEMORY
+            show(out, (one, ours), (other, theirs), found)
+    out.print(
+        f"{len(cells)} cells on {one.title} and on {other.title} ({second.release}): {differing} differ",
+        soft_wrap=True,
     )
-    out.print(f"{len(cells)} cells on the simulation and on Cinder {real.release}: {differing} differ")
     return 1 if differing else 0
 
 
-def show(out: Console, simulated: CellResult, real: CellResult, found: list[Difference]) -> None:
+def _pairs(
+    engines: tuple[Engine, Engine], deployment: Deployment, cells: Sequence[Cell], seed: int, jobs: int
+) -> Iterator[tuple[CellResult, CellResult]]:
+    for start in range(0, len(cells), CHUNK):
+        chunk = cells[start : start + CHUNK]
+        ours, theirs = (
+            engine.run_cells(
+                deployment, chunk, seed=seed, jobs=jobs, timelines="all", on_result=lambda result: None,
+                storage=MEMORY,
+            )
+            for engine in engines
+        )  # fmt: skip
+        yield from zip(ours, theirs, strict=True)
+
+
+def show(
+    out: Console, one: tuple[Rung, CellResult], other: tuple[Rung, CellResult], found: Sequence[Difference]
+) -> None:
     """The cell, what differs, and both timelines."""
-    out.print(Text(printable(real.id), style="bold"), soft_wrap=True)
+    titles = [one[0].title, other[0].title]
+    out.print(Text(printable(one[1].id), style="bold"), soft_wrap=True)
     for difference in found:
-        out.print(Text(f"  {printable(str(difference))}"), soft_wrap=True)
+        out.print(Text(f"  {printable(difference.aspect)}"), soft_wrap=True)
+        for title, value in zip(titles, (difference.one, difference.other), strict=True):
+            out.print(Text(f"    {title}: {printable(value)}"), soft_wrap=True)
     table = Table(box=None, padding=(0, 2, 0, 0), expand=True)
-    table.add_column("simulation", ratio=1, overflow="fold")
-    table.add_column("Cinder", ratio=1, overflow="fold")
-    for one, other in zip_longest(simulated.timeline, real.timeline):
-        table.add_row(_line(one), _line(other))
+    for title in titles:
+        table.add_column(title, ratio=1, overflow="fold")
+    for ours, theirs in zip_longest(one[1].timeline, other[1].timeline):
+        table.add_row(_line(ours), _line(theirs))
     out.print(table)
     out.print()
 

@@ -62,13 +62,17 @@ class Engine(Protocol):
 
 
 def open_engine(name: str) -> Engine:
-    """The engine that `--engine` names. InputError if what it needs is not installed."""
+    """The engine of that name. InputError if what it needs is not installed.
+
+    The three are the rungs of the ladder of truth: `sim`; `reference`, the installed Cinder with Crucible's
+    reference drivers; and `cinder`, with its own.
+    """
     if name == "sim":
         from harness.commands.simulated import Simulated
 
         return Simulated()
-    if name == "cinder":
+    if name in ("cinder", "reference"):
         from harness.commands.real import Real
 
-        return Real()
+        return Real("cinder" if name == "cinder" else "reference")
     raise ValueError(f"unknown engine {name}")

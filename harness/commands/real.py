@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from harness.cinder_engine.boot import Drivers
 from harness.cinder_engine.engine import CinderEngine
 from harness.commands.engine import Timelines
 from harness.commands.simulated import Simulated
@@ -17,8 +18,8 @@ from harness.results import CellResult
 class Real(Simulated):
     """The same cells, reproductions and expectations, run by somebody else. InputError without Cinder."""
 
-    def __init__(self) -> None:
-        self._engine = CinderEngine()
+    def __init__(self, drivers: Drivers = "cinder") -> None:
+        self._engine = CinderEngine(drivers)
 
     @property
     def release(self) -> str | None:

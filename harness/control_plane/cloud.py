@@ -19,11 +19,14 @@ from harness.control_plane.scheduler import TOPIC, Scheduler
 from harness.control_plane.volume_manager import VolumeManager
 from harness.model import Service, VolumeType
 from harness.sim.kernel import Lock, Task
+from harness.sim.seeds import Ids
 from harness.sim.simulation import Simulation
 
 SERVICE_DOWN_TIME_US = 60_000_000
 """A service that has not been heard of for longer is down (`service_down_time`)."""
 RESERVATION_EXPIRE_US = 86_400_000_000
+DEFAULT_TYPE = "__DEFAULT__"
+"""The type of volumes for which nobody asked for one (`cinder.volume.volume_types:DEFAULT_VOLUME_TYPE`)."""
 
 
 class Cloud:
@@ -50,6 +53,8 @@ class Cloud:
         self.seed = seed
         self.world: World = build_world(deployment, simulation, home)
         self.database = Database(seed)
+        # Cinder's own migrations make it, so it is there before anybody comes.
+        self.create_type(DEFAULT_TYPE, id=Ids(seed, "installation").uuid())
         self.messaging = Messaging(simulation)
         self.key_manager = KeyManager(seed, self.world)
         self.options = deployment.nodes[0].options

@@ -1,21 +1,20 @@
-"""Where two engines differ on a cell: rungs of the ladder of truth, compared.
+"""Where two engines differ on a cell: rungs of the ladder of truth, compared by the pictures that they leave.
 
-A difference is a fault of Crucible until it is known to be one of the real thing. Identifiers are drawn
-differently by each engine, and are left out of account.
+A difference is a fault of Crucible until it is known to be one of the real thing.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import NamedTuple
 
-from harness.results import CellResult
-
-_IDENTIFIER = re.compile(r"[0-9a-f]{8}(?:-{1,2}[0-9a-f]{4}){3}-{1,2}[0-9a-f]{12}")
+from harness.matrix.picture import CALLS
+from harness.results import Picture
 
 TOLERATED: Mapping[str, str] = {}
 """Aspect -> why the engines may differ in it. Nothing is tolerated at the moment."""
+NOTHING = "nothing"
 
 
 class Difference(NamedTuple):
@@ -29,57 +28,41 @@ class Difference(NamedTuple):
         return f"{self.aspect}: {self.one}, but {self.other}"
 
 
-def differences(one: CellResult, other: CellResult) -> list[Difference]:
-    """Outcome, HTTP code, verdict, invariants with what breaks them, driver calls in order, final statuses.
-
-    Driver calls and statuses are compared where both results have their timelines.
-    """
-    aspects = {
-        "outcome": (one.observed.outcome, other.observed.outcome),
-        "HTTP code": (str(one.observed.code), str(other.observed.code)),
-        **_invariants(one, other),
-    }
-    if one.timeline and other.timeline:
-        aspects["driver calls"] = _first_deviation(driver_calls(one), driver_calls(other))
-        aspects["final statuses"] = (final_statuses(one), final_statuses(other))
+def differences(one: Picture, other: Picture) -> list[Difference]:
+    """Every aspect in which the pictures differ and may not, in their order."""
+    aspects = dict.fromkeys([*one, *other])
     return [
         Difference(aspect, *shown)
-        for aspect, shown in aspects.items()
-        if shown[0] != shown[1] and aspect not in TOLERATED
+        for aspect in aspects
+        if aspect not in TOLERATED
+        for shown in _deviations(aspect, one.get(aspect, NOTHING), other.get(aspect, NOTHING))
     ]
 
 
-def driver_calls(result: CellResult) -> list[str]:
-    """``actor: method`` of every call, without what the simulation notes about one, such as a refusal."""
-    steps = [(event.actor, event.step) for event in result.timeline if event.step.startswith("driver.")]
-    return [f"{actor}: {step}" for actor, step in steps if " " not in step]
+def _deviations(aspect: str, one: str | list[str], other: str | list[str]) -> Iterator[tuple[str, str]]:
+    """What each engine shows where the other does not."""
+    if one == other:
+        return
+    ours, theirs = _lines(one), _lines(other)
+    if aspect == CALLS:
+        # Where they part is enough to read, the rest follows from it.
+        yield next(
+            (f"call {number} is {call}", f"call {number} is {their_call}")
+            for number, (call, their_call) in enumerate(zip_longest(ours, theirs, fillvalue="nothing more"), 1)
+            if call != their_call
+        )
+        return
+    yield _only(ours, theirs), _only(theirs, ours)
 
 
-def final_statuses(result: CellResult) -> str:
-    """The last status and migration_status of the volume and of its temporary record."""
-    last = result.timeline[-1]
-    return f"source {_states(last.source)}, temporary {_states(last.temporary)}"
+def _lines(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [] if value == NOTHING else [value]
 
 
-def _states(states: tuple[str, str | None] | None) -> str:
-    return "gone" if states is None else f"{states[0]}/{states[1]}"
-
-
-def _invariants(one: CellResult, other: CellResult) -> dict[str, tuple[str, str]]:
-    shown: dict[str, list[str]] = {}
-    for number, result in enumerate((one, other)):
-        for judgement in result.invariants:
-            said = sorted(_IDENTIFIER.sub("..", detail) for detail in judgement.details)
-            word = {True: "holds", False: "broken", None: "cannot tell"}[judgement.holds]
-            text = word if judgement.holds else f"{word} ({'; '.join(said)})"
-            shown.setdefault(judgement.name, ["not judged", "not judged"])[number] = text
-    return {name: (texts[0], texts[1]) for name, texts in shown.items()}
-
-
-def _first_deviation(one: list[str], other: list[str]) -> tuple[str, str]:
-    """Where two lists part: that is enough to read, the rest follows from it."""
-    for number in range(max(len(one), len(other))):
-        calls = [list_[number] if number < len(list_) else "nothing more" for list_ in (one, other)]
-        if calls[0] != calls[1]:
-            return f"call {number + 1} is {calls[0]}", f"call {number + 1} is {calls[1]}"
-    return "", ""
+def _only(lines: list[str], others: list[str]) -> str:
+    """The lines, without as many of each as the others have."""
+    rest = list(lines)
+    for line in others:
+        if line in rest:
+            rest.remove(line)
+    return "; ".join(rest) or NOTHING

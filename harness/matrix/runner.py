@@ -21,6 +21,7 @@ from harness.matrix.expectations import expect
 from harness.matrix.families import facts_of
 from harness.matrix.gathering import gather
 from harness.matrix.life_after import live_on
+from harness.matrix.picture import picture
 from harness.matrix.scenario import Scenario
 from harness.results import (
     CellResult,
@@ -111,7 +112,19 @@ def _judged(
         difference = compare(expected, observed, judgements)
         verdict: Verdict = "fail" if difference else "known" if expected.faults else "pass"
         shown = _shown(scenario.simulation.history, rested, judged, living_on=bool(evidence.life))
-        events = _timeline(scenario, shown) if keep_timeline or difference else []
+        kept = keep_timeline or bool(difference)
+        events = _timeline(scenario, shown) if kept else []
+        seen = (
+            picture(
+                evidence,
+                temporary=scenario.temporary_id,
+                observed=observed,
+                judgements=judgements,
+                events=scenario.simulation.history[:rested],
+            )
+            if kept
+            else {}
+        )
     finally:
         scenario.close()
     return CellResult(
@@ -122,6 +135,7 @@ def _judged(
         verdict=verdict,
         invariants=judgements,
         timeline=events,
+        picture=seen,
         difference=difference,
     )
 

@@ -48,7 +48,8 @@ class Scenario:
     """One cell in a world of its own.
 
     After `run`: `refusal` is what the API said, or None; `accepted_meanwhile` whether the interference was
-    let through. `undo` holds what has to be put right before the volume can be used again.
+    let through; `temporary_id` is that of the temporary record, if there ever was one. `undo` holds what has to
+    be put right before the volume can be used again.
     """
 
     owner = Context("user", "project", is_admin=False)
@@ -81,7 +82,7 @@ class Scenario:
         self.refusal: errors.ServiceError | None = None
         self.accepted_meanwhile = False
         self.started_us = 0
-        self._temporary_id: str | None = None
+        self.temporary_id: str | None = None
         self.free_at_first = free_space(self.cloud)
         self._prepare()
 
@@ -277,10 +278,10 @@ class Scenario:
 
         def noticed(row: dict[str, Any]) -> None:
             if str(row.get("migration_status")).startswith("target:"):
-                self._temporary_id = row["id"]
+                self.temporary_id = row["id"]
 
         self.cloud.database.on_create = noticed
-        self.simulation.watch = lambda: (states(self.volume_id), states(self._temporary_id))
+        self.simulation.watch = lambda: (states(self.volume_id), states(self.temporary_id))
 
 
 def free_space(cloud: ControlPlane) -> dict[str, float]:

@@ -28,15 +28,12 @@ class Volumes(Chapter):
     ) -> Volume:
         """Record, quota, key; then the scheduler. `host` names the pool and skips the scheduler."""
         database = self.cloud.database
-        kind = database.get_volume_type(volume_type) if volume_type else None
-        if kind:
-            check_size_limits(kind, size)
+        kind = self._type_for(volume_type, snapshot_id, source_volid)
+        check_size_limits(kind, size)
         # The key is made before the quota is asked: it stays behind when the quota refuses.
         key_id = self._key_for(kind, snapshot_id, source_volid)
         self.cloud.quotas.check_size(context.project_id, size)
-        reservations = self.cloud.reserve(
-            context.project_id, kind.id if kind else None, {"volumes": 1, "gigabytes": size}
-        )
+        reservations = self.cloud.reserve(context.project_id, kind.id, {"volumes": 1, "gigabytes": size})
         if host is None:
             host = self._host_of_origin(snapshot_id, source_volid)
         volume = database.get_volume(
@@ -47,8 +44,8 @@ class Volumes(Chapter):
                     "project_id": context.project_id,
                     "size": size,
                     "display_name": name,
-                    "volume_type_id": kind.id if kind else None,
-                    "multiattach": kind.multiattach if kind else False,
+                    "volume_type_id": kind.id,
+                    "multiattach": kind.multiattach,
                     "encryption_key_id": key_id,
                     "snapshot_id": snapshot_id,
                     "source_volid": source_volid,
@@ -68,17 +65,35 @@ class Volumes(Chapter):
             self.cloud.messaging.cast(TOPIC, "create_volume", volume)
         return volume
 
+    def _type_for(
+        self, volume_type: str | None, snapshot_id: str | None, source_volid: str | None
+    ) -> VolumeType:
+        """No volume is without a type: it is the one asked for, the origin's, or `default_volume_type`.
+
+        Source: `cinder.volume.flows.api.create_volume:ExtractVolumeRequestTask._get_volume_type`.
+        """
+        database = self.cloud.database
+        if volume_type is None and source_volid:
+            volume_type = database.get_volume(source_volid).volume_type_id
+        elif volume_type is None and snapshot_id:
+            volume_type = database.get_snapshot(snapshot_id).volume_type_id
+        default: str = self.cloud.options["default_volume_type"]
+        try:
+            return database.get_volume_type(volume_type or default)
+        except errors.VolumeTypeNotFound:
+            if volume_type:
+                raise
+            raise errors.VolumeTypeDefaultMisconfiguredError(volume_type_name=default) from None
+
     def _host_of_origin(self, snapshot_id: str | None, source_volid: str | None) -> str | None:
         """Clones and volumes from snapshots stay on the back-end of their origin."""
         if snapshot_id:
             source_volid = self.cloud.database.get_snapshot(snapshot_id).volume_id
         return self.cloud.database.get_volume(source_volid).host if source_volid else None
 
-    def _key_for(
-        self, kind: VolumeType | None, snapshot_id: str | None, source_volid: str | None
-    ) -> str | None:
+    def _key_for(self, kind: VolumeType, snapshot_id: str | None, source_volid: str | None) -> str | None:
         """A new key for an encrypted volume; for a copy, a key of its own with the same secret."""
-        if kind is None or kind.encryption is None:
+        if kind.encryption is None:
             return None
         keys = self.cloud.key_manager
         key_id = keys.create_key()

@@ -222,7 +222,7 @@ def test_the_multiattach_flag_survives_a_retype_that_failed(lab: Lab) -> None:
     lab.cloud.create_type("new", extra_specs={**MULTIATTACH, "volume_backend_name": "nowhere"})
     lab.act(lab.api.retype, lab.owner, volume.id, "new", "on-demand")
     now = lab.now(volume)
-    assert (now.status, now.volume_type_id, now.multiattach) == ("available", None, True)
+    assert (now.status, now.volume_type_id, now.multiattach) == ("available", volume.volume_type_id, True)
 
 
 def test_multiattach_and_encryption_are_told_apart_by_an_extra_spec(lab: Lab) -> None:

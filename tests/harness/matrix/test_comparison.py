@@ -1,63 +1,45 @@
-"""What counts as a difference between two engines."""
+"""What counts as a difference between two engines, and how it is told."""
 
 from __future__ import annotations
 
-import msgspec
+import pytest
 
-from harness.matrix.comparison import differences, driver_calls
-from harness.results import CellResult, Expectation, Judgement, Observation, TimelineEvent
+from harness.matrix.comparison import Difference, differences
+from harness.matrix.picture import CALLS
+from harness.results import Picture
 
-ONE, OTHER = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
-
-
-def _event(step: str, actor: str = "c-vol@a", status: str = "available") -> TimelineEvent:
-    return TimelineEvent(time_us=0, actor=actor, step=step, source=(status, None))
-
-
-def _result(**changes: object) -> CellResult:
-    result = CellResult(
-        id="migrate/a/b/available",
-        axes={},
-        expected=Expectation(outcome="succeeded", reason="", rule="plain"),
-        observed=Observation(outcome="succeeded", reason="moved"),
-        verdict="pass",
-        invariants=[Judgement(name="keys", holds=False, details=[f"key {ONE} belongs to no record"])],
-        timeline=[_event("driver.create_volume"), _event("driver.migrate_volume refused"), _event("log error")],
-    )
-    return msgspec.structs.replace(result, **changes)
+FIRST = "c-vol@a: create_volume volume-<temporary>"
+LAST = "c-vol@b: delete_volume volume-<volume>"
+ONE: Picture = {
+    "outcome": "succeeded",
+    "volume: status": "available",
+    "keys": ["key of volume", "nobody's"],
+    CALLS: [FIRST, LAST],
+}
 
 
-def test_identifiers_reasons_and_notes_are_no_difference() -> None:
-    """They are drawn, worded and made by each engine for itself."""
-    other = _result(
-        observed=Observation(outcome="succeeded", reason="well"),
-        invariants=[Judgement(name="keys", holds=False, details=[f"key {OTHER} belongs to no record"])],
-        timeline=[_event("driver.create_volume")],
-    )
-    assert differences(_result(), other) == []
-    assert driver_calls(other) == ["c-vol@a: driver.create_volume"]
+def test_equal_pictures_do_not_differ() -> None:
+    """In whatever order the engines found things out."""
+    assert differences(ONE, dict(reversed(ONE.items()))) == []
 
 
-def test_outcome_code_invariants_calls_and_statuses_are_differences() -> None:
-    """Each is named with what both engines show."""
-    other = _result(
-        observed=Observation(outcome="refused", reason="", code=400),
-        invariants=[
-            Judgement(name="keys", holds=True),
-            Judgement(name="quota", holds=None, details=["not tried"]),
-        ],
-        timeline=[_event("driver.create_volume"), _event("driver.delete_volume", status="error")],
-    )
-    assert [str(difference) for difference in differences(_result(), other)] == [
-        "outcome: succeeded, but refused",
-        "HTTP code: None, but 400",
-        "keys: broken (key .. belongs to no record), but holds",
-        "quota: not judged, but cannot tell (not tried)",
-        "driver calls: call 2 is nothing more, but call 2 is c-vol@a: driver.delete_volume",
-        "final statuses: source available/None, temporary gone, but source error/None, temporary gone",
-    ]
+@pytest.mark.parametrize(
+    ("aspect", "value", "told"),
+    [
+        ("outcome", "refused", "outcome: succeeded, but refused"),
+        ("HTTP code", "400", "HTTP code: nothing, but 400"),
+        ("keys", ["key of volume"], "keys: nobody's, but nothing"),
+        ("keys", ["nobody's", "nobody's"], "keys: key of volume, but nobody's"),
+        (CALLS, [FIRST], f"driver calls: call 2 is {LAST}, but call 2 is nothing more"),
+        (CALLS, [LAST, FIRST], f"driver calls: call 1 is {FIRST}, but call 1 is {LAST}"),
+    ],
+)
+def test_a_difference_names_what_each_engine_shows(aspect: str, value: str | list[str], told: str) -> None:
+    """Of lists only what the other does not have; of calls, which have an order, only where they part."""
+    assert [str(each) for each in differences(ONE, {**ONE, aspect: value})] == [told]
 
 
-def test_a_result_without_timeline_is_compared_by_its_judgements_alone() -> None:
-    """The calls are not known then."""
-    assert differences(_result(), _result(timeline=[])) == []
+def test_what_only_one_engine_shows_is_a_difference() -> None:
+    """A record that is left, for instance."""
+    other = {name: value for name, value in ONE.items() if name != "volume: status"}
+    assert differences(ONE, other) == [Difference("volume: status", "available", "nothing")]
