@@ -279,6 +279,21 @@ def test_retype_reserves_per_type_quota_for_volume_and_snapshots(lab: Lab) -> No
 # ------------------------------------------------------------------------------------------- life of volumes
 
 
+def test_no_volume_is_without_a_type(lab: Lab) -> None:
+    """The type asked for, the origin's, or the default one, which counts like any other; 500 without it."""
+    gold = lab.cloud.create_type("gold")
+    volume = lab.volume()
+    assert volume.volume_type is not None
+    assert volume.volume_type.name == "__DEFAULT__"
+    assert lab.cloud.quotas.usage("project", "gigabytes___DEFAULT__") == (1, 0)
+    origin = lab.volume(volume_type="gold")
+    snapshot = lab.act(lab.api.create_snapshot, lab.owner, origin.id)
+    for origins in ({"source_volid": origin.id}, {"snapshot_id": snapshot.id}):
+        assert lab.volume(**origins).volume_type_id == gold.id
+    lab.cloud.options = {**lab.cloud.options, "default_volume_type": "absent"}
+    assert _code(lab.api.create_volume, lab.owner, 1) == 500
+
+
 def test_a_volume_without_a_host_is_scheduled(lab: Lab) -> None:
     """The scheduler chooses host and zone; clones and copies of snapshots stay where their origin is."""
     volume = lab.now(lab.act(lab.api.create_volume, lab.owner, 1, name="mine"))
