@@ -7,7 +7,7 @@ and what `cinder.volume.manager` really does with the results.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from harness.errors import InvalidConnectorException
@@ -15,6 +15,7 @@ from harness.model import (
     ConnectionInfo,
     Connector,
     Context,
+    Manageable,
     ModelUpdate,
     Snapshot,
     TypesDiff,
@@ -120,6 +121,10 @@ class VolumeDriver:
         """Remove it; an absent one is success. SnapshotIsBusy if something depends on it."""
         raise NotImplementedError
 
+    def snapshot_revert_use_temp_snapshot(self) -> bool:
+        """Whether the manager takes a snapshot first, in case the way back fails."""
+        return True
+
     def revert_to_snapshot(self, context: Context, volume: Volume, snapshot: Snapshot) -> None:
         """Put the volume back; NotImplementedError makes the manager copy instead."""
         raise NotImplementedError
@@ -201,3 +206,28 @@ class VolumeDriver:
 
     def unmanage(self, volume: Volume) -> None:
         """Forget the object without touching it."""
+
+    def get_manageable_volumes(self, cinder_volumes: Sequence[Volume]) -> list[Manageable]:
+        """Every object of the back-end, and whether it could be taken over; `cinder_volumes` are known."""
+        raise NotImplementedError
+
+    def manage_existing_snapshot(
+        self, snapshot: Snapshot, existing_ref: Mapping[str, str]
+    ) -> ModelUpdate | None:
+        """Take over a snapshot of a volume that is managed already."""
+        raise NotImplementedError
+
+    def manage_existing_snapshot_get_size(self, snapshot: Snapshot, existing_ref: Mapping[str, str]) -> int:
+        """Size of that snapshot, rounded up to GiB."""
+        raise NotImplementedError
+
+    def unmanage_snapshot(self, snapshot: Snapshot) -> None:
+        """Forget the snapshot without touching it."""
+
+    # ------------------------------------------------------------------------------------- transfers
+
+    def accept_transfer(
+        self, context: Context, volume: Volume, new_user: str, new_project: str
+    ) -> ModelUpdate | None:
+        """The volume gets another owner. May return fields to store."""
+        return None

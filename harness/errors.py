@@ -164,6 +164,38 @@ class AttachmentNotFound(NotFoundError):
     template = "Volume attachment could not be found with filter: attachment_id = {attachment_id}."
 
 
+class VolumeMetadataNotFound(NotFoundError):
+    template = "Volume {volume_id} has no metadata with key {metadata_key}."
+
+
+class SnapshotMetadataNotFound(NotFoundError):
+    template = "Snapshot {snapshot_id} has no metadata with key {metadata_key}."
+
+
+class GlanceMetadataNotFound(NotFoundError):
+    template = "Glance metadata for volume/snapshot {id} cannot be found."
+
+
+class ImageNotFound(NotFoundError):
+    template = "Image {image_id} could not be found."
+
+
+class BackupNotFound(NotFoundError):
+    template = "Backup {backup_id} could not be found."
+
+
+class TransferNotFound(NotFoundError):
+    template = "Transfer {transfer_id} could not be found."
+
+
+class GroupNotFound(NotFoundError):
+    template = "Group {group_id} could not be found."
+
+
+class GroupTypeNotFound(NotFoundError):
+    template = "Group type {group_type_id} could not be found."
+
+
 class ServerNotFound(NotFoundError):
     template = "Instance {server_id} could not be found."
 
@@ -183,6 +215,36 @@ class InvalidVolume(Invalid):
 
 class InvalidSnapshot(Invalid):
     template = "Invalid snapshot: {reason}"
+
+
+class InvalidBackup(Invalid):
+    template = "Invalid backup: {reason}"
+
+
+class InvalidGroup(Invalid):
+    template = "Invalid Group: {reason}"
+
+
+class InvalidAuthKey(Invalid):
+    template = "Invalid auth key: {reason}"
+
+
+class InvalidVolumeMetadata(Invalid):
+    template = "Invalid metadata: {reason}"
+
+
+class InvalidVolumeMetadataSize(Invalid):
+    code = 413
+    template = "Invalid metadata size: {reason}"
+
+
+class ImageUnacceptable(Invalid):
+    template = "Image {image_id} is unacceptable: {reason}"
+
+
+class NotSupportedOperation(Invalid):
+    code = 405
+    template = "Operation not supported: {operation}."
 
 
 class InvalidInput(Invalid):
@@ -247,6 +309,10 @@ class QoSSpecsExists(Conflict):
     template = "QoS Specs {specs_id} already exists."
 
 
+class ConflictNovaUsingAttachment(Conflict):
+    template = "Detach volume from instance {instance_id} using the Compute API"
+
+
 class OverQuota(ServiceError):
     code = 413
     template = "Quota exceeded for resources: {overs}"
@@ -269,6 +335,21 @@ class VolumeSizeExceedsLimit(OverQuota):
 
 class SnapshotLimitExceeded(OverQuota):
     template = "Maximum number of snapshots allowed ({allowed}) exceeded"
+
+
+class BackupLimitExceeded(OverQuota):
+    template = "Maximum number of backups allowed ({allowed}) exceeded"
+
+
+class VolumeBackupSizeExceedsAvailableQuota(OverQuota):
+    template = (
+        "Requested backup exceeds allowed Backup gigabytes quota. Requested {requested}G, quota is {quota}G "
+        "and {consumed}G has been consumed."
+    )
+
+
+class GroupLimitExceeded(OverQuota):
+    template = "Maximum number of groups allowed ({allowed}) exceeded"
 
 
 class UnexpectedOverQuota(OverQuota):
@@ -350,6 +431,14 @@ class ManageExistingInvalidReference(ServiceError):
 
 class ManageExistingAlreadyManaged(ServiceError):
     template = "Unable to manage existing volume. Volume {volume_ref} already managed."
+
+
+class ManageExistingVolumeTypeMismatch(ServiceError):
+    template = "Manage existing volume failed due to volume type mismatch: {reason}"
+
+
+class GroupTypeInUse(ServiceError):
+    template = "Group Type {group_type_id} deletion is not allowed with groups present with the type."
 
 
 class UnsupportedEncryption(ServiceError):

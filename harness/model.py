@@ -17,6 +17,9 @@ MIB = 1 << 20
 Connector: TypeAlias = dict[str, Any]
 ConnectionInfo: TypeAlias = dict[str, Any]
 ModelUpdate: TypeAlias = dict[str, Any]
+Manageable: TypeAlias = dict[str, Any]
+"""An object that could be taken over: reference, size, safe_to_manage, reason_not_safe, cinder_id, extra_info;
+of a snapshot also source_reference."""
 TypesDiff: TypeAlias = dict[Literal["extra_specs", "qos_specs", "encryption"], dict[str, tuple[Any, Any]]]
 
 AVAILABLE_MIGRATION_STATUSES = (None, "deleting", "error", "success")
@@ -262,18 +265,22 @@ class Snapshot(Record):
     project_id: str
     volume_size: int
     display_name: str | None
+    display_description: str | None
     status: str
     volume_type_id: str | None
     encryption_key_id: str | None
+    group_snapshot_id: str | None
     provider_location: str | None
     provider_id: str | None
     metadata: dict[str, str]
     use_quota: bool
+    created_at: int | None
 
     DEFAULTS = {
         "id": "", "volume_id": "", "user_id": "user", "project_id": "project", "volume_size": 1,
-        "display_name": None, "status": "creating", "volume_type_id": None, "encryption_key_id": None,
-        "provider_location": None, "provider_id": None, "metadata": {}, "use_quota": True,
+        "display_name": None, "display_description": None, "status": "creating", "volume_type_id": None,
+        "encryption_key_id": None, "group_snapshot_id": None, "provider_location": None, "provider_id": None,
+        "metadata": {}, "use_quota": True, "created_at": None,
     }  # fmt: skip
 
     @property
@@ -313,6 +320,110 @@ class Attachment(Record):
     DEFAULTS = {
         "id": "", "volume_id": "", "instance_uuid": None, "attached_host": None, "mountpoint": None,
         "attach_status": "reserved", "attach_mode": None, "connector": None, "connection_info": None,
+    }  # fmt: skip
+
+
+class Backup(Record):
+    """A backup of a volume, or of a snapshot of it. Sizes are GiB. Source: `cinder.objects.backup:Backup`."""
+
+    TABLE = "backups"
+    NESTED = ("metadata",)
+
+    user_id: str
+    project_id: str
+    volume_id: str
+    snapshot_id: str | None
+    parent_id: str | None
+    restore_volume_id: str | None
+    display_name: str | None
+    display_description: str | None
+    container: str | None
+    host: str | None
+    availability_zone: str | None
+    service: str | None
+    status: str
+    fail_reason: str | None
+    size: int
+    object_count: int
+    num_dependent_backups: int
+    encryption_key_id: str | None
+    temp_volume_id: str | None
+    temp_snapshot_id: str | None
+    metadata: dict[str, str]
+    data_timestamp: int | None
+    created_at: int | None
+
+    DEFAULTS = {
+        "id": "", "user_id": "user", "project_id": "project", "volume_id": "", "snapshot_id": None,
+        "parent_id": None, "restore_volume_id": None, "display_name": None, "display_description": None,
+        "container": None, "host": None, "availability_zone": None, "service": None, "status": "creating",
+        "fail_reason": None, "size": 1, "object_count": 0, "num_dependent_backups": 0,
+        "encryption_key_id": None, "temp_volume_id": None, "temp_snapshot_id": None, "metadata": {},
+        "data_timestamp": None, "created_at": None,
+    }  # fmt: skip
+
+    @property
+    def is_incremental(self) -> bool:
+        """True if it holds only what changed since its parent."""
+        return self.parent_id is not None
+
+
+class Transfer(Record):
+    """An offer of a volume to another project (`cinder.db.models:Transfer`)."""
+
+    TABLE = "transfers"
+
+    volume_id: str
+    display_name: str | None
+    salt: str
+    crypt_hash: str
+    no_snapshots: bool
+    source_project_id: str
+    destination_project_id: str | None
+    accepted: bool
+    created_at: int | None
+
+    DEFAULTS = {
+        "id": "", "volume_id": "", "display_name": None, "salt": "", "crypt_hash": "", "no_snapshots": False,
+        "source_project_id": "", "destination_project_id": None, "accepted": False, "created_at": None,
+    }  # fmt: skip
+
+
+class GroupType(Record):
+    """What volume types are for volumes, for groups of them."""
+
+    TABLE = "group_types"
+    NESTED = ("group_specs",)
+
+    name: str
+    description: str | None
+    is_public: bool
+    group_specs: dict[str, str]
+
+    DEFAULTS = {"id": "", "name": "", "description": None, "is_public": True, "group_specs": {}}
+
+
+class Group(Record):
+    """A generic group of volumes on one pool (`cinder.objects.group:Group`)."""
+
+    TABLE = "groups"
+
+    user_id: str
+    project_id: str
+    name: str | None
+    description: str | None
+    host: str | None
+    availability_zone: str
+    group_type_id: str
+    volume_type_ids: tuple[str, ...]
+    status: str
+    replication_status: str
+    created_at: int | None
+
+    DEFAULTS = {
+        "id": "", "user_id": "user", "project_id": "project", "name": None, "description": None, "host": None,
+        "availability_zone": "nova", "group_type_id": "", "volume_type_ids": (), "status": "creating",
+        "replication_status": "disabled", "created_at": None,
     }  # fmt: skip
 
 
@@ -408,8 +519,14 @@ class Service(Record):
 
 
 class Context(NamedTuple):
-    """Who asks. Admins see and do everything; members only what is their project's."""
+    """Who asks. Admins see and do everything; members only what is their project's, readers only look.
+
+    `roles` are what a caller who is no admin has in the project; `service` says that the request carries the
+    token of a service, as Nova's do.
+    """
 
     user_id: str
     project_id: str
     is_admin: bool
+    roles: tuple[str, ...] = ("member", "reader")
+    service: bool = False

@@ -47,11 +47,11 @@ class Rest:
 
 def request_context(context: Context) -> Any:
     """What keystone's middleware would have made of the caller's token."""
-    roles = ["admin", "member", "reader"] if context.is_admin else ["member", "reader"]
+    roles = ["admin", "member", "reader"] if context.is_admin else list(context.roles)
     made = cinder_context.RequestContext(
         user_id=context.user_id, project_id=context.project_id, is_admin=context.is_admin, roles=roles
     )
-    if context.user_id == "nova":
+    if context.service:
         made.service_roles = ["service"]
     return made
 

@@ -127,6 +127,7 @@ class Database(Records):
         values = {name: row.get(name, default) for name, default in Snapshot.DEFAULTS.items()}
         values.update(
             metadata=self._pairs("snapshot_metadata", "snapshot_id", row["id"]),
+            created_at=None,
             use_quota=bool(row["use_quota"]),
         )
         return values

@@ -9,14 +9,31 @@ from harness import errors
 from harness.control_plane.records import Records, Row
 from harness.model import (
     Attachment,
+    Backup,
+    Group,
+    GroupType,
     QualityOfServiceSpecs,
     Record,
     Service,
     Snapshot,
+    Transfer,
     Volume,
     VolumeType,
 )
 from harness.sim.seeds import Ids
+
+_RECORDS = (
+    Volume,
+    Snapshot,
+    Attachment,
+    VolumeType,
+    QualityOfServiceSpecs,
+    Service,
+    Backup,
+    Transfer,
+    Group,
+    GroupType,
+)
 
 
 class Not:
@@ -33,16 +50,17 @@ class Database(Records):
 
     def __init__(self, seed: int) -> None:
         self._ids = Ids(seed, "database")
-        self._tables: dict[str, dict[str, Row]] = {
-            record.TABLE: {}
-            for record in (Volume, Snapshot, Attachment, VolumeType, QualityOfServiceSpecs, Service)
-        }
+        self._tables: dict[str, dict[str, Row]] = {record.TABLE: {} for record in _RECORDS}
         self.volumes: dict[str, Row] = self._tables["volumes"]
         self.snapshots: dict[str, Row] = self._tables["snapshots"]
         self.attachments: dict[str, Row] = self._tables["attachments"]
         self.services: dict[str, Row] = self._tables["services"]
         self.volume_types: dict[str, Row] = self._tables["volume_types"]
         self.qos_specs: dict[str, Row] = self._tables["quality_of_service_specs"]
+        self.backups: dict[str, Row] = self._tables["backups"]
+        self.transfers: dict[str, Row] = self._tables["transfers"]
+        self.groups: dict[str, Row] = self._tables["groups"]
+        self.group_types: dict[str, Row] = self._tables["group_types"]
         self.workers: dict[str, str] = {}
         """Volumes that a service is creating or deleting, and its address: what a restart has to clean up."""
         self.on_create: Callable[[Row], None] = lambda row: None
@@ -84,14 +102,14 @@ class Database(Records):
             raise _absent(record.TABLE, record.id) from None
 
     def conditional_update(
-        self, volume: Volume, values: Mapping[str, Any], expected: Mapping[str, Any], *filters: bool
+        self, record: Record, values: Mapping[str, Any], expected: Mapping[str, Any], *filters: bool
     ) -> bool:
-        """One atomic compare-and-swap on the volume's row; `volume` then carries the new values.
+        """One atomic compare-and-swap on the record's row; `record` then carries the new values.
 
         `expected` maps fields to a value, a tuple of values or a `Not`; `filters` are conditions that the
         caller evaluated on other tables in the same instant. A callable among `values` is given the row.
         """
-        row = self._row(volume)
+        row = self._row(record)
         if not all(filters):
             return False
         for field, wanted in expected.items():
@@ -106,7 +124,7 @@ class Database(Records):
                 return False
         new = {field: value(row) if callable(value) else value for field, value in values.items()}
         row.update(new)
-        volume.__dict__.update(new)
+        record.__dict__.update(new)
         return True
 
     # -------------------------------------------------------------------------------------------- volumes
@@ -117,6 +135,39 @@ class Database(Records):
             raise errors.VolumeNotFound(volume_id=volume_id)
         for attachment in self.attachments_of(volume_id):
             del self.attachments[attachment.id]
+
+    def volumes_of_group(self, group_id: str) -> list[Volume]:
+        """The members of a group, oldest first."""
+        return [Volume.from_row(row, self) for row in self.volumes.values() if row["group_id"] == group_id]
+
+    # ---------------------------------------------------------------------- backups, transfers and groups
+
+    def get_backup(self, backup_id: str) -> Backup:
+        """A copy of the row. BackupNotFound."""
+        if backup_id not in self.backups:
+            raise errors.BackupNotFound(backup_id=backup_id)
+        return Backup.from_row(self.backups[backup_id], self)
+
+    def get_transfer(self, transfer_id: str) -> Transfer:
+        """A copy of the row. TransferNotFound."""
+        if transfer_id not in self.transfers:
+            raise errors.TransferNotFound(transfer_id=transfer_id)
+        return Transfer.from_row(self.transfers[transfer_id], self)
+
+    def get_group(self, group_id: str) -> Group:
+        """A copy of the row. GroupNotFound."""
+        if group_id not in self.groups:
+            raise errors.GroupNotFound(group_id=group_id)
+        return Group.from_row(self.groups[group_id], self)
+
+    def get_group_type(self, type_id: str) -> GroupType:
+        """By id or name. GroupTypeNotFound."""
+        row = self.group_types.get(type_id)
+        if row is None:
+            row = next((row for row in self.group_types.values() if row["name"] == type_id), None)
+        if row is None:
+            raise errors.GroupTypeNotFound(group_type_id=type_id)
+        return GroupType.from_row(row, self)
 
     # ---------------------------------------------------------------------------------------- attachments
 

@@ -30,6 +30,12 @@ class KeyManager:
         self.keys[key_id] = hashlib.blake2b(key_id.encode(), digest_size=32).hexdigest().encode()
         return key_id
 
+    def clone_key(self, key_id: str) -> str:
+        """A key of its own with the same secret (`cinder.volume.volume_utils:clone_encryption_key`)."""
+        clone = self._ids.uuid()
+        self.keys[clone] = self.keys[key_id]
+        return clone
+
     def delete_key(self, key_id: str) -> None:
         """Forget a key; an absent one is fine."""
         self.keys.pop(key_id, None)

@@ -32,7 +32,7 @@ class Nova:
         self.servers: dict[str, Server] = {}
         self.swap_allowed = True
         self.cross_az_attach = True
-        self.context = Context("nova", "service", is_admin=True)
+        self.context = Context("nova", "service", is_admin=True, service=True)
 
     def create_server(self, name: str, *, availability_zone: str = "nova") -> Server:
         """A running server on a compute host of its own."""

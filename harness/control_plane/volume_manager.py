@@ -104,12 +104,15 @@ class VolumeManager(Retype):
         volume.save()
         self.note("volume created", volume.name)
 
-    def delete_volume(self, volume: Volume) -> None:
-        """Remove export, object and record. Quota, and the capacity counter, only with `use_quota`."""
-        with self.cloud.lock(f"{volume.id}-delete_volume"), self._worker(volume):
-            self._delete_volume(volume)
+    def delete_volume(self, volume: Volume, unmanage_only: bool = False, cascade: bool = False) -> None:
+        """Remove export, object and record. Quota, and the capacity counter, only with `use_quota`.
 
-    def _delete_volume(self, volume: Volume) -> None:
+        `unmanage_only` leaves the object alone, `cascade` deletes the snapshots first.
+        """
+        with self.cloud.lock(f"{volume.id}-delete_volume"), self._worker(volume):
+            self._delete_volume(volume, unmanage_only, cascade)
+
+    def _delete_volume(self, volume: Volume, unmanage_only: bool, cascade: bool) -> None:
         try:
             volume.refresh()
         except errors.VolumeNotFound:
@@ -121,15 +124,21 @@ class VolumeManager(Retype):
         try:
             self.require_driver_initialized()
             self.drive("remove_export", self.admin, volume)
-            self.drive("delete_volume", volume)
+            if unmanage_only:
+                self.drive("unmanage", volume)
+            else:
+                if cascade:
+                    self._delete_snapshots(volume)
+                self.drive("delete_volume", volume)
         except errors.VolumeIsBusy:
             self._clear_db(volume, "available")
             return
         except Exception as error:
-            self._clear_db(volume, "error_deleting")
+            self._clear_db(volume, "error_unmanaging" if unmanage_only else "error_deleting")
             self.note("delete_volume failed", str(error))
             raise
-        if volume.use_quota:
+        reservations: list[str] = []
+        if volume.use_quota and volume.status != "error_managing_deleting":
             reservations = self.cloud.reserve(
                 volume.project_id, volume.volume_type_id, {"volumes": -1, "gigabytes": -volume.size}
             )
@@ -139,6 +148,16 @@ class VolumeManager(Retype):
             self.cloud.quotas.commit(reservations)
             self.update_allocated_capacity(volume, decrement=True)
             self.publish_service_capabilities()
+
+    def _delete_snapshots(self, volume: Volume) -> None:
+        """InvalidSnapshot if one is not marked for deletion."""
+        for snapshot in volume.snapshots:
+            if snapshot.status != "deleting":
+                raise errors.InvalidSnapshot(
+                    reason=f"Snapshot {snapshot.id} was found in state {snapshot.status} rather than "
+                    "'deleting' during cascade delete."
+                )
+            self.delete_snapshot(snapshot)
 
     def _clear_db(self, volume: Volume, status: str) -> None:
         """A temporary volume that cannot be deleted is forgotten with its record (`_clear_db`)."""
@@ -190,11 +209,11 @@ class VolumeManager(Retype):
         snapshot.save()
         self.note("snapshot created", snapshot.name)
 
-    def delete_snapshot(self, snapshot: Snapshot) -> None:
+    def delete_snapshot(self, snapshot: Snapshot, unmanage_only: bool = False) -> None:
         """SnapshotIsBusy makes it available again; other failures leave it in error_deleting."""
         try:
             self.require_driver_initialized()
-            self.drive("delete_snapshot", snapshot)
+            self.drive("unmanage_snapshot" if unmanage_only else "delete_snapshot", snapshot)
         except errors.SnapshotIsBusy:
             snapshot.status = "available"
             snapshot.save()

@@ -35,7 +35,7 @@ manager is. Every function takes the caller's `Context` first and raises `harnes
                  unmanage_snapshot(snapshot_id) · get_manageable_snapshots(host)
     states       reset_status(volume_id, status, attach_status, migration_status)
 
-`Cloud.attachments`: get · list_attachments · create(volume_id, server_id, mode, connector) ·
+`Cloud.attachments`: get_attachment · list_attachments · create(volume_id, server_id, mode, connector) ·
 update(attachment_id, connector) · complete · delete (attachment_id)
 `Cloud.backups`: get · list_backups · create(volume_id, name, description, container, incremental, force,
 snapshot_id, metadata) · delete(backup_id, force) · restore(backup_id, volume_id, name) · update ·
@@ -55,7 +55,7 @@ associate · disassociate (specs_id, type_id) · disassociate_all
 from __future__ import annotations
 
 from harness.control_plane.api.attachments import AttachmentApi
-from harness.control_plane.api.connections import Connections
+from harness.control_plane.api.metadata import Metadata
 from harness.control_plane.api.moves import Moves
 from harness.control_plane.api.qos import QosApi
 from harness.control_plane.api.snapshots import Snapshots
@@ -66,5 +66,5 @@ from harness.control_plane.api.volumes import Volumes
 __all__ = ["AttachmentApi", "QosApi", "TypeApi", "VolumeApi"]
 
 
-class VolumeApi(Volumes, Snapshots, Connections, Moves, States):
+class VolumeApi(Volumes, Metadata, Snapshots, Moves, States):
     """Actions on volumes and snapshots (`cinder.volume.api:API`)."""

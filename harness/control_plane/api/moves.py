@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from harness import errors
-from harness.control_plane.api.chapter import Chapter, check_size_limits
+from harness.control_plane.api.chapter import check_size_limits
+from harness.control_plane.api.conditions import ACTIONS
+from harness.control_plane.api.connections import Connections
 from harness.control_plane.database import Not
-from harness.control_plane.policy import ADMIN_ACTIONS, authorize
+from harness.control_plane.policy import authorize
 from harness.control_plane.retype import NOT_REPLICATED
 from harness.control_plane.scheduler import TOPIC
-from harness.model import AVAILABLE_MIGRATION_STATUSES, Context, Volume, VolumeType, service_host
+from harness.model import Context, Volume, VolumeType, service_host
 
 
-class Moves(Chapter):
+class Moves(Connections):
     """What takes a volume to another pool or another type."""
 
     def migrate_volume(
@@ -26,7 +28,8 @@ class Moves(Chapter):
     ) -> None:
         """202: everything later shows in migration_status only. The host test compares strings."""
         volume = self.get(context, volume_id)
-        authorize(context, volume, f"{ADMIN_ACTIONS}:migrate_volume", admin=True)
+        action = ACTIONS["migrate"]
+        authorize(context, action.rule, volume)
         if bool(host) == bool(cluster):
             raise errors.InvalidInput(reason="Must specify 'host' or 'cluster', and not both.")
         if cluster or host is None:
@@ -39,20 +42,12 @@ class Moves(Chapter):
         if lock_volume:
             values["status"] = lambda row: "maintenance" if row["status"] == "available" else row["status"]
         expected = {
-            "status": ("available", "in-use"),
-            "migration_status": AVAILABLE_MIGRATION_STATUSES,
             "replication_status": NOT_REPLICATED,
             "consistencygroup_id": (None, ""),
             "group_id": (None, ""),
             "host": Not(host),
         }
-        no_snapshots = not volume.snapshots
-        if not self.cloud.database.conditional_update(volume, values, expected, no_snapshots):
-            raise errors.InvalidVolume(
-                reason=f"Volume {volume.id} status must be available or in-use, must not be migrating, have "
-                "snapshots, be replicated, be part of a group and destination host/cluster must be different "
-                "than the current one"
-            )
+        self.claim(volume, action, values, expected, not volume.snapshots)
         self.note("migrate_volume", f"{volume.name} from {volume.host} to {host}")
         self.cloud.messaging.cast(TOPIC, "migrate_volume", volume, host, force_host_copy)
 
@@ -73,14 +68,14 @@ class Moves(Chapter):
     ) -> str:
         """Nova's callback: it waits for the whole completion. Returns the id that goes on."""
         volume = self.get(context, volume_id)
-        authorize(context, volume, f"{ADMIN_ACTIONS}:migrate_volume_completion", admin=True)
+        authorize(context, ACTIONS["migrate_completion"].rule, volume)
         new_volume = self.get(context, new_volume_id)
         if not (volume.migration_status or new_volume.migration_status):
-            return self._swap_without_migration(volume, new_volume, error)
+            return self._swap_without_migration(context, volume, new_volume, error)
         if not volume.migration_status:
-            raise errors.InvalidVolume(reason=f"Source volume {volume.id} not mid-migration.")
+            raise errors.InvalidVolume(reason="Source volume not mid-migration.")
         if not new_volume.migration_status:
-            raise errors.InvalidVolume(reason=f"Destination volume {new_volume.id} not mid-migration.")
+            raise errors.InvalidVolume(reason="Destination volume not mid-migration.")
         if new_volume.migration_status != f"target:{volume.id}":
             raise errors.InvalidVolume(
                 reason=f"Destination has migration_status {new_volume.migration_status}, "
@@ -92,20 +87,14 @@ class Moves(Chapter):
         )
         return saved
 
-    def _swap_without_migration(self, volume: Volume, new_volume: Volume, error: bool) -> str:
+    def _swap_without_migration(self, context: Context, volume: Volume, new_volume: Volume, error: bool) -> str:
         """A swap that Cinder did not start: the attachments go over to the new volume, which goes on."""
         if not error:
             for attachment in volume.volume_attachment:
-                self.cloud.messaging.call(
-                    service_host(volume.host or ""), "detach_volume", volume.id, attachment.id
-                )
-                new_volume.admin_metadata.setdefault("readonly", "False")
-                new_volume.save()
-                if new_volume.admin_metadata["readonly"] == "True":
-                    raise errors.InvalidVolumeAttachMode(mode="rw", volume_id=new_volume.id)
-                self.cloud.messaging.call(
-                    service_host(new_volume.host or ""), "attach_volume", new_volume,
-                    attachment.instance_uuid, attachment.attached_host, attachment.mountpoint, "rw",
+                self.detach_record(context, volume, attachment.id)
+                self.attach_record(
+                    context, new_volume, attachment.instance_uuid, attachment.attached_host,
+                    attachment.mountpoint, "rw",
                 )  # fmt: skip
         return new_volume.id
 
@@ -114,15 +103,20 @@ class Moves(Chapter):
     ) -> None:
         """202; only a later failure of a migration shows in migration_status."""
         volume = self.get(context, volume_id)
-        authorize(context, volume, "volume:retype")
+        action = ACTIONS["retype"]
+        authorize(context, action.rule, volume)
         database = self.cloud.database
         kind = database.get_volume_type(new_type)
         check_size_limits(kind, volume.size)
-        if volume.multiattach != kind.multiattach and volume.status != "available":
-            raise errors.InvalidInput(
-                reason="Invalid volume_type passed, retypes affecting multiattach are only allowed on "
-                f"available volumes, the specified volume however currently has a status of: {volume.status}."
-            )
+        if volume.multiattach != kind.multiattach:
+            if volume.status != "available":
+                raise errors.InvalidInput(
+                    reason="Invalid volume_type passed, retypes affecting multiattach are only allowed on "
+                    "available volumes, the specified volume however currently has a status of: "
+                    f"{volume.status}."
+                )
+            if kind.multiattach:
+                authorize(context, "volume:multiattach", volume)
         if kind.multiattach and "encryption" in kind.extra_specs:
             # Reads an extra spec where the encryption of a type is none: never true in practice.
             raise errors.InvalidInput(
@@ -137,20 +131,16 @@ class Moves(Chapter):
             only_type=True,
         )
         expected = {
-            "status": ("available", "in-use"),
-            "migration_status": AVAILABLE_MIGRATION_STATUSES,
             "consistencygroup_id": (None, ""),
             "group_id": (None, ""),
             "volume_type_id": Not(kind.id),
         }
         values = {"status": "retyping", "previous_status": lambda row: row["status"]}
-        if not database.conditional_update(volume, values, expected, _qos_allows_retype(volume, kind)):
+        try:
+            self.claim(volume, action, values, expected, _qos_allows_retype(volume, kind))
+        except errors.InvalidVolume:
             self.cloud.quotas.rollback([*reservations, *old_reservations])
-            raise errors.InvalidVolume(
-                reason="Retype needs volume to be in available or in-use state, not be part of an active "
-                "migration or a consistency group, requested type has to be different that the one from the "
-                "volume, and for in-use volumes front-end qos specs cannot change."
-            )
+            raise
         zones = kind.extra_specs.get("RESKEY:availability_zones")
         self.note("retype", f"{volume.name} to type {kind.name}, policy {migration_policy or 'never'}")
         self.cloud.messaging.cast(

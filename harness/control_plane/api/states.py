@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from harness import errors
 from harness.control_plane.api.chapter import Chapter
-from harness.control_plane.policy import ADMIN_ACTIONS, authorize
+from harness.control_plane.api.conditions import ACTIONS
+from harness.control_plane.policy import authorize
 from harness.model import Context, Volume
 
 RESETTABLE = {
@@ -46,7 +47,7 @@ class States(Chapter):
         if values.get("migration_status") == "none":
             values["migration_status"] = None
         volume = self.get(context, volume_id)
-        authorize(context, volume, f"{ADMIN_ACTIONS}:reset_status", admin=True)
+        authorize(context, ACTIONS["reset_status"].rule, volume)
         new_status = values.get("status")
         # error_deleting and detaching were to be refused as well, but a missing comma makes one word of them.
         if new_status == "deleting" or (new_status == "in-use" and not volume.volume_attachment):

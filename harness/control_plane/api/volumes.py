@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from harness import errors
-from harness.control_plane.api.chapter import Chapter, check_size_limits
-from harness.control_plane.database import Not
+from harness.control_plane.api.chapter import Chapter, check_metadata, check_size_limits
+from harness.control_plane.api.conditions import ACTIONS, AVAILABLE_OR_IN_USE, NEWEST, Microversion
 from harness.control_plane.policy import authorize
 from harness.control_plane.scheduler import TOPIC
-from harness.model import AVAILABLE_MIGRATION_STATUSES, Context, Volume, VolumeType, service_host
-
-DELETABLE_STATUSES = ("available", "error", "error_restoring", "error_extending", "error_managing")
+from harness.model import Context, Snapshot, Volume, VolumeType, service_host
 
 
 class Volumes(Chapter):
     """Actions on the volume itself."""
+
+    def list_volumes(self, context: Context, *, all_tenants: bool = False) -> list[Volume]:
+        """Those of the caller's project; an admin may ask for all.
+
+        The temporary volume of a migration is left out for those who are no admins, as long as it is a target.
+        """
+        authorize(context, "volume:get_all")
+        return [
+            Volume.from_row(row, self.cloud.database)
+            for row in self.cloud.database.volumes.values()
+            if (context.is_admin and all_tenants)
+            or (
+                row["project_id"] == context.project_id
+                and (context.is_admin or not (row["migration_status"] or "").startswith("target:"))
+            )
+        ]
+
+    # --------------------------------------------------------------------------------------------- create
 
     def create_volume(
         self,
@@ -21,21 +40,30 @@ class Volumes(Chapter):
         size: int,
         *,
         name: str | None = None,
+        description: str | None = None,
         volume_type: str | None = None,
         snapshot_id: str | None = None,
         source_volid: str | None = None,
+        group_id: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        availability_zone: str | None = None,
         host: str | None = None,
     ) -> Volume:
         """Record, quota, key; then the scheduler. `host` names the pool and skips the scheduler."""
+        authorize(context, "volume:create")
         database = self.cloud.database
         kind = self._type_for(volume_type, snapshot_id, source_volid)
         check_size_limits(kind, size)
+        self._check_group(kind, group_id)
+        self._check_origin(context, size, snapshot_id, source_volid)
+        check_metadata(metadata)
         # The key is made before the quota is asked: it stays behind when the quota refuses.
         key_id = self._key_for(kind, snapshot_id, source_volid)
         self.cloud.quotas.check_size(context.project_id, size)
         reservations = self.cloud.reserve(context.project_id, kind.id, {"volumes": 1, "gigabytes": size})
         if host is None:
             host = self._host_of_origin(snapshot_id, source_volid)
+        zone = database.service(service_host(host)).availability_zone if host else availability_zone or "nova"
         volume = database.get_volume(
             database.create(
                 Volume,
@@ -44,15 +72,16 @@ class Volumes(Chapter):
                     "project_id": context.project_id,
                     "size": size,
                     "display_name": name,
+                    "display_description": description,
                     "volume_type_id": kind.id,
                     "multiattach": kind.multiattach,
                     "encryption_key_id": key_id,
                     "snapshot_id": snapshot_id,
                     "source_volid": source_volid,
+                    "group_id": group_id,
+                    "metadata": dict(metadata or {}),
                     "host": host,
-                    "availability_zone": database.service(service_host(host)).availability_zone
-                    if host
-                    else "nova",
+                    "availability_zone": zone,
                     "created_at": self.cloud.simulation.kernel.now_us,
                 },
             )
@@ -85,6 +114,41 @@ class Volumes(Chapter):
                 raise
             raise errors.VolumeTypeDefaultMisconfiguredError(volume_type_name=default) from None
 
+    def _check_group(self, kind: VolumeType, group_id: str | None) -> None:
+        """A volume of a group has one of the group's types."""
+        if group_id is not None and kind.id not in self.cloud.database.get_group(group_id).volume_type_ids:
+            raise errors.InvalidInput(
+                reason=f"Invalid volume_type provided: {kind.name} (requested type must be supported by this "
+                "group)."
+            )
+
+    def _check_origin(
+        self, context: Context, size: int, snapshot_id: str | None, source_volid: str | None
+    ) -> None:
+        """What is copied must be there, ready and not larger (`ExtractVolumeRequestTask`)."""
+        if snapshot_id:
+            snapshot = self.get_snapshot(context, snapshot_id)
+            if snapshot.status != "available":
+                raise errors.InvalidSnapshot(
+                    reason="Originating snapshot status must be one of 'available' values"
+                )
+            if size < snapshot.volume_size:
+                raise errors.InvalidInput(
+                    reason=f"Volume size '{size}'GB cannot be smaller than the snapshot size "
+                    f"{snapshot.volume_size}GB. They must be >= original snapshot size."
+                )
+        elif source_volid:
+            source = self.get(context, source_volid)
+            if source.status not in AVAILABLE_OR_IN_USE:
+                raise errors.InvalidVolume(
+                    reason="Originating source volume status must be one of 'available, in-use' values"
+                )
+            if size < source.size:
+                raise errors.InvalidInput(
+                    reason=f"Volume size '{size}'GB cannot be smaller than original volume size  "
+                    f"{source.size}GB. They must be >= original volume size."
+                )
+
     def _host_of_origin(self, snapshot_id: str | None, source_volid: str | None) -> str | None:
         """Clones and volumes from snapshots stay on the back-end of their origin."""
         if snapshot_id:
@@ -96,47 +160,77 @@ class Volumes(Chapter):
         if kind.encryption is None:
             return None
         keys = self.cloud.key_manager
-        key_id = keys.create_key()
         origin: str | None = None
         if snapshot_id:
             origin = self.cloud.database.get_snapshot(snapshot_id).encryption_key_id
         elif source_volid:
             origin = self.cloud.database.get_volume(source_volid).encryption_key_id
-        if origin is not None:
-            keys.keys[key_id] = keys.keys[origin]
-        return key_id
+        return keys.create_key() if origin is None else keys.clone_key(origin)
 
-    def delete_volume(self, context: Context, volume_id: str, *, force: bool = False) -> None:
-        """InvalidVolume unless idle, detached, ungrouped and without snapshots; `force` ignores status."""
+    # --------------------------------------------------------------------------------------------- delete
+
+    def delete_volume(
+        self, context: Context, volume_id: str, *, force: bool = False, cascade: bool = False
+    ) -> None:
+        """InvalidVolume unless idle, detached, ungrouped and without snapshots.
+
+        `force` ignores the status (microversion 3.23, or os-force_delete), `cascade` takes snapshots along.
+        """
         volume = self.get(context, volume_id)
-        authorize(context, volume, "volume:force_delete" if force else "volume:delete", admin=force)
+        if force:
+            authorize(context, "volume:force_delete", volume)
+        self.remove_volume(context, volume, force=force, cascade=cascade)
+
+    def remove_volume(
+        self,
+        context: Context,
+        volume: Volume,
+        *,
+        force: bool = False,
+        cascade: bool = False,
+        unmanage_only: bool = False,
+    ) -> None:
+        """Delete or let go of a volume whose record is in hand (`API.delete`)."""
+        action = ACTIONS["force_delete" if force else "delete"]
+        authorize(context, action.rule, volume)
         if not volume.host:
             return self._delete_unscheduled(volume)
-        self.require_thawed(volume)
-        expected: dict[str, object] = {
-            "attach_status": Not("attached"),
-            "migration_status": AVAILABLE_MIGRATION_STATUSES,
-            "consistencygroup_id": None,
-            "group_id": None,
-        }
-        if not force:
-            expected["status"] = DELETABLE_STATUSES
-        no_snapshots = not volume.snapshots
-        if not self.cloud.database.conditional_update(volume, {"status": "deleting"}, expected, no_snapshots):
-            raise errors.InvalidVolume(
-                reason="Volume status must be available or error or error_restoring or error_extending or "
-                "error_managing and must not be migrating, attached, belong to a group, have snapshots, "
-                "awaiting a transfer, or be disassociated from snapshots after volume transfer."
-            )
+        if not unmanage_only:
+            self.require_thawed(volume)
+        elif volume.encryption_key_id is not None:
+            raise errors.Invalid("Unmanaging encrypted volumes is not supported.")
+        snapshots = volume.snapshots
+        if cascade:
+            snapshots_allow = force or _deletable_by(context, snapshots)
+        else:
+            snapshots_allow = not snapshots
+        status = "unmanaging" if unmanage_only else "deleting"
+        if volume.status == "error_managing":
+            status = "error_managing_deleting"
+        nothing_of_a_group = {"consistencygroup_id": None, "group_id": None}
+        self.claim(volume, action, {"status": status}, nothing_of_a_group, snapshots_allow)
+        if cascade:
+            self._delete_snapshots(volume, snapshots, force)
         if volume.encryption_key_id is not None:
             # At once: should the deletion fail, nobody can read the volume any more.
             self.cloud.key_manager.delete_key(volume.encryption_key_id)
-        self.note("delete_volume", volume.name)
-        self.cloud.messaging.cast(service_host(volume.host), "delete_volume", volume)
+        self.note("unmanage_volume" if unmanage_only else "delete_volume", volume.name)
+        self.cloud.messaging.cast(service_host(volume.host), "delete_volume", volume, unmanage_only, cascade)
+
+    def _delete_snapshots(self, volume: Volume, snapshots: Sequence[Snapshot], force: bool) -> None:
+        """Mark them; their volume's service deletes them before the volume."""
+        expected: dict[str, Any] = {"group_snapshot_id": None}
+        if not force:
+            expected["status"] = ("available", "error", "deleting")
+        for snapshot in snapshots:
+            if not self.cloud.database.conditional_update(snapshot, {"status": "deleting"}, expected):
+                volume.status = "error_deleting"
+                volume.save()
+                raise errors.InvalidVolume(reason="Failed to update snapshot.")
 
     def _delete_unscheduled(self, volume: Volume) -> None:
         """A volume that never got a host has a record and a share of the quota only."""
-        if volume.use_quota:
+        if volume.use_quota and volume.status != "error_managing":
             reservations = self.cloud.reserve(
                 volume.project_id, volume.volume_type_id, {"volumes": -1, "gigabytes": -volume.size}
             )
@@ -144,10 +238,16 @@ class Volumes(Chapter):
         self.cloud.database.destroy_volume(volume.id)
         self.note("delete_volume", volume.name)
 
-    def extend_volume(self, context: Context, volume_id: str, new_size: int) -> None:
+    # --------------------------------------------------------------------------------------------- change
+
+    def extend_volume(
+        self, context: Context, volume_id: str, new_size: int, *, microversion: Microversion = NEWEST
+    ) -> None:
         """Grow an available volume, or an in-use one (microversion 3.42)."""
         volume = self.get(context, volume_id)
-        authorize(context, volume, "volume:extend")
+        online = volume.status == "in-use" and microversion >= ACTIONS["extend_attached"].since
+        action = ACTIONS["extend_attached" if online else "extend"]
+        authorize(context, action.rule, volume)
         if new_size <= volume.size:
             raise errors.InvalidInput(
                 reason="New size for extend must be greater than current size. "
@@ -156,12 +256,8 @@ class Volumes(Chapter):
         if volume.volume_type:
             check_size_limits(volume.volume_type, new_size)
         original = volume.status
-        wanted = "in-use" if original == "in-use" else "available"
         values = {"status": "extending", "previous_status": original}
-        if not self.cloud.database.conditional_update(volume, values, {"status": wanted}):
-            raise errors.InvalidVolume(
-                reason=f"Volume {volume.id} status must be '{wanted}' to extend, currently {original}."
-            )
+        self.claim(volume, action, values)
         try:
             self.cloud.quotas.check_size(context.project_id, new_size)
             reservations = self.cloud.reserve(
@@ -173,12 +269,36 @@ class Volumes(Chapter):
         self.note("extend_volume", f"{volume.name} to {new_size} GiB")
         self.cloud.messaging.cast(TOPIC, "extend_volume", volume, new_size, reservations)
 
-    def rename_volume(self, context: Context, volume_id: str, name: str) -> None:
-        """Change the display name, which is possible in every status but maintenance."""
+    def update_volume(
+        self,
+        context: Context,
+        volume_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Volume:
+        """Change what is given, which is possible in every status but maintenance."""
         volume = self.get(context, volume_id)
-        authorize(context, volume, "volume:update")
-        if volume.status == "maintenance":
-            raise errors.InvalidVolume(reason="The volume cannot be updated during maintenance.")
-        volume.display_name = name
+        action = ACTIONS["update"]
+        authorize(context, action.rule, volume)
+        self.require(volume, action)
+        check_metadata(metadata)
+        given = {"display_name": name, "display_description": description, "metadata": metadata}
+        volume.update({field: value for field, value in given.items() if value is not None})
         volume.save()
         self.note("update volume", f"display_name {name}")
+        return volume
+
+    def rename_volume(self, context: Context, volume_id: str, name: str) -> None:
+        """Change the display name."""
+        self.update_volume(context, volume_id, name=name)
+
+
+def _deletable_by(context: Context, snapshots: Sequence[Snapshot]) -> bool:
+    """Whether a cascade may take them all (`volume_has_undeletable_snapshots_filter`)."""
+    return all(
+        snapshot.status in ("available", "error")
+        and (context.is_admin or snapshot.project_id == context.project_id)
+        for snapshot in snapshots
+    )

@@ -535,11 +535,11 @@ def test_completion_wants_a_pair(lab: Lab, ours: str | None, theirs: str | None)
 
 def test_completion_without_a_migration_moves_the_attachments_over(lab: Lab) -> None:
     """The new volume goes on; with `error` nothing is touched."""
-    volume, other = lab.volume(), lab.volume("rbd-a")
+    volume, other, nova = lab.volume(), lab.volume("rbd-a"), lab.cloud.nova.context
     lab.server_with(volume)
-    done = lab.act(lab.api.migrate_volume_completion, lab.admin, volume.id, other.id, error=True)
+    done = lab.act(lab.api.migrate_volume_completion, nova, volume.id, other.id, error=True)
     assert (done, lab.states(volume)[:2]) == (other.id, ("in-use", "attached"))
-    done = lab.act(lab.api.migrate_volume_completion, lab.admin, volume.id, other.id, error=False)
+    done = lab.act(lab.api.migrate_volume_completion, nova, volume.id, other.id, error=False)
     assert (done, lab.states(volume)[:2]) == (other.id, ("available", "detached"))
     assert lab.states(other)[:2] == ("in-use", "attached")
     [attachment] = lab.now(other).volume_attachment
@@ -549,12 +549,28 @@ def test_completion_without_a_migration_moves_the_attachments_over(lab: Lab) -> 
 
 def test_completion_without_a_migration_refuses_a_read_only_volume(lab: Lab) -> None:
     """InvalidVolumeAttachMode, 400, when the old one is detached already."""
-    volume, other = lab.volume(), lab.volume("rbd-a")
+    volume, other, nova = lab.volume(), lab.volume("rbd-a"), lab.cloud.nova.context
     lab.server_with(volume)
     lab.write(other, admin_metadata={"readonly": "True"})
     with pytest.raises(errors.InvalidVolumeAttachMode):
-        lab.act(lab.api.migrate_volume_completion, lab.admin, volume.id, other.id, error=False)
+        lab.act(lab.api.migrate_volume_completion, nova, volume.id, other.id, error=False)
     assert lab.states(volume)[:2] == ("available", "detached")
+
+
+def test_only_nova_takes_a_volume_from_its_server(lab: Lab) -> None:
+    """409 for everybody else, an admin included (`attachment_deletion_allowed`)."""
+    volume = lab.volume()
+    lab.server_with(volume)
+    [attachment] = lab.now(volume).volume_attachment
+    for context in (lab.owner, lab.admin):
+        for refused in (
+            lambda context=context: lab.attachments.delete(context, attachment.id),
+            lambda context=context: lab.api.detach(context, volume.id, attachment.id),
+            lambda context=context: lab.api.terminate_connection(context, volume.id, None),
+        ):
+            with pytest.raises(errors.ConflictNovaUsingAttachment):
+                lab.act(refused)
+    assert lab.act(lab.attachments.delete, lab.cloud.nova.context, attachment.id) == []
 
 
 def test_an_admin_can_end_a_migration_in_error_under_the_copier(lab: Lab) -> None:
