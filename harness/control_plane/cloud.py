@@ -9,22 +9,21 @@ from fake_backends.files.directory import Directory
 from fake_backends.world import World
 from harness.control_plane.api import AttachmentApi, QosApi, TypeApi, VolumeApi
 from harness.control_plane.database import Database
-from harness.control_plane.deployment import BackendPlan, Deployment, build_world, make_driver
+from harness.control_plane.deployment import BackendPlan, Deployment, build_world
 from harness.control_plane.encryption import KeyManager
 from harness.control_plane.hypervisor import Nova
 from harness.control_plane.messaging import Messaging
 from harness.control_plane.nova_profiles import NovaProfile
 from harness.control_plane.quota import Quotas
 from harness.control_plane.scheduler import TOPIC, Scheduler
+from harness.control_plane.services import Services
 from harness.control_plane.volume_manager import VolumeManager
-from harness.model import Service, VolumeType
-from harness.sim.kernel import Lock, Task
+from harness.model import VolumeType
+from harness.sim.kernel import Lock
 from harness.sim.seeds import Ids
 from harness.sim.simulation import Simulation
 
-SERVICE_DOWN_TIME_US = 60_000_000
-"""A service that has not been heard of for longer is down (`service_down_time`)."""
-RESERVATION_EXPIRE_US = 86_400_000_000
+SECOND_US = 1_000_000
 DEFAULT_TYPE = "__DEFAULT__"
 """The type of volumes for which nobody asked for one (`cinder.volume.volume_types:DEFAULT_VOLUME_TYPE`)."""
 
@@ -66,16 +65,11 @@ class Cloud:
         self.qos = QosApi(self)
         self.nova = Nova(self, nova)
         self.world.compute = self.nova
-        self.managers: dict[str, VolumeManager] = {}
-        self._tasks: dict[str, list[Task]] = {}
-        self._stopped_us: dict[str, int] = {}
+        self.services = Services(self)
         self._locks: dict[str, Lock] = {}
-        self.messaging.on_task = lambda address, task: self._tasks.setdefault(address, []).append(task)
         self.messaging.register(TOPIC, "scheduler", self.scheduler)
-        simulation.crash = self._crash
-        for plan in deployment.backends:
-            if backends is None or plan.name in backends:
-                self._start(plan.name, fail=plan.name in uninitialised)
+        plans = [plan for plan in deployment.backends if backends is None or plan.name in backends]
+        self.services.start_all(plans, uninitialised)
 
     def close(self) -> None:
         """Let go of the files that the storage has open."""
@@ -83,62 +77,30 @@ class Cloud:
 
     # ------------------------------------------------------------------------------------------- services
 
-    def _start(self, name: str, *, fail: bool = False) -> None:
-        plan = self.deployment.backend(name)
-        manager = VolumeManager(self, plan, make_driver(plan, self.world))
-        self.database.create(
-            Service,
-            {
-                "id": plan.service,
-                "uuid": self.database.new_id(),
-                "host": plan.service,
-                "availability_zone": plan.availability_zone,
-            },
-        )
-        self._run(manager, fail=fail)
-
-    def _run(self, manager: VolumeManager, *, fail: bool) -> None:
-        """The service reads its messages when its driver is set up, or has failed to be."""
-        self.managers[manager.host] = manager
-        if not fail:
-            manager.init_host()
-        self.messaging.register(manager.host, manager.actor, manager)
-
-    def start_again(self, name: str) -> None:
-        """The process of a stopped service starts anew, and sets its driver up again."""
-        plan = self.deployment.backend(name)
-        self._stopped_us.pop(plan.service, None)
-        self._run(VolumeManager(self, plan, make_driver(plan, self.world)), fail=False)
+    @property
+    def managers(self) -> dict[str, VolumeManager]:
+        """The volume services by their addresses, ``host@backend``."""
+        return self.services.managers
 
     def manager(self, name: str) -> VolumeManager:
         """The volume service of a back-end, by the back-end's name."""
         return self.managers[self.deployment.backend(name).service]
 
-    def stop(self, name: str, *, seconds_ago: int = 0) -> None:
-        """The process ends: its tasks die, its records stay. It was last heard of `seconds_ago`."""
-        address = self.deployment.backend(name).service
-        self.messaging.unregister(address)
-        self._stopped_us[address] = self.simulation.kernel.now_us - seconds_ago * 1_000_000
-        self.simulation.kernel.kill(*self._tasks.pop(address, ()))
+    def start_again(self, name: str) -> None:
+        """The process of a stopped service starts anew, and sets its driver up again."""
+        self.services.start_again(self.deployment.backend(name))
 
-    def _crash(self, actor: str) -> None:
-        """A planned crash strikes the service that the running task belongs to."""
-        for manager in self.managers.values():
-            if manager.actor == actor:
-                self.stop(manager.plan.name)
+    def stop(self, name: str, *, seconds_ago: int = 0) -> None:
+        """The process ends: its tasks die, its records stay. It was last heard of at least `seconds_ago`."""
+        self.services.stop(self.deployment.backend(name).service, seconds_ago=seconds_ago)
 
     def node_options(self, plan: BackendPlan) -> Mapping[str, Any]:
         """The ``[DEFAULT]`` options of the node that a back-end is on."""
         return next(node.options for node in self.deployment.nodes if node.host == plan.node)
 
-    def is_running(self, address: str) -> bool:
-        """True unless the process at ``host@backend`` was stopped."""
-        return address not in self._stopped_us
-
     def is_up(self, address: str) -> bool:
-        """Heard of within `service_down_time`; a running service reports every ten seconds."""
-        stopped_us = self._stopped_us.get(address)
-        return stopped_us is None or self.simulation.kernel.now_us - stopped_us <= SERVICE_DOWN_TIME_US
+        """True if the service at ``host@backend`` was heard of within `service_down_time`."""
+        return self.services.is_up(address)
 
     def lock(self, name: str) -> Lock:
         """The coordination lock of that name (`cinder.coordination:synchronized`)."""
@@ -172,10 +134,9 @@ class Cloud:
         if not wanted:
             return []
         now_us = self.simulation.kernel.now_us
+        until_us = now_us + self.options["reservation_expire"] * SECOND_US
         resource = "snapshots" if "snapshots" in deltas and "volumes" not in deltas else "volumes"
-        return self.quotas.reserve(
-            project_id, wanted, now_us, now_us + RESERVATION_EXPIRE_US, resource=resource
-        )
+        return self.quotas.reserve(project_id, wanted, now_us, until_us, resource=resource)
 
 
 def quota_limits(options: Mapping[str, Any]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 from fake_backends.connectors import Connection, connect
 from harness import errors
 from harness.control_plane.encryption import attach_encryptor
-from harness.control_plane.manager_base import ManagerBase
+from harness.control_plane.start import Start
 from harness.model import Attachment, ConnectionInfo, Connector, Encryption, Volume
 
 
@@ -25,7 +25,7 @@ class LocalAttachment:
         return self.connection.path is not None
 
 
-class Connections(ManagerBase):
+class Connections(Start):
     """Exports and connections (`cinder.volume.manager:VolumeManager`, the methods of the same names)."""
 
     def initialize_connection(self, volume: Volume, connector: Connector) -> ConnectionInfo:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness import errors
 from harness.control_plane.records import Records, Row
@@ -21,6 +21,9 @@ from harness.model import (
     VolumeType,
 )
 from harness.sim.seeds import Ids
+
+if TYPE_CHECKING:
+    from harness.control_plane.start import Worker
 
 _RECORDS = (
     Volume,
@@ -61,8 +64,8 @@ class Database(Records):
         self.transfers: dict[str, Row] = self._tables["transfers"]
         self.groups: dict[str, Row] = self._tables["groups"]
         self.group_types: dict[str, Row] = self._tables["group_types"]
-        self.workers: dict[str, str] = {}
-        """Volumes that a service is creating or deleting, and its address: what a restart has to clean up."""
+        self.workers: dict[str, Worker] = {}
+        """Who is at work on which record: what a restart has to clean up."""
         self.on_create: Callable[[Row], None] = lambda row: None
 
     def new_id(self) -> str:
@@ -197,7 +200,7 @@ class Database(Records):
         """
         row = self._row(self.get_volume(volume_id))
         self.attachments.pop(attachment_id, None)
-        status, attach_status = self._statuses_from_attachments(volume_id)
+        status, attach_status = self.statuses_from_attachments(volume_id)
         row["attach_status"] = attach_status
         row["admin_metadata"] = {
             key: value for key, value in row["admin_metadata"].items() if key != "attached_mode"
@@ -206,7 +209,7 @@ class Database(Records):
         if attach_status != "detached" or idle or row["migration_status"] in ("success", "error"):
             row["status"] = status
 
-    def _statuses_from_attachments(self, volume_id: str) -> tuple[str, str]:
+    def statuses_from_attachments(self, volume_id: str) -> tuple[str, str]:
         """(status, attach_status) by the most telling of the volume's attachments."""
         present = {attachment.attach_status for attachment in self.attachments_of(volume_id)}
         for attach_status, status in (

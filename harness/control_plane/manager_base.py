@@ -1,7 +1,7 @@
 """What every chapter of the volume manager stands on: its driver, its back-end, its counters.
 
 Cinder's volume manager is one class. Here it is a chain of chapters, each in a file of its own:
-`ManagerBase` -> `Connections` -> `Migration` -> `Retype` -> `VolumeManager`.
+`ManagerBase` -> `Start` -> `Connections` -> `Migration` -> `Retype` -> `VolumeManager`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness import errors
+from harness.control_plane.heartbeat import Heartbeat
 from harness.driver import VolumeDriver
 from harness.model import Connector, Context, Record, Volume, split_host
 
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud
     from harness.control_plane.deployment import BackendPlan
+
+SECOND_US = 1_000_000
 
 
 class ManagerBase:
@@ -32,6 +35,10 @@ class ManagerBase:
         self.host = plan.service
         self.actor = f"c-vol@{plan.name}"
         self.admin = Context("cinder", "service", is_admin=True)
+        options, now_us = cloud.node_options(plan), self.simulation.kernel.now_us
+        self.heartbeat = Heartbeat(options["report_interval"] * SECOND_US, now_us)
+        self._polls = Heartbeat(options["backend_stats_polling_interval"] * SECOND_US, now_us)
+        self._published_us = now_us
         self.initialized = False
         self.allocated_capacity_gb: dict[str, int] = {}
         self.stats: Mapping[str, Any] = {}
@@ -39,9 +46,27 @@ class ManagerBase:
 
     # --------------------------------------------------------------------------------------------- driver
 
+    @property
+    def initialized(self) -> bool:
+        """The driver is set up. A service whose driver is not stops reporting, and so appears to be down."""
+        return self._initialized
+
+    @initialized.setter
+    def initialized(self, value: bool) -> None:
+        self._initialized = value
+        change = Heartbeat.resume if value else Heartbeat.halt
+        change(self.heartbeat, self.simulation.kernel.now_us)
+
+    def end(self, heard_us: int | None) -> None:
+        """The process is dead. It was last heard of at `heard_us`, if not when it should have been."""
+        now_us = self.simulation.kernel.now_us
+        self.heartbeat.halt(now_us, heard_us=heard_us)
+        self._polls.halt(now_us)
+
     def drive(self, method: str, *arguments: Any, **keywords: Any) -> Any:
         """Call the driver; the call is a named point, ``driver.<method>``."""
         self.simulation.visit(f"driver.{method}", _subject(arguments))
+        self.cloud.services.catch_up()
         return getattr(self.driver, method)(*arguments, **keywords)
 
     def require_driver_initialized(self) -> None:
@@ -75,6 +100,20 @@ class ManagerBase:
             self.allocated_capacity_gb[pool] += change_gb
         else:
             self.allocated_capacity_gb[pool] = max(change_gb, 0)
+
+    def catch_up(self) -> None:
+        """Publish what the periodic task would have since it was last looked at, as the storage still is.
+
+        Whoever is about to change anything comes here first, so the scheduler knows of a pool what was true
+        when `backend_stats_polling_interval` last ended, and no more.
+        """
+        due_us = self._polls.heard_us(self.simulation.kernel.now_us)
+        if due_us > self._published_us:
+            self._published_us = due_us
+            try:
+                self.publish_service_capabilities()
+            except Exception as error:  # noqa: BLE001 (a periodic task that fails is logged)
+                self.note("get_volume_stats failed", str(error))
 
     def publish_service_capabilities(self) -> None:
         """Ask the driver for its stats and tell the scheduler (`VolumeManager._report_driver_status`)."""

@@ -3,6 +3,10 @@
 A message carries copies of records, and every message is handled by a task of its own, as in oslo.messaging
 with its thread pool. Casts to one service are started in the order in which they were sent. The queue of a
 service that is not running keeps them until it runs again; a call does not wait that long.
+
+The fault plan may delay, lose or duplicate a message (`harness.sim.faults`). A duplicate is handled twice, as
+it is when a broker fails over before it has heard that the first was received: within one process
+oslo.messaging would have known it again.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ class Messaging:
         self._simulation = simulation
         self._services: dict[str, tuple[str, object]] = {}
         self._waiting: dict[str, list[Message]] = {}
+        self._held_until_us: dict[tuple[str, str], int] = {}
         self.on_task: Callable[[str, Task], None] = lambda address, task: None
 
     def register(self, address: str, actor: str, service: object) -> None:
@@ -48,32 +53,81 @@ class Messaging:
     def cast(self, address: str, method: str, *arguments: Any) -> None:
         """Send and forget. What nobody ever read from, has no queue: the message is lost."""
         message = (method, _copies(arguments))
+        copies, delay_us = self._fate(address, method)
+        for _ in range(copies):
+            if delay_us:
+                self._simulation.kernel.spawn("bus", self._arrive, address, message, delay_us=delay_us)
+            else:
+                self._arrive(address, message)
+
+    def _arrive(self, address: str, message: Message) -> None:
+        """The message is in its receiver's queue."""
         if address in self._services:
             self._deliver(address, *message)
         elif address in self._waiting:
             self._waiting[address].append(message)
-            self._simulation.record("message waits", f"{method} to {address}")
+            self._simulation.record("message waits", f"{message[0]} to {address}")
         else:
-            self._simulation.record("message lost", f"{method} to {address}")
+            self._simulation.record("message lost", f"{message[0]} to {address}")
 
     def call(self, address: str, method: str, *arguments: Any) -> Any:
         """Send and wait for the answer; what the other side raises is raised here.
 
-        MessagingTimeout a minute after the call if nobody is there, or whoever is dies over it.
+        MessagingTimeout a minute after the call if nobody is there, whoever is dies over it, or a message is
+        lost.
         """
         kernel = self._simulation.kernel
-        sent_us = kernel.now_us
-        if address in self._services:
-            task = self._deliver(address, method, _copies(arguments))
-            try:
-                return kernel.wait(task)
-            except errors.KernelError:
-                if not task.dead:
-                    raise
-        else:
+        deadline_us = kernel.now_us + CALL_TIMEOUT_US
+        copies, delay_us = self._fate(address, method)
+        if delay_us:
+            kernel.sleep(min(delay_us, CALL_TIMEOUT_US))
+        tasks: list[Task] = []
+        if address in self._services and delay_us < CALL_TIMEOUT_US:  # the broker drops what has expired
+            tasks = [self._deliver(address, method, _copies(arguments)) for _ in range(copies)]
+        elif copies:
             self._simulation.record("message lost", f"{method} to {address}")
-        kernel.sleep(max(0, sent_us + CALL_TIMEOUT_US - kernel.now_us))
+        if tasks:
+            try:
+                answer = kernel.wait(tasks[0])
+            except Exception as error:
+                died = isinstance(error, errors.KernelError) and tasks[0].dead
+                if not died and self._answers(tasks[0].actor, method, deadline_us):
+                    raise
+            else:
+                if self._answers(tasks[0].actor, method, deadline_us):
+                    return answer
+        kernel.sleep(max(0, deadline_us - kernel.now_us))
         raise errors.MessagingTimeout(service=address)
+
+    def _answers(self, actor: str, method: str, deadline_us: int) -> bool:
+        """False if the answer is lost on its way, or too late."""
+        kernel = self._simulation.kernel
+        fault = self._simulation.strike(f"reply.{method}", actor=actor) if self._simulation.faults else None
+        if fault is None or fault.kind == "duplicated":
+            return True
+        if fault.kind != "delay":
+            return False
+        kernel.sleep(min(fault.delay_us, max(0, deadline_us - kernel.now_us)))
+        return kernel.now_us < deadline_us
+
+    def _fate(self, address: str, method: str) -> tuple[int, int]:
+        """(How often a message arrives, and how much later than usual): once and at once, without a fault.
+
+        Between two actors messages stay in order, so one that is held up holds up those behind it.
+        """
+        now_us = self._simulation.kernel.now_us
+        task = self._simulation.kernel.current
+        pair = (task.actor if task is not None else "operator", address)
+        fault = (
+            self._simulation.strike(f"message.{method}", f"to {address}") if self._simulation.faults else None
+        )
+        delay_us = max(0, self._held_until_us.get(pair, 0) - now_us)
+        if fault is None:
+            return 1, delay_us
+        if fault.kind == "delay":
+            delay_us = max(delay_us, fault.delay_us)
+            self._held_until_us[pair] = now_us + delay_us
+        return {"lost": 0, "duplicated": 2}.get(fault.kind, 1), delay_us
 
     def _deliver(self, address: str, method: str, arguments: tuple[Any, ...]) -> Task:
         actor, service = self._services[address]

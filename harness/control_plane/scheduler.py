@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from harness.control_plane.manager_base import ManagerBase
 
 TOPIC = "cinder-scheduler"
-POLLING_INTERVAL_US = 60_000_000
-"""`backend_stats_polling_interval`: what the scheduler knows of a pool may be this old."""
 
 
 class Scheduler:
@@ -29,7 +27,6 @@ class Scheduler:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self._pools: dict[str, list[PoolState]] = {}
-        self._reported_us: dict[str, int] = {}
 
     # ------------------------------------------------------------------------------- what services report
 
@@ -42,20 +39,16 @@ class Scheduler:
             _with_allocated(manager),
             self.cloud.options["max_over_subscription_ratio"],
         )
-        self._reported_us[manager.host] = self.cloud.simulation.kernel.now_us
 
     def pools(self) -> list[PoolState]:
         """Candidates: of services that are up, not disabled, not frozen, and have reported."""
-        now_us = self.cloud.simulation.kernel.now_us
+        services = self.cloud.services
+        services.catch_up()
         pools: list[PoolState] = []
-        for host, manager in self.cloud.managers.items():
+        for host in services.managers:
             service = self.cloud.database.service(host)
-            if service.disabled or service.frozen or not self.cloud.is_up(host):
-                continue
-            running = self.cloud.is_running(host)
-            if running and now_us - self._reported_us.get(host, 0) >= POLLING_INTERVAL_US:
-                manager.publish_service_capabilities()
-            pools.extend(self._pools.get(host, ()))
+            if not (service.disabled or service.frozen) and services.is_up(host):
+                pools.extend(self._pools.get(host, ()))
         return pools
 
     def _passing(self, request: Request) -> tuple[list[PoolState], str]:

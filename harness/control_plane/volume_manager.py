@@ -1,12 +1,11 @@
-"""The volume service: life of volumes and snapshots, and the start of the service.
+"""The volume service: life of volumes and snapshots.
 
 Sources: `cinder.volume.manager:VolumeManager` and `cinder.volume.flows.manager.create_volume`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from harness import errors
 from harness.control_plane.retype import Retype
@@ -16,61 +15,7 @@ from harness.model import Snapshot, Volume
 class VolumeManager(Retype):
     """One cinder-volume process. Public methods are what messages may ask for."""
 
-    def init_host(self) -> None:
-        """Set the driver up; if it raises, the service runs without it and every operation refuses."""
-        try:
-            self.drive("do_setup", self.admin)
-            self.drive("check_for_setup_error")
-        except Exception as error:  # noqa: BLE001 (a driver may raise anything)
-            self.note("driver not initialised", str(error))
-            return
-        ours = [
-            Volume.from_row(row, self.db)
-            for row in self.db.volumes.values()
-            if self.is_our_backend(row["host"] or "")
-        ]
-        for volume in ours:
-            self.update_allocated_capacity(volume)
-            if volume.status == "in-use":
-                self._export_again(volume)
-        self.initialized = True
-        self.allocated_capacity_gb.setdefault(self.plan.pool, 0)
-        self.publish_service_capabilities()
-        self.capabilities = self.stats
-        for volume in ours:
-            if self.db.workers.get(volume.id) == self.host:
-                self._take_up(volume)
-
-    def _export_again(self, volume: Volume) -> None:
-        try:
-            self.drive("ensure_export", self.admin, volume)
-        except Exception as error:  # noqa: BLE001 (a driver may raise anything)
-            self.note("ensure_export failed", str(error))
-            self.db.conditional_update(volume, {"status": "error"}, {"status": "in-use"})
-
-    def _take_up(self, volume: Volume) -> None:
-        """What a dead process had begun: creations become error, deletions go on (`_do_cleanup`).
-
-        Nothing of a migration is taken up: starting, migrating and completing stay for ever.
-        """
-        if volume.status == "creating":
-            volume.status = "error"
-            volume.save()
-        elif volume.status == "deleting":
-            self.messaging.cast(self.host, "delete_volume", volume)
-
     # -------------------------------------------------------------------------------------------- volumes
-
-    @contextmanager
-    def _worker(self, volume: Volume) -> Iterator[None]:
-        """Leave a trace for the next process, should this one die (`cinder.objects.cleanable:set_workers`)."""
-        self.db.workers[volume.id] = self.host
-        try:
-            yield
-        except Exception:
-            self.db.workers.pop(volume.id, None)
-            raise
-        self.db.workers.pop(volume.id, None)
 
     def create_volume(self, volume: Volume) -> None:
         """Raw, or from `snapshot_id` or `source_volid`. A failure leaves the record in error.
@@ -78,7 +23,7 @@ class VolumeManager(Retype):
         The counter of the pool goes up first, and stays up when the creation fails.
         """
         self.update_allocated_capacity(volume)
-        with self._worker(volume):
+        with self.worker(volume):
             self._create_volume(volume)
 
     def _create_volume(self, volume: Volume) -> None:
@@ -109,7 +54,7 @@ class VolumeManager(Retype):
 
         `unmanage_only` leaves the object alone, `cascade` deletes the snapshots first.
         """
-        with self.cloud.lock(f"{volume.id}-delete_volume"), self._worker(volume):
+        with self.cloud.lock(f"{volume.id}-delete_volume"), self.worker(volume):
             self._delete_volume(volume, unmanage_only, cascade)
 
     def _delete_volume(self, volume: Volume, unmanage_only: bool, cascade: bool) -> None:
@@ -196,6 +141,10 @@ class VolumeManager(Retype):
 
     def create_snapshot(self, snapshot: Snapshot) -> None:
         """A failure leaves the record in error."""
+        with self.worker(snapshot):
+            self._create_snapshot(snapshot)
+
+    def _create_snapshot(self, snapshot: Snapshot) -> None:
         try:
             self.require_driver_initialized()
             update = self.drive("create_snapshot", snapshot)

@@ -4,6 +4,10 @@ A fault strikes at the n-th visit of a named point; names are shell patterns (``
 services must survive every one of them in the sense of the invariants: an error is reported to whoever
 asked, a crash loses the memory of one service and nothing else. The true bytes stay pristine: a fault is an
 overlay and can be lifted (`FaultPlan.heal`), after which the system has to become usable again.
+
+Messages between services pass points, too: ``message.<method>`` at the sender, and ``reply.<method>``, when a
+call is answered, at the service that answers. There a fault may also lose or duplicate the message. A delayed
+one holds up those behind it on the way from the same sender to the same receiver; all others overtake it.
 """
 
 from __future__ import annotations
@@ -17,7 +21,9 @@ import msgspec
 
 from harness.errors import Busy, MessagingTimeout, NoSpace, StorageError
 
-Kind = Literal["enospc", "eio", "ebusy", "timeout", "crash", "delay"]
+Kind = Literal["enospc", "eio", "ebusy", "timeout", "crash", "restart", "delay", "lost", "duplicated"]
+MESSAGE_KINDS = ("lost", "duplicated")
+MESSAGE_POINTS = ("message.", "reply.")
 
 ERRORS: dict[str, Callable[[str], Exception]] = {
     "enospc": lambda point: NoSpace(f"No space left on device (planned fault at {point})"),
@@ -28,7 +34,10 @@ ERRORS: dict[str, Callable[[str], Exception]] = {
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """One planned fault. `actor` narrows it to tasks whose actor matches; `delay_us` is for delays.
+    """One planned fault. `actor` narrows it to tasks whose actor matches.
+
+    `delay_us` is for delays, and for a restart how long after its death the service starts again. ValueError
+    for a fault that can only strike messages, at a point that is none of theirs.
 
     Of several that are due at a visit, the first of the plan strikes, and the next at the next visit: two
     equal faults make an operation fail twice in a row. Each strikes once.
@@ -39,6 +48,13 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     nth: Annotated[int, msgspec.Meta(ge=1)] = 1
     actor: str = "*"
     delay_us: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        if self.kind in MESSAGE_KINDS and not self.point.startswith(MESSAGE_POINTS):
+            raise ValueError(
+                f"a fault of kind {self.kind} strikes messages, not {self.point}: its point must be "
+                "message.METHOD or reply.METHOD"
+            )
 
 
 class FaultPlan:

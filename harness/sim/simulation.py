@@ -19,6 +19,7 @@ class Simulation:
     """The world's clock and memory. `watch` tells how the records of interest stand, for the timeline.
 
     `crash` is what a planned crash does to the actor that it strikes: it kills the tasks of that service.
+    `start` is what happens some time after it, where the plan has the service start again.
     Close a simulation when it has been judged, or use it in a ``with`` (see `Kernel.close`).
     """
 
@@ -28,6 +29,7 @@ class Simulation:
         self.history: list[Event] = []
         self.watch: Callable[[], States] = lambda: (None, None)
         self.crash: Callable[[str], None] = lambda actor: None
+        self.start: Callable[[str], None] = lambda actor: None
 
     def visit(self, name: str, detail: str = "", *, cost_us: int = 0) -> None:
         """Pass a named point: let others run, take `cost_us`, suffer a planned fault, be recorded."""
@@ -36,7 +38,9 @@ class Simulation:
         if cost_us:
             kernel.sleep(cost_us)
         if self.faults:
-            self._suffer(name, detail)
+            fault = self.strike(name, detail)
+            if fault is not None and fault.kind == "delay":
+                kernel.sleep(fault.delay_us)
         self.record(name, detail)
 
     def record(self, step: str, detail: str = "") -> None:
@@ -48,19 +52,25 @@ class Simulation:
         actor = task.actor if task is not None else "operator"
         self.history.append(Event(self.kernel.now_us, actor, step, detail, source, temporary))
 
-    def _suffer(self, name: str, detail: str) -> None:
+    def strike(self, name: str, detail: str = "", *, actor: str | None = None) -> Fault | None:
+        """The fault that strikes at this visit: errors are raised, services die, all else is up to the caller.
+
+        `actor` is who visits, the running task's by default. Nobody else runs meanwhile, and no time passes.
+        """
         task = self.kernel.current
-        actor = task.actor if task is not None else "operator"
+        if actor is None:
+            actor = task.actor if task is not None else "operator"
         fault = self.faults.due(name, actor)
         if fault is None:
-            return
+            return None
         self.record(name, f"{detail} [fault: {fault.kind}]".strip())
-        if fault.kind == "delay":
-            self.kernel.sleep(fault.delay_us)
-        elif fault.kind == "crash":
-            self.crash(actor)
-        else:
+        if fault.kind in ERRORS:
             raise ERRORS[fault.kind](name)
+        if fault.kind == "restart":
+            self.kernel.spawn("init", self.start, actor, delay_us=fault.delay_us)
+        if fault.kind in ("crash", "restart"):
+            self.crash(actor)
+        return fault
 
     def close(self) -> None:
         """The end of this world; its memory can be freed."""
