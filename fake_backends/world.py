@@ -17,7 +17,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from fake_backends.array import Array
 from fake_backends.command_line import Result
+from fake_backends.fabric import Fabric
 from fake_backends.files.directory import TEMPORARY, Directory
 from fake_backends.files.names import safe_name, true_name
 from fake_backends.host.commands import HostCommands, Program
@@ -162,10 +164,11 @@ class Compute(Protocol):
 class World:
     """All storage of one deployment. Two worlds share nothing.
 
-    `keys` are the volume encryption keys by id: what a driver that encrypts by itself gets from the key
-    manager. `shares` are the NFS exports by ``address:/path``: one may be there under several names.
-    `compute` is Nova, where there is one. With a `home` storage is kept in that directory, otherwise in
-    memory.
+    `arrays` are the fakes of storage arrays by name, and `fabric` is the network between them and the machines;
+    both are kept in memory always. `keys` are the volume encryption keys by id: what a driver that encrypts by
+    itself gets from the key manager. `shares` are the NFS exports by ``address:/path``: one may be there under
+    several names. `compute` is Nova, where there is one. With a `home` storage is kept in that directory,
+    otherwise in memory.
     """
 
     def __init__(self, points: Points = QUIET, home: Directory | None = None) -> None:
@@ -175,6 +178,8 @@ class World:
         self.nodes: dict[str, Node] = {}
         self.clusters: dict[str, Cluster] = {}
         self.shares: dict[str, Share] = {}
+        self.fabric = Fabric(points)
+        self.arrays: dict[str, Array] = {}
         self.compute: Compute | None = None
         self.keys: dict[str, bytes] = {}
         if home is not None:

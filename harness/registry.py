@@ -8,10 +8,12 @@ entry point of the group ``crucible.drivers``, or by where it is: ``package.modu
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from harness.driver import VolumeDriver
@@ -54,9 +56,9 @@ def find(name: str) -> str:
             return _checked(point.value)
     if name.startswith("cinder."):
         raise InputError(
-            f"{name} has no reference driver here;{_suggestion(name, names())} use one of "
-            f"{', '.join(names())}, or install a package with a subclass of harness.driver.VolumeDriver "
-            "and name it as package.module:Class"
+            f"{name} has no reference driver here;{_suggestion(name, names())} run it with --engine cinder, "
+            f"use one of {', '.join(names())}, or name a subclass of harness.driver.VolumeDriver "
+            "as package.module:Class"
         )
     if ":" in name or "." in name:
         return _checked(name)
@@ -71,6 +73,12 @@ def load(path: str) -> type[VolumeDriver]:
     module, _, attribute = path.partition(":")
     driver: type[VolumeDriver] = getattr(importlib.import_module(module), attribute)
     return driver
+
+
+def with_colon(path: str) -> str:
+    """``package.module:Class``, if `path` can be one; nothing is imported. InputError."""
+    module, attribute = _split(path)
+    return f"{module}:{attribute}"
 
 
 def kind(path: str) -> str:
@@ -98,18 +106,16 @@ def _installed() -> list[EntryPoint]:
 def _checked(path: str) -> str:
     """`path` with a colon, once it has been seen to lead to a driver class."""
     module_name, attribute = _split(path)
+    sys.meta_path.insert(0, _NoCinder)
     try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
+        module = imported(path)
+    except _NeedsCinder:
         raise InputError(
-            f"cannot import {path}: there is no module {error.name}; install the package that has it, "
-            "or correct the path"
-        ) from error
-    except Exception as error:
-        raise InputError(
-            f"cannot import {path}: {type(error).__name__}: {' '.join(str(error).split())}; "
-            f"`python -c 'import {module_name}'` must succeed"
-        ) from error
+            f"{path} is a driver of Cinder, which --engine sim cannot run: add --engine cinder, or name "
+            "a subclass of harness.driver.VolumeDriver"
+        ) from None
+    finally:
+        sys.meta_path.remove(_NoCinder)
     found = getattr(module, attribute, None)
     if found is None:
         drivers = [name for name, value in sorted(vars(module).items()) if _is_driver(value)]
@@ -118,8 +124,44 @@ def _checked(path: str) -> str:
             f"it has the drivers {', '.join(drivers) or '(none)'}"
         )
     if not _is_driver(found):
-        raise InputError(f"{path} is no driver; it must be a subclass of harness.driver.VolumeDriver")
+        raise InputError(
+            f"{path} is no driver; it must be a subclass of harness.driver.VolumeDriver, "
+            "or one of Cinder's and run with --engine cinder"
+        )
     return f"{module_name}:{attribute}"
+
+
+class _NeedsCinder(ImportError):
+    """A module wants Cinder."""
+
+
+class _NoCinder:
+    """A finder of modules: the process that the user started never imports Cinder."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if name.partition(".")[0] in ("cinder", "os_brick"):
+            raise _NeedsCinder(name)
+        return None
+
+
+def imported(path: str) -> ModuleType:
+    """The module in which ``package.module:Class`` is. InputError says what is missing."""
+    module_name, _ = _split(path)
+    try:
+        return importlib.import_module(module_name)
+    except _NeedsCinder:
+        raise
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"cannot import {path}: there is no module {error.name}; install the package that has it, "
+            "or correct the path"
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise InputError(
+            f"cannot import {path}: {type(error).__name__}: {' '.join(str(error).split())}; "
+            f"`python -c 'import {module_name}'` must succeed"
+        ) from error
 
 
 def _split(path: str) -> tuple[str, str]:

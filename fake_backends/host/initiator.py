@@ -74,7 +74,7 @@ class Initiator:
         if found is not None:
             return found
         session = self.at(portal).login(iqn, initiator or self.name, chap)
-        disk = next(path for path in _disk_names() if not self.host.exists(path))
+        disk = next(path for path in disk_names() if not self.host.exists(path))
         openers: list[Handle] = []
 
         def open_disk() -> BlockDevice:
@@ -110,7 +110,7 @@ def _address(portal: str) -> str:
     return portal.rpartition(":")[0]
 
 
-def _disk_names() -> Iterator[str]:
+def disk_names() -> Iterator[str]:
     """/dev/sda to /dev/sdz, /dev/sdaa and so on."""
     for length in count(1):
         for letters in product(ascii_lowercase, repeat=length):

@@ -17,7 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from fake_backends import array
 from harness.cinder_engine.configuration import cinder_conf
+from harness.cinder_engine.masking import Mask, secrets_of
 from harness.cinder_engine.release import require
 from harness.cinder_engine.seams.patches import Patches
 from harness.cinder_engine.seams.stage import Stage
@@ -83,12 +85,19 @@ class Process:
 
             objects.register_all()
 
-            from harness.cinder_engine.seams import clock, connectors, copying, locks, services
+            from harness.cinder_engine.seams import clock, connectors, copying, locks, loops, network, services
 
             commands.install_privileges(self.patches)
             ceph.install_connector(self.patches)
-            for seam in (clock, locks, services, connectors, copying):
+            for seam in (clock, locks, services, connectors, copying, network, loops):
                 seam.install(self.patches, self.stage)
+            self._offer_modules()
+
+    def _offer_modules(self) -> None:
+        """What stands for the vendors' SDKs. InputError if a fake of an array cannot be imported."""
+        for path in dict.fromkeys(plan.array for plan in self.deployment.backends if plan.array):
+            for name, module in array.load(path).modules(lambda: self.stage.array).items():
+                self.patches.module(name, module)
 
     def _configure(self) -> None:
         from oslo_config import cfg
@@ -104,6 +113,7 @@ class Process:
 
             replaced = reference_driver.install(self.patches, self.stage)
         path.write_text(cinder_conf(self.deployment, self.home, replaced), encoding="utf-8")
+        self.stage.mask = Mask(secrets_of(self.deployment))
         (self.home / "conversion").mkdir()
         (self.home / "policy.yaml").write_text("{}\n", encoding="utf-8")
         cfg.CONF(

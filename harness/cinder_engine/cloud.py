@@ -27,12 +27,13 @@ from harness.cinder_engine.seams import clock, releases
 from harness.cinder_engine.seams.rpc import Endpoint
 from harness.cinder_engine.seams.services import translated
 from harness.cinder_engine.service import VolumeService
-from harness.control_plane.deployment import Deployment, build_world
+from harness.control_plane.deployment import Deployment, Seen, build_world
 from harness.control_plane.encryption import KeyManager
 from harness.control_plane.hypervisor import Nova
 from harness.control_plane.messaging import Messaging
 from harness.control_plane.nova_profiles import NovaProfile
 from harness.control_plane.scheduler import TOPIC
+from harness.errors import KernelError
 from harness.model import VolumeType, service_host
 from harness.sim.kernel import Lock, Task
 from harness.sim.seeds import Ids, stream
@@ -43,6 +44,13 @@ INSTALLED_BEFORE = datetime.timedelta(days=1)
 """How long before a cell begins its services were: Cinder takes a new one for up, whatever it is heard of."""
 _SERVERS = uuid.UUID("5e12e125-0000-4000-8000-000000000000")
 """Name space of the uuids that Cinder knows servers by."""
+
+
+class NeverInitialised(Exception):
+    """A driver that could not be set up: nothing can be asked of its back-end."""
+
+    def __init__(self, section: str, seen: Seen) -> None:
+        super().__init__(f"the driver of [{section}], {seen.driver}, does not initialise: {seen.failure}")
 
 
 class CinderCloud:
@@ -58,8 +66,13 @@ class CinderCloud:
         seed: int = 0,
         backends: Sequence[str] | None = None,
         home: Directory | None = None,
+        setup_max_us: int | None = None,
     ) -> None:
-        """Start the scheduler and the services of `backends` (all by default)."""
+        """Start the scheduler and the services of `backends` (all by default).
+
+        `setup_max_us` is the virtual time that a driver may take to be set up.
+        """
+        self._setup_max_us = setup_max_us
         self._process = process
         self.deployment = deployment
         self.simulation = simulation
@@ -67,7 +80,11 @@ class CinderCloud:
         self.chance = stream(seed, "cinder", "secrets")
         process.restore_database()
         process.stage.cloud = self
-        self.world: World = build_world(deployment, simulation, home)
+        self.mask = process.stage.mask
+        self.mask.forget()
+        self.world: World = build_world(
+            deployment, simulation, home, seed=seed, now_us=lambda: simulation.kernel.now_us
+        )
         self.messaging = Messaging(simulation)
         self.key_manager = KeyManager(seed, self.world)
         self._server_names: dict[str, str] = {}
@@ -91,7 +108,7 @@ class CinderCloud:
         self._start_scheduler()
         for plan in deployment.backends:
             if backends is None or plan.name in backends:
-                self._start(plan.name)
+                self.start(plan.name)
 
     def close(self) -> None:
         """Off the stage: nothing of Cinder runs any more."""
@@ -107,9 +124,11 @@ class CinderCloud:
         self.scheduler = Placing(manager, self)
         self.messaging.register(TOPIC, "scheduler", Endpoint(self.scheduler, self))
 
-    def _start(self, name: str) -> None:
+    def start(self, name: str) -> None:
         """The service's row, then its process: driver set up, messages read, stats told to the scheduler."""
         plan = self.deployment.backend(name)
+        if plan.seen is not None and plan.seen.failure:
+            raise NeverInitialised(plan.section, plan.seen)
         if plan.service not in self.service_ids:
             row = objects.Service(
                 cinder_context.get_admin_context(),
@@ -126,14 +145,22 @@ class CinderCloud:
             self.database.installed(plan.service, clock.EPOCH - INSTALLED_BEFORE)
         service = VolumeService(self, plan, self.service_ids[plan.service])
         self.managers[plan.service] = service
-        self.act(service.actor, service.create)
+        self.act(service.actor, service.create, within_us=self._setup_max_us)
         self.messaging.register(plan.service, service.actor, Endpoint(service.manager, self))
-        self.act(service.actor, service.set_up)
+        self.act(service.actor, service.set_up, within_us=self._setup_max_us)
+        if plan.kind == "other" and service.setup_error is not None:
+            raise service.setup_error
 
-    def act(self, actor: str, function: Callable[[], Any]) -> Any:
-        """Let an actor do something, from outside of any task; returns or raises its outcome."""
-        task = self.simulation.kernel.spawn(actor, function)
-        self.simulation.kernel.run()
+    def act(self, actor: str, function: Callable[[], Any], within_us: int | None = None) -> Any:
+        """Let an actor do something, from outside of any task; returns or raises its outcome.
+
+        KernelError if it is not done `within_us`.
+        """
+        kernel = self.simulation.kernel
+        task = kernel.spawn(actor, function)
+        kernel.run(horizon_us=None if within_us is None else kernel.now_us + within_us)
+        if not task.done:
+            raise KernelError(f"it had not come back after {(within_us or 0) // 1_000_000} s of virtual time")
         if task.error is not None:
             self.simulation.kernel.failures[:] = [
                 failure for failure in self.simulation.kernel.failures if failure[0] is not task
@@ -164,7 +191,7 @@ class CinderCloud:
     def start_again(self, name: str) -> None:
         """The process of a stopped service starts anew, and sets its driver up again."""
         self._stopped.discard(self.deployment.backend(name).service)
-        self._start(name)
+        self.start(name)
         self._reported_us = None
 
     def _crash(self, actor: str) -> None:
@@ -221,12 +248,13 @@ class CinderCloud:
     def machine(self, hostname: str) -> Machine:
         """The machine of that name."""
         if hostname not in self._machines:
+            node = self.world.node(hostname)
             self._machines[hostname] = Machine(
-                self.world.node(hostname),
-                self.simulation,
-                self._process.ceph,
-                self._process.home / "conversion",
+                node, self.simulation, self._process.ceph, self._process.home / "conversion"
             )
+            for array in self.world.arrays.values():
+                for name, program in array.programs(node).items():
+                    node.install(name, program)
         return self._machines[hostname]
 
 

@@ -77,6 +77,8 @@ def cinder_conf(deployment: Deployment, home: Path, drivers: Mapping[str, str]) 
         options.setdefault("volumes_dir", [str(home / "volumes")])
         if plan.kind in drivers:
             options["volume_driver"] = [drivers[plan.kind]]
+        elif plan.kind == "other":
+            options["volume_driver"] = [plan.driver.replace(":", ".")]
         result[plan.section] = options
     return "".join(
         f"[{name}]\n"

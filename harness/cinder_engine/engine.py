@@ -2,15 +2,20 @@
 
 The process that the user started never imports Cinder, so nothing of a run can stay in it: no module, no
 replaced function, no log handler. A worker starts once, takes about two seconds, and runs batch after batch.
+
+A driver may end its process or never come back. Then the cell that it was running has its verdict, another
+worker takes the place of the one that is gone, and the other cells go on.
 """
 
 from __future__ import annotations
 
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 
 from harness.cinder_engine.boot import Drivers, Process
 from harness.cinder_engine.release import require
@@ -23,14 +28,17 @@ from harness.results import CellResult
 
 BATCH = 8
 """Cells that a worker takes at a time."""
+PATIENCE_S = 120.0
+"""Real seconds that nothing may be heard of any worker. A cell takes one or two."""
 
 
 class CinderEngine:
     """`drivers` says whose LVM and RBD drivers run: Cinder's own, or Crucible's reference drivers."""
 
-    def __init__(self, drivers: Drivers = "cinder") -> None:
+    def __init__(self, drivers: Drivers = "cinder", *, patience_s: float = PATIENCE_S) -> None:
         self.release = require()
         self._drivers = drivers
+        self._patience_s = patience_s
 
     def run_cells(
         self,
@@ -47,12 +55,14 @@ class CinderEngine:
 
         InputError if Cinder does not start with this deployment.
         """
-        jobs = max(1, min(jobs, len(cells)))
         results: dict[int, CellResult] = {}
         told = 0
-        with Workers(jobs, deployment, self._drivers, seed, keep_timelines, storage) as workers:
-            for number, result in workers.run(list(enumerate(cells))):
-                results[number] = result
+        work = partial(_work, deployment, self._drivers, seed, keep_timelines, storage)
+        with Workers(max(1, min(jobs, len(cells))), work, self._patience_s) as workers:
+            for number, outcome in workers.run(list(enumerate(cells))):
+                results[number] = (
+                    runner.not_run(deployment, cells[number], outcome) if isinstance(outcome, str) else outcome
+                )
                 while told in results:
                     on_result(results[told])
                     told += 1
@@ -60,73 +70,105 @@ class CinderEngine:
 
 
 Numbered = tuple[int, Cell]
+Work = Callable[[Connection], None]
+
+
+class Worker:
+    """One process. `given` are the cells that it has not answered yet, the one that it runs first."""
+
+    def __init__(self, work: Work) -> None:
+        context = get_context("spawn")
+        self.line, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(target=work, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.given: deque[Numbered] = deque()
+        self.started = False
+
+    def end(self, *, kill: bool = False) -> int | None:
+        """Let it end, or end it; its exit status."""
+        self.line.close()
+        if kill:
+            self.process.kill()
+        self.process.join()
+        return self.process.exitcode
 
 
 class Workers:
-    """Processes that run cells, and what is said to them."""
+    """As many processes as there shall be, and what is said to them."""
 
-    def __init__(
-        self,
-        jobs: int,
-        deployment: Deployment,
-        drivers: Drivers,
-        seed: int,
-        keep_timelines: bool,
-        storage: CellStorage,
-    ) -> None:
-        context = get_context("spawn")
-        self._lines: list[Connection] = []
-        self._processes = []
-        for _ in range(jobs):
-            ours, theirs = context.Pipe()
-            process = context.Process(
-                target=_work, args=(theirs, deployment, drivers, seed, keep_timelines, storage), daemon=True
-            )
-            process.start()
-            theirs.close()
-            self._lines.append(ours)
-            self._processes.append(process)
+    def __init__(self, jobs: int, work: Work, patience_s: float = PATIENCE_S) -> None:
+        self._work = work
+        self._patience_s = patience_s
+        self._workers = [Worker(work) for _ in range(jobs)]
 
     def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for line in self._lines:
-            line.close()
-        for process in self._processes:
-            if error[0] is not None:
-                process.terminate()
-            process.join()
+        for worker in self._workers:
+            worker.end(kill=error[0] is not None)
 
-    def run(self, cells: Sequence[Numbered]) -> Iterator[tuple[int, CellResult]]:
-        """Results with the numbers of their cells, as they come."""
-        waiting = [list(cells[start : start + BATCH]) for start in range(0, len(cells), BATCH)]
-        busy = list(self._lines)
+    def run(self, cells: Sequence[Numbered]) -> Iterator[tuple[int, CellResult | str]]:
+        """Numbers of cells as they are done, with the result, or with how the process ended that ran it."""
+        waiting = deque(cells)
+        busy = {worker.line: worker for worker in self._workers}
         while busy:
-            for line in wait(busy):
+            heard = wait(list(busy), self._patience_s)
+            for line in heard or list(busy):
                 assert isinstance(line, Connection)
+                worker = busy[line]
                 try:
+                    if not heard:
+                        raise TimeoutError
                     answer = line.recv()
-                except EOFError:
-                    raise RuntimeError("a process that runs Cinder has died") from None
+                except (EOFError, ConnectionResetError, TimeoutError):
+                    del busy[line]
+                    yield self._lost(worker, hung=not heard)
+                    waiting.extendleft(reversed(worker.given))
+                    if waiting:
+                        fresh = self._replace(worker)
+                        busy[fresh.line] = fresh
+                    continue
                 if isinstance(answer, InputError):
                     raise answer
-                yield from answer
-                if waiting:
-                    line.send(waiting.pop(0))
-                else:
-                    busy.remove(line)
+                worker.started = True
+                if answer is not None:
+                    yield worker.given.popleft()[0], answer
+                if not worker.given:
+                    worker.given.extend(waiting.popleft() for _ in range(min(BATCH, len(waiting))))
+                    if worker.given:
+                        line.send([cell for _, cell in worker.given])
+                    else:
+                        del busy[line]
+
+    def _lost(self, worker: Worker, *, hung: bool) -> tuple[int, str]:
+        """What became of the cell that a lost worker was at. RuntimeError if it never got as far as that."""
+        status = worker.end(kill=hung)
+        if not worker.started or not worker.given:
+            raise RuntimeError(f"a process that runs Cinder has died (exit status {status})")
+        how = (
+            f"had not ended after {self._patience_s:g} s"
+            if hung
+            else f"ended its process (exit status {status})"
+        )
+        return worker.given.popleft()[0], how
+
+    def _replace(self, worker: Worker) -> Worker:
+        fresh = Worker(self._work)
+        self._workers[self._workers.index(worker)] = fresh
+        return fresh
 
 
 def _work(
-    line: Connection,
     deployment: Deployment,
     drivers: Drivers,
     seed: int,
     keep_timelines: bool,
     storage: CellStorage,
+    line: Connection,
 ) -> None:
-    """The life of a worker: start Cinder, say so with an empty answer, then run what comes."""
+    """The life of a worker: start Cinder, say so with None, then run what comes and answer cell by cell."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         process = Process(deployment, drivers=drivers)
@@ -135,15 +177,16 @@ def _work(
         return
     with process:
         from harness.cinder_engine.cloud import CinderCloud
+        from harness.cinder_engine.seams import streams
+
+        streams.install(process.patches, process.stage)
 
         launch = partial(CinderCloud, process)
-        answer: list[tuple[int, CellResult]] = []
         try:
+            line.send(None)
             while True:
-                line.send(answer)
-                answer = [
-                    (
-                        number,
+                for cell in line.recv():
+                    line.send(
                         runner.run_cell(
                             deployment,
                             cell,
@@ -151,9 +194,7 @@ def _work(
                             keep_timeline=keep_timelines,
                             storage=storage,
                             launch=launch,
-                        ),
+                        )
                     )
-                    for number, cell in line.recv()
-                ]
         except (EOFError, BrokenPipeError):
             return  # whoever started us has all that it wanted

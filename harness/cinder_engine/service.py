@@ -31,17 +31,34 @@ class VolumeService:
         self.actor = f"c-vol@{plan.name}"
         self.admin = Context("cinder", "service", is_admin=True)
         self.manager: Any = None
+        self.setup_error: Exception | None = None
+        """What the driver raised when it was set up. Cinder's manager logs it and goes on without the
+        driver.
+        """
         self.driver = DriverView(self)
 
     def create(self) -> None:
         """Make manager and driver."""
         self.manager = volume_manager.VolumeManager(host=self.host, service_name=self.plan.section)
-        driver_calls.watch(self.manager.driver, self._cloud.simulation)
+        driver_calls.watch(self.manager.driver, self._cloud.simulation, self._cloud.mask.learn)
 
     def set_up(self) -> None:
         """What `cinder.service.Service.start` does with the manager."""
+        driver = self.manager.driver
+        driver.do_setup = self._noting(driver.do_setup)
+        driver.check_for_setup_error = self._noting(driver.check_for_setup_error)
         self.manager.init_host(added_to_cluster=False, service_id=self._service_id)
         self.manager.init_host_with_rpc()
+
+    def _noting(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*arguments: Any, **keywords: Any) -> Any:
+            try:
+                return method(*arguments, **keywords)
+            except Exception as error:
+                self.setup_error = error
+                raise
+
+        return noted
 
     @property
     def initialized(self) -> bool:
@@ -72,15 +89,19 @@ class DriverView:
     def __init__(self, service: VolumeService) -> None:
         self._service = service
 
-    def objects(self) -> list[str]:
-        """Names of the volumes and snapshots in the service's container, told by the storage itself."""
+    def objects(self) -> list[str] | None:
+        """Names of the volumes and snapshots in the service's container, told by the storage itself.
+
+        None if there is nobody to tell: the fake of somebody's array cannot, or there is none.
+        """
         plan, world = self._service.plan, self._service._cloud.world
         if plan.kind == "lvm":
             return world.node(plan.node).volume_groups[plan.configuration.volume_group].names()
         if plan.kind == "rbd":
             assert plan.cluster is not None
             return world.cluster(plan.cluster).pool(plan.configuration.rbd_pool).names()
-        return []
+        told = world.arrays[plan.array_name].objects() if plan.array is not None else None
+        return None if told is None else list(told)
 
     def get_volume_stats(self, refresh: bool = False) -> dict[str, Any]:
         stats: dict[str, Any] = self._drive("get_volume_stats", refresh=refresh)

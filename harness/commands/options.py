@@ -152,6 +152,8 @@ def backend_kind(plan: BackendPlan) -> str:
         return "lvm thin" if plan.thin else "lvm thick"
     if plan.kind == "nfs":
         return "nfs qcow2" if plan.qcow2 else "nfs raw"
+    if plan.seen is not None:
+        return plan.seen.driver
     return plan.kind
 
 

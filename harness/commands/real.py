@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from harness.cinder_engine import foreign
 from harness.cinder_engine.boot import Drivers
 from harness.cinder_engine.engine import CinderEngine
 from harness.commands.engine import Timelines
@@ -24,6 +26,10 @@ class Real(Simulated):
     @property
     def release(self) -> str | None:
         return self._engine.release
+
+    def deployment(self, paths: Sequence[Path]) -> Deployment:
+        """With what drivers say that Crucible does not know; they are set up once for that."""
+        return foreign.load(paths) if paths else super().deployment(paths)
 
     def cells(self, deployment: Deployment) -> list[Cell]:
         """Without NFS: a share must be mounted, which takes root."""

@@ -67,6 +67,9 @@ BACKEND_OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.BoolOpt("report_discard_supported", default=False),
     cfg.StrOpt("filter_function"),
     cfg.StrOpt("goodness_function"),
+    # Crucible's own: the fake of the array that a driver talks to, and which sections have one in common
+    cfg.StrOpt("crucible_array"),
+    cfg.StrOpt("crucible_array_name"),
     # exports
     cfg.StrOpt(
         "target_helper",
@@ -168,6 +171,16 @@ class ConfigurationFile:
             value = self._value(option, section)
             values[option.dest] = self._value(option, SHARED_SECTION) if value is None else value
         return Configuration(section, values)
+
+    def written(self, section: str) -> dict[str, str]:
+        """What a back-end section and the shared one say, as it is written; of an option with several values
+        the last.
+        """
+        sections: dict[str, dict[str, list[str]]] = {}
+        cfg.ConfigParser(self.name, sections).parse()
+        names = [name for name in sections if name.lower() in (SHARED_SECTION, section.lower())]
+        names.sort(key=lambda name: name.lower() != SHARED_SECTION)
+        return {option: values[-1] for name in names for option, values in sections[name].items()}
 
     def error(self, section: str, option: str, text: str) -> InputError:
         """What to raise: one line that names the file, the section and the option."""

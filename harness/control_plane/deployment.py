@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
+from fake_backends import array
 from fake_backends.files.directory import Directory
 from fake_backends.lvm.names import legal
 from fake_backends.lvm.provisioning import ensure_pool
@@ -32,6 +33,7 @@ from harness.control_plane.filters import DEFAULT_POOL
 from harness.driver import Configuration, VolumeDriver
 from harness.errors import InputError, NfsException
 from harness.sim.points import QUIET, Points
+from harness.sim.seeds import stream
 
 TIB = 1 << 40
 VOLUME_GROUP_SIZE = 10 * TIB + (4 << 20)
@@ -53,6 +55,23 @@ class NodePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What somebody's driver was seen to be when it was set up once; its configuration does not tell.
+
+    `retypes` and `migrates`: it has methods of its own for that. `multiattach` and `thin` are what it reports,
+    `measured` is False where its free space is no number. `failure` says why it could not be set up.
+    """
+
+    driver: str
+    retypes: bool = False
+    migrates: bool = False
+    multiattach: bool = False
+    thin: bool = False
+    measured: bool = True
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackendPlan:
     """One enabled back-end, as configured: nothing here comes from a running driver.
 
@@ -61,6 +80,11 @@ class BackendPlan:
     `driver` is ``package.module:Class``. `container` is where the objects live, ``<node>/<volume group>``,
     ``<cluster>/<pool>`` or the exports of `shares`, and the service for drivers that are derived from no
     reference driver; `thin` is False for those. `shares` are the NFS exports (``address:/path``).
+
+    `options` is the section as it is written, with what it has from ``[backend_defaults]``. `array` is the
+    class of the fake that the driver talks to (crucible_array), ``package.module:Class``, and `array_name` what
+    it is called: back-ends with one name have one array. `seen` is what a driver that Crucible does not know
+    was seen to be.
     """
 
     name: str
@@ -77,6 +101,10 @@ class BackendPlan:
     container: str
     cluster: str | None
     shares: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    array: str | None = None
+    array_name: str = ""
+    seen: Seen | None = None
 
     @property
     def qcow2(self) -> bool:
@@ -140,8 +168,24 @@ class Deployment:
         raise KeyError(name)
 
 
-def load(paths: Sequence[str | Path]) -> Deployment:
-    """Read one cinder.conf per node.
+class Recognised(NamedTuple):
+    """What a volume_driver stands for: where its class is, what kind it is, which options it adds to a
+    section.
+    """
+
+    driver: str
+    kind: str
+    options: Sequence[Any] = ()
+
+
+def reference(name: str) -> Recognised:
+    """Drivers of Crucible's own, and what is derived from `harness.driver.VolumeDriver`. InputError."""
+    path = registry.find(name)
+    return Recognised(path, registry.kind(path), registry.declared_options(path))
+
+
+def load(paths: Sequence[str | Path], recognise: Callable[[str], Recognised] = reference) -> Deployment:
+    """Read one cinder.conf per node; `recognise` says what a volume_driver stands for.
 
     InputError, in one line with file, section and option, for what cannot be read or cannot be meant.
     """
@@ -154,7 +198,7 @@ def load(paths: Sequence[str | Path]) -> Deployment:
         node = NodePlan(file=file.name, host=options["host"], options=options)
         nodes.append(node)
         for section in _enabled_backends(file, options["enabled_backends"]):
-            plan = _plan(file, node, section)
+            plan = _plan(file, node, section, recognise)
             if plan.service in origins:
                 raise file.error(
                     section, "host" if plan.host == plan.node else "backend_host",
@@ -167,8 +211,18 @@ def load(paths: Sequence[str | Path]) -> Deployment:
     return Deployment(tuple(nodes), tuple(_named(backends)))
 
 
-def build_world(deployment: Deployment, points: Points = QUIET, home: Directory | None = None) -> World:
-    """Storage for every back-end of the deployment: what is in `home` already, and fresh for all others."""
+def build_world(
+    deployment: Deployment,
+    points: Points = QUIET,
+    home: Directory | None = None,
+    *,
+    seed: int = 0,
+    now_us: Callable[[], int] = lambda: 0,
+) -> World:
+    """Storage for every back-end of the deployment: what is in `home` already, and fresh for all others.
+
+    `seed` and `now_us` are chance and time of the arrays. InputError if one of these cannot be made.
+    """
     world = World(points, home)
     for node in deployment.nodes:
         world.node(node.host)
@@ -183,6 +237,12 @@ def build_world(deployment: Deployment, points: Points = QUIET, home: Directory 
     for plan in deployment.backends:
         # A driver looks for its machine under the host part of its service, which backend_host may rename.
         world.nodes.setdefault(plan.host, world.nodes[plan.node])
+        if plan.array is not None and plan.array_name not in world.arrays:
+            place = array.Place(
+                name=plan.array_name, options=plan.options, fabric=world.fabric, points=points, now_us=now_us,
+                chance=stream(seed, "array", plan.array_name),
+            )  # fmt: skip
+            world.arrays[plan.array_name] = array.load(plan.array)(place)
     return world
 
 
@@ -216,23 +276,27 @@ def _enabled_backends(file: ConfigurationFile, enabled: Sequence[str] | None) ->
     return names
 
 
-def _plan(file: ConfigurationFile, node: NodePlan, section: str) -> BackendPlan:
+def _plan(
+    file: ConfigurationFile, node: NodePlan, section: str, recognise: Callable[[str], Recognised]
+) -> BackendPlan:
     configuration = file.backend(section)
-    driver = _driver(file, section, configuration.volume_driver)
-    kind = cast(Literal["lvm", "rbd", "nfs", "other"], registry.kind(driver))
-    if declared := registry.declared_options(driver):
+    driver, kind_name, declared = _driver(file, section, configuration.volume_driver, recognise)
+    kind = cast(Literal["lvm", "rbd", "nfs", "other"], kind_name)
+    if declared:
         configuration = file.backend(section, declared)
     _check_values(file, section, configuration)
     host = configuration.backend_host or node.host
     if "@" in host or "#" in host:
         raise file.error(section, "host", f" = {host}: must have no @ and no #")
+    fake = _array(file, section, configuration.crucible_array)
+    fake_name = configuration.crucible_array_name or section
     cluster = configuration.rbd_cluster_name if kind == "rbd" else None
     shares = _shares(file, section, configuration) if kind == "nfs" else ()
     containers = {
         "lvm": f"{node.host}/{configuration.volume_group}",
         "rbd": f"{cluster}/{configuration.rbd_pool}",
         "nfs": ",".join(shares),
-        "other": f"{host}@{section}",
+        "other": f"{host}@{section}" if fake is None else f"array {fake_name}",
     }
     backend_name = configuration.volume_backend_name or _BACKEND_NAMES[kind]
     zone = configuration.backend_availability_zone or node.options["storage_availability_zone"]
@@ -254,10 +318,22 @@ def _plan(file: ConfigurationFile, node: NodePlan, section: str) -> BackendPlan:
         container=containers[kind],
         cluster=cluster,
         shares=shares,
+        options=file.written(section),
+        array=fake,
+        array_name=fake_name,
     )
 
 
-def _driver(file: ConfigurationFile, section: str, name: str | None) -> str:
+def _array(file: ConfigurationFile, section: str, path: str | None) -> str | None:
+    try:
+        return registry.with_colon(path) if path is not None else None
+    except InputError as error:
+        raise file.error(section, "crucible_array", f": {error}") from error
+
+
+def _driver(
+    file: ConfigurationFile, section: str, name: str | None, recognise: Callable[[str], Recognised]
+) -> Recognised:
     if not name:
         raise file.error(
             section, "volume_driver",
@@ -265,7 +341,7 @@ def _driver(file: ConfigurationFile, section: str, name: str | None) -> str:
             "volume_driver = cinder.volume.drivers.lvm.LVMVolumeDriver",
         )  # fmt: skip
     try:
-        return registry.find(name)
+        return recognise(name)
     except InputError as error:
         raise file.error(section, "volume_driver", f": {error}") from error
 

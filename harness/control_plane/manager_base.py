@@ -6,6 +6,7 @@ Cinder's volume manager is one class. Here it is a chain of chapters, each in a 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -137,11 +138,19 @@ def host_connector(hostname: str) -> Connector:
         "host": hostname,
         "ip": hostname,
         "initiator": f"iqn.1994-05.com.example:{hostname}",
+        "wwpns": [_wwn("10", hostname)],
+        "wwnns": [_wwn("20", hostname)],
+        "nqn": f"nqn.2014-08.com.example:{hostname}",
         "multipath": False,
         "platform": "x86_64",
         "os_type": "linux",
         "do_local_attach": False,
     }
+
+
+def _wwn(kind: str, hostname: str) -> str:
+    """A World Wide Name of the machine's adapter: 64 bits, in hexadecimal."""
+    return kind + hashlib.sha256(hostname.encode()).hexdigest()[:14]
 
 
 def _subject(arguments: tuple[Any, ...]) -> str:

@@ -50,6 +50,8 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     back-ends with the same container share one name space. `cluster` is the Ceph cluster (rbd only), `node`
     the host name of the volume service. `wipes` is False where volume_clear is none; `over_subscription` is
     max_over_subscription_ratio. `qcow2` is nfs_qcow2_volumes, `snapshots` False where nfs_snapshot_support is.
+    `retypes`: the driver changes a volume's type in place; `multiattach`: it reports that; `measured`: its free
+    space is a number.
     """
 
     name: str
@@ -65,3 +67,6 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     over_subscription: str = "20.0"
     qcow2: bool = False
     snapshots: bool = True
+    retypes: bool = True
+    multiattach: bool = True
+    measured: bool = True

@@ -54,6 +54,9 @@ def facts_of(plan: BackendPlan) -> BackendFacts:
         qcow2=plan.qcow2,
         snapshots=plan.takes_snapshots,
         over_subscription=plan.configuration.safe_get("max_over_subscription_ratio") or "20.0",
+        retypes=plan.seen.retypes if plan.seen else plan.kind != "nfs",
+        multiattach=plan.seen.multiattach if plan.seen else plan.kind != "nfs",
+        measured=plan.seen is None or plan.seen.measured,
     )
 
 

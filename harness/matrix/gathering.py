@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from fake_backends import luks
 from fake_backends.block_store import CHUNK, BlockDevice
 from fake_backends.connectors import connect
+from fake_backends.world import World
 from harness import errors
 from harness.checkers import Evidence, Wanted
 from harness.control_plane.deployment import BackendPlan
@@ -28,6 +29,9 @@ def gather(scenario: Scenario, wanted: Wanted, *, read: bool = True) -> Evidence
     plans = [manager.plan for manager in cloud.managers.values()]
     # To read connects and disconnects: what is exported is looked at first.
     exports, sessions = list(_exports(scenario)), list(_sessions(scenario))
+    fabric = cloud.world.fabric
+    exports += fabric.presented()
+    sessions += fabric.in_use()
     reading = read_back(scenario) if read else Reading()
     project = scenario.owner.project_id
     objects = _objects(scenario)
@@ -43,7 +47,7 @@ def gather(scenario: Scenario, wanted: Wanted, *, read: bool = True) -> Evidence
         projects=frozenset({project}),
         containers={plan.address: plan.container for plan in plans},
         objects=objects,
-        exporting=frozenset(plan.container for plan in plans if plan.kind == "lvm"),
+        exporting=frozenset(plan.container for plan in plans if _exporting(plan, cloud.world)),
         exports=exports,
         sessions=sessions,
         disks=[
@@ -80,9 +84,15 @@ def _objects(scenario: Scenario) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for manager in scenario.cloud.managers.values():
         listing = getattr(manager.driver, "objects", None)
-        if listing is not None and manager.plan.container not in found:
-            found[manager.plan.container] = list(listing())
+        names = listing() if listing is not None and manager.plan.container not in found else None
+        if names is not None:
+            found[manager.plan.container] = list(names)
     return found
+
+
+def _exporting(plan: BackendPlan, world: World) -> bool:
+    """Whether all that leads to the volumes of a back-end can be seen: portals of hosts, and the fabric."""
+    return plan.kind == "lvm" or (plan.array is not None and not world.arrays[plan.array_name].PROTOCOLS)
 
 
 def _free(scenario: Scenario, objects: Mapping[str, list[str]]) -> dict[str, tuple[float, float]]:

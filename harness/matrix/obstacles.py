@@ -121,7 +121,8 @@ def _no_capacity(scenario: Scenario) -> None:
     stats = manager.driver.get_volume_stats(refresh=True)
     pool = (stats.get("pools") or [stats])[0]
     if plan.thin:
-        promised_gb = pool["total_capacity_gb"] * float(plan.configuration.max_over_subscription_ratio)
+        ratio = pool.get("max_over_subscription_ratio") or plan.configuration.max_over_subscription_ratio
+        promised_gb = pool["total_capacity_gb"] * float(ratio)
     else:
         promised_gb = pool["free_capacity_gb"]
     tenant = Context("other", "other-project", is_admin=False)
@@ -138,7 +139,8 @@ def _no_capacity(scenario: Scenario) -> None:
 
 def _fill_shares(scenario: Scenario) -> None:
     """Somebody else keeps files in each share, together as long as all that may be promised of it: a driver
-    would not make a volume that takes the very last of it. A file system has a limit to one file's length."""
+    would not make a volume that takes the very last of it. A file system has a limit to one file's length.
+    """
     plan = scenario.destination
     publish = scenario.cloud.manager(plan.name).publish_service_capabilities
     scenario.undo.append(publish)

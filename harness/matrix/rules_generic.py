@@ -226,9 +226,9 @@ OFFLINE: tuple[Rule, ...] = (
         source=_COPY, fault="OPEN-NFS-QCOW2",
     ),
     Rule(
-        name="nfs-retype-copied", stage=Stage.GENERIC, outcome="succeeded",
-        applies=lambda s: s.offline and s.in_place and s.from_nfs and not s.encrypted,
-        reason="The NFS driver retypes nothing in place, so the volume is copied onto its own share.",
+        name="retype-copied", stage=Stage.GENERIC, outcome="succeeded",
+        applies=lambda s: s.offline and s.in_place and not s.source.retypes and not s.encrypted,
+        reason="The driver retypes nothing in place, so the volume is copied onto its own back-end.",
         source="cinder.volume.driver:BaseVD.retype",
     ),
     Rule(

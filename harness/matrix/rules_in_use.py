@@ -109,9 +109,9 @@ IN_USE: tuple[Rule, ...] = (
         source="cinder.volume.manager:VolumeManager.migrate_volume", fault="OPEN-INUSE-ASSIST",
     ),
     Rule(
-        name="swapped-nfs-in-place", stage=Stage.GENERIC, outcome="succeeded",
-        applies=lambda s: s.swapped and s.in_place and s.source.kind == "nfs" and not s.encrypted,
-        reason="The NFS driver retypes nothing in place, so Nova copies the volume onto its own share.",
+        name="swapped-without-retype", stage=Stage.GENERIC, outcome="succeeded",
+        applies=lambda s: s.swapped and s.in_place and not s.source.retypes and not s.encrypted,
+        reason="The driver retypes nothing in place, so Nova copies the volume onto its own back-end.",
         source="cinder.volume.driver:BaseVD.retype",
     ),
     Rule(

@@ -77,15 +77,23 @@ def impossible(s: Situation) -> bool:
         or _contradicts_type(s)
         or (s.from_rbd and s.before == "luks2")
         or _not_on_nfs(s)
+        or _without_a_point(s)
         or _no_type_leads_there(s)
         or _no_type_leads_elsewhere(s)
         or _can_never_be_full(s)
     )
 
 
+def _without_a_point(s: Situation) -> bool:
+    """A driver that nobody knows renames in its own way: no fault can be planned for that."""
+    return s.precondition == "rename-fails" and s.destination.kind == "other"
+
+
 def _not_on_nfs(s: Situation) -> bool:
-    """NFS has no multiattach, snapshots only where they are configured, and no encryption here so far."""
-    if s.from_nfs and s.cell.status == "multi-attached":
+    """NFS has snapshots only where they are configured, and no encryption here so far; not all have
+    multiattach.
+    """
+    if not s.source.multiattach and s.cell.status == "multi-attached":
         return True
     if s.precondition == "snapshot" and not s.source.snapshots:
         return True
@@ -93,9 +101,12 @@ def _not_on_nfs(s: Situation) -> bool:
 
 
 def _can_never_be_full(s: Situation) -> bool:
-    """With the ratio auto a thin pool promises the more the more it has promised."""
+    """With the ratio auto a thin pool promises the more the more it has promised. Of a driver that nobody knows
+    only the scheduler's part is known.
+    """
     never = s.destination.thin and s.destination.over_subscription == "auto"
-    return s.precondition == "no-capacity" and never
+    unknown = s.destination.kind == "other" and (s.in_place or not s.destination.measured)
+    return s.precondition == "no-capacity" and (never or unknown)
 
 
 def _no_type_leads_elsewhere(s: Situation) -> bool:

@@ -68,9 +68,10 @@ SCHEDULING: tuple[Rule, ...] = (
         "cinder.scheduler.filters.capabilities_filter:CapabilitiesFilter",
     ),
     _refusal(
-        "nfs-without-multiattach",
-        lambda s: s.to_nfs and (s.cell.status == "multi-attached" or s.becomes_multiattach),
-        "The volume's type asks for multiattach, which NFS back-ends do not report.",
+        "without-multiattach",
+        lambda s: (s.cell.status == "multi-attached" or s.becomes_multiattach)
+        and not s.destination.multiattach,
+        "The volume's type asks for multiattach, which the destination does not report.",
         "cinder.scheduler.filters.capabilities_filter:CapabilitiesFilter",
     ),
     _refusal(
@@ -101,9 +102,13 @@ SCHEDULING: tuple[Rule, ...] = (
         source="cinder.volume.drivers.rbd:RBDDriver.retype", fault="CRU-RBD-QOS-REMOVE",
     ),
     Rule(
-        name="never-nfs", stage=Stage.SERVICE, outcome="failed-clean",
-        applies=lambda s: s.retype and s.moves and s.cell.policy == "never" and s.from_nfs and not s.encrypted,
-        reason="The NFS driver retypes nothing in place, and the volume may not be migrated.", source=_RETYPE,
+        name="never-without-retype", stage=Stage.SERVICE, outcome="failed-clean",
+        applies=lambda s: s.retype
+        and s.moves
+        and s.cell.policy == "never"
+        and not s.source.retypes
+        and not s.encrypted,
+        reason="The driver retypes nothing in place, and the volume may not be migrated.", source=_RETYPE,
     ),
     Rule(
         name="never-same-encryption", stage=Stage.SERVICE, outcome="failed-clean",

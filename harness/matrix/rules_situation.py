@@ -182,9 +182,9 @@ class Situation:
 
     @property
     def driver_retypes(self) -> bool:
-        """The driver is asked and says yes; NFS has no such driver method, and the base class says no."""
+        """The driver is asked and says yes; where it has no such method, the base class says no."""
         asked = self.retype and self.in_place and not self.types_equal and not self.encrypted
-        return asked and not self.from_nfs and not self.qos_removal_fails
+        return asked and self.source.retypes and not self.qos_removal_fails
 
     @property
     def qos_removal_fails(self) -> bool:

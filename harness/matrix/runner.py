@@ -34,6 +34,7 @@ from harness.results import (
 )
 from harness.sim.history import Event
 from harness.sim.schedules import Schedule
+from harness.sim.simulation import Simulation
 
 Timelines = Literal["failed", "all"]
 
@@ -61,26 +62,36 @@ def run_cell(
     """
     source, destination = (facts_of(deployment.backend(name)) for name in (cell.source, cell.destination))
     expected = expect(cell, source, destination)
+    simulation = Simulation(schedule)
     try:
         with storage.opened(cell.id) as home:
-            result = _judged(deployment, cell, expected, seed, keep_timeline, schedule, home, launch)
+            result = _judged(deployment, cell, expected, seed, keep_timeline, simulation, home, launch)
         storage.finish(cell.id, result.verdict)
         return result
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 (a driver may even call sys.exit; the other cells go on)
-        foreign = "other" in (source.kind, destination.kind)
-        what = f"{type(error).__name__}: {error}"
-        return CellResult(
-            id=cell.id,
-            axes=cell.axes,
-            expected=expected,
-            observed=Observation(outcome="crashed", reason=what),
-            verdict="fail" if foreign else "error",
-            difference=f"the cell could not be run: {what}"
-            if foreign
-            else f"Crucible failed on this cell: {what}",
-        )
+        said = [f"{task.actor}: {failure}" for task, failure in simulation.kernel.failures[-1:]]
+        what = "; ".join([f"{type(error).__name__}: {error}", *said])
+        return not_run(deployment, cell, what, simulation.history)
+    finally:
+        simulation.close()
+
+
+def not_run(deployment: Deployment, cell: Cell, what: str, history: Sequence[Event] = ()) -> CellResult:
+    """The result of a cell that came to no end of its own, for the reason `what`, after `history`."""
+    source, destination = (facts_of(deployment.backend(name)) for name in (cell.source, cell.destination))
+    foreign = "other" in (source.kind, destination.kind)
+    whose = "the cell could not be run" if foreign else "Crucible failed on this cell"
+    return CellResult(
+        id=cell.id,
+        axes=cell.axes,
+        expected=expect(cell, source, destination),
+        observed=Observation(outcome="crashed", reason=what),
+        verdict="fail" if foreign else "error",
+        timeline=_timeline(0, history),
+        difference=f"{whose}: {what}",
+    )
 
 
 def _judged(
@@ -89,11 +100,11 @@ def _judged(
     expected: Expectation,
     seed: int,
     keep_timeline: bool,
-    schedule: Schedule | None,
+    simulation: Simulation,
     home: Directory | None,
     launch: Launch,
 ) -> CellResult:
-    scenario = Scenario(deployment, cell, seed=seed, schedule=schedule, home=home, launch=launch)
+    scenario = Scenario(deployment, cell, seed=seed, home=home, launch=launch, simulation=simulation)
     try:
         scenario.run()
         crashes = [
@@ -113,7 +124,7 @@ def _judged(
         verdict: Verdict = "fail" if difference else "known" if expected.faults else "pass"
         shown = _shown(scenario.simulation.history, rested, judged, living_on=bool(evidence.life))
         kept = keep_timeline or bool(difference)
-        events = _timeline(scenario, shown) if kept else []
+        events = _timeline(scenario.started_us, shown) if kept else []
         seen = (
             picture(
                 evidence,
@@ -259,10 +270,10 @@ def _shown(history: list[Event], rested: int, judged: int, *, living_on: bool) -
     return history[:rested] + (history[judged:] if living_on else [])
 
 
-def _timeline(scenario: Scenario, events: Sequence[Event]) -> list[TimelineEvent]:
+def _timeline(started_us: int, events: Sequence[Event]) -> list[TimelineEvent]:
     return [
         TimelineEvent(
-            time_us=event.time_us - scenario.started_us,
+            time_us=event.time_us - started_us,
             actor=event.actor,
             step=event.step,
             detail=event.detail,

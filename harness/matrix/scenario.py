@@ -64,13 +64,17 @@ class Scenario:
         schedule: Schedule | None = None,
         home: Directory | None = None,
         launch: Launch = Cloud,
+        simulation: Simulation | None = None,
     ) -> None:
-        """`home` is where the world keeps its storage, None for memory; `launch` is the engine."""
+        """`home` is where the world keeps its storage, None for memory; `launch` is the engine.
+
+        `simulation` is one that somebody else looks at, too: what was done until it failed is in its history.
+        """
         self.cell = cell
         self.deployment = deployment
         self.source = deployment.backend(cell.source)
         self.destination = deployment.backend(cell.destination)
-        self.simulation = Simulation(schedule)
+        self.simulation = simulation or Simulation(schedule)
         names = list(dict.fromkeys((cell.source, cell.destination)))
         self.cloud: ControlPlane = launch(
             deployment, self.simulation, nova=PROFILES[cell.nova], seed=seed, backends=names, home=home
@@ -205,6 +209,9 @@ class Scenario:
             Fault(point=point, kind="eio", nth=nth, actor=actor.format(**actors))
             for point, nth, actor in FAULTS.get(self.cell.precondition, ())
         ]
+        if self.cell.precondition == "source-delete-fails" and self.source.kind == "other":
+            # What it does for that is its own affair: the whole call fails.
+            faults.append(Fault(point="driver.delete_volume", kind="eio", nth=1, actor=actors["source"]))
         if self.cell.meanwhile != "nothing":
             faults.append(Fault(point="rbd.copy", kind="delay", nth=2, delay_us=2 * MEANWHILE_AFTER_US))
         return faults

@@ -9,6 +9,9 @@
 | `services` | Nova, castellan, thread pools | the cell's own |
 | `ceph` | modules `rados` and `rbd`, os-brick's ceph.conf | the clusters of the cell |
 | `connectors` | os-brick's iSCSI connector, device files | logins at the fake portal |
+| `network` | HTTP, SSH, sockets | the fake of the driver's array, and nobody else |
+| `loops` | threads of oslo.service's looping calls | tasks of the kernel |
+| `streams` | standard output and error | lines of the timeline |
 | `copying` | the source of a copy through file objects | the same, taking virtual time |
 | `releases` | eventlet's threads; what has another place in older releases | calls here and now |
 | `logs` | log handlers | lines of the timeline, without passwords |

@@ -21,8 +21,11 @@ METHODS = (
 """The methods that `harness.control_plane` passes named points for."""
 
 
-def watch(driver: Any, simulation: Simulation) -> None:
-    """Wrap the methods of one driver object. A call from inside the driver's own calls is not the manager's."""
+def watch(driver: Any, simulation: Simulation, returned: Callable[[Any], None]) -> None:
+    """Wrap the methods of one driver object; `returned` hears of what they return.
+
+    A call from inside the driver's own calls is not the manager's.
+    """
     inside: set[Task | None] = set()
 
     def wrapped(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +37,9 @@ def watch(driver: Any, simulation: Simulation) -> None:
             simulation.visit(f"driver.{name}", subject((*arguments, *keywords.values())))
             inside.add(task)
             try:
-                return method(*arguments, **keywords)
+                result = method(*arguments, **keywords)
+                returned(result)
+                return result
             finally:
                 inside.discard(task)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from oslo_utils import strutils
-
 from harness.cinder_engine.seams.patches import Patches
 from harness.cinder_engine.seams.stage import Stage
 
@@ -23,16 +21,21 @@ class Timeline(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         cloud = self._stage.cloud
-        text = record.getMessage()
+        text = _said(record.getMessage())
         if cloud is None or text.startswith(_NOISE):
             return
         task = cloud.simulation.kernel.current
         if task is not None and task.dead:
             return  # the clean-up of a service that has died is heard by nobody
         if record.exc_info and record.exc_info[1] is not None:
-            text = f"{text} ({type(record.exc_info[1]).__name__}: {record.exc_info[1]})"
-        line = " ".join(str(strutils.mask_password(text)).split())
+            text = f"{text} ({type(record.exc_info[1]).__name__}: {_said(str(record.exc_info[1]))})"
+        line = " ".join(self._stage.mask.text(text).split())
         cloud.simulation.record(f"log {record.levelname.lower()}", line)
+
+
+def _said(text: str) -> str:
+    """Without the traceback that comes with an exception of another service."""
+    return text.partition("Traceback (most recent call last)")[0].rstrip()
 
 
 def install(patches: Patches, stage: Stage) -> None:

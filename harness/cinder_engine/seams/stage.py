@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fake_backends.array import Array
+from harness.cinder_engine.masking import Mask
+
 if TYPE_CHECKING:
     from harness.cinder_engine.cloud import CinderCloud
     from harness.control_plane.deployment import BackendPlan
 
 
 class Stage:
-    """The one cell that this process runs at the moment. `cloud` is None between cells."""
+    """The one cell that this process runs at the moment. `cloud` is None between cells.
+
+    `mask` knows the secrets of the configuration and of the cell; `unanswered` are the places (``host:port``)
+    that a driver wanted to talk to, and where nobody was.
+    """
 
     def __init__(self) -> None:
         self.cloud: CinderCloud | None = None
+        self.mask = Mask()
+        self.unanswered: list[str] = []
 
     @property
     def playing(self) -> CinderCloud:
@@ -36,6 +45,12 @@ class Stage:
             if service.actor == actor:
                 return service.plan
         return None
+
+    @property
+    def array(self) -> Array | None:
+        """The fake of the array that the running service's driver talks to; None if it has none."""
+        plan = self.plan if self.cloud is not None else None
+        return self.playing.world.arrays[plan.array_name] if plan is not None and plan.array else None
 
     @property
     def hostname(self) -> str:
