@@ -5,6 +5,7 @@
         ├── InputError                  the user's input is wrong: one line, exit status 2
         ├── KernelError                 the simulation itself is stuck or misused: exit status 3
         │   └── Stuck
+        ├── NeverInitialised            somebody's driver cannot be set up: a finding
         ├── StorageError                a fake back-end refuses, as the real one does
         │   ├── NoSpace (ENOSPC)
         │   ├── NotFound (ENOENT)
@@ -43,6 +44,10 @@ class KernelError(CrucibleError):
 
 class Stuck(KernelError):
     """Nothing can run any more, but somebody is still waiting. The text says who waits for what."""
+
+
+class NeverInitialised(CrucibleError):
+    """A driver cannot be set up, so nothing can be asked of its back-end. The text says which, and why."""
 
 
 class TaskKilled(BaseException):

@@ -27,13 +27,13 @@ from harness.cinder_engine.seams import clock, releases
 from harness.cinder_engine.seams.rpc import Endpoint
 from harness.cinder_engine.seams.services import translated
 from harness.cinder_engine.service import VolumeService
-from harness.control_plane.deployment import Deployment, Seen, build_world
+from harness.control_plane.deployment import Deployment, build_world
 from harness.control_plane.encryption import KeyManager
 from harness.control_plane.hypervisor import Nova
 from harness.control_plane.messaging import Messaging
 from harness.control_plane.nova_profiles import NovaProfile
 from harness.control_plane.scheduler import TOPIC
-from harness.errors import KernelError
+from harness.errors import KernelError, NeverInitialised
 from harness.model import VolumeType, service_host
 from harness.sim.kernel import Lock, Task
 from harness.sim.seeds import Ids, stream
@@ -44,13 +44,6 @@ INSTALLED_BEFORE = datetime.timedelta(days=1)
 """How long before a cell begins its services were: Cinder takes a new one for up, whatever it is heard of."""
 _SERVERS = uuid.UUID("5e12e125-0000-4000-8000-000000000000")
 """Name space of the uuids that Cinder knows servers by."""
-
-
-class NeverInitialised(Exception):
-    """A driver that could not be set up: nothing can be asked of its back-end."""
-
-    def __init__(self, section: str, seen: Seen) -> None:
-        super().__init__(f"the driver of [{section}], {seen.driver}, does not initialise: {seen.failure}")
 
 
 class CinderCloud:
@@ -128,7 +121,9 @@ class CinderCloud:
         """The service's row, then its process: driver set up, messages read, stats told to the scheduler."""
         plan = self.deployment.backend(name)
         if plan.seen is not None and plan.seen.failure:
-            raise NeverInitialised(plan.section, plan.seen)
+            raise NeverInitialised(
+                f"the driver of [{plan.section}], {plan.seen.driver}, does not initialise: {plan.seen.failure}"
+            )
         if plan.service not in self.service_ids:
             row = objects.Service(
                 cinder_context.get_admin_context(),

@@ -186,15 +186,14 @@ def _work(
             line.send(None)
             while True:
                 for cell in line.recv():
-                    line.send(
-                        runner.run_cell(
-                            deployment,
-                            cell,
-                            seed=seed,
-                            keep_timeline=keep_timelines,
-                            storage=storage,
-                            launch=launch,
-                        )
+                    result = runner.run_cell(
+                        deployment,
+                        cell,
+                        seed=seed,
+                        keep_timeline=keep_timelines,
+                        storage=storage,
+                        launch=launch,
                     )
+                    line.send(process.stage.mask.result(result))
         except (EOFError, BrokenPipeError):
             return  # whoever started us has all that it wanted

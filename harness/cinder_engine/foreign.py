@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from harness import registry
 from harness.cinder_engine.boot import Process
@@ -183,13 +183,6 @@ def _is_driver(value: Any, module_name: str | None = None) -> bool:
     return has_methods and module_name in (None, value.__module__)
 
 
-class Started(NamedTuple):
-    """A driver that has been set up, and what it reports."""
-
-    driver: Any
-    stats: Mapping[str, Any]
-
-
 def _observed(process: Process, plan: BackendPlan) -> BackendPlan:
     """The plan with what is only known when the driver runs: its pool, its name, and what it can do.
 
@@ -200,20 +193,19 @@ def _observed(process: Process, plan: BackendPlan) -> BackendPlan:
     kind = _driver_class(plan)
     base = driver.VolumeDriver
     try:
-        started = _started(process, plan)
+        stats = _stats(process, plan)
     except InputError:
         raise
     except BaseException as error:  # noqa: BLE001 (whatever a driver does is a finding)
         _reject(process, plan, kind, error)
         return replace(plan, seen=Seen(driver=_class_name(plan), failure=_one_line(error)))
-    pools = started.stats.get("pools") or [started.stats]
-    pool = pools[0]
-    backend_name = started.stats.get("volume_backend_name") or plan.volume_backend_name
+    pool = (stats.get("pools") or [stats])[0]
+    backend_name = stats.get("volume_backend_name") or plan.volume_backend_name
     seen = Seen(
         driver=_class_name(plan),
         retypes=getattr(kind, "retype", None) is not getattr(base, "retype", None),
         migrates=getattr(kind, "migrate_volume", None) is not getattr(base, "migrate_volume", None),
-        multiattach=bool(pool.get("multiattach", started.stats.get("multiattach"))),
+        multiattach=bool(pool.get("multiattach", stats.get("multiattach"))),
         thin=bool(pool.get("thin_provisioning_support")),
         measured=isinstance(pool.get("free_capacity_gb"), int | float),
     )
@@ -221,7 +213,7 @@ def _observed(process: Process, plan: BackendPlan) -> BackendPlan:
     return replace(plan, volume_backend_name=backend_name, pool=name, thin=seen.thin, seen=seen)
 
 
-def _started(process: Process, plan: BackendPlan) -> Started:
+def _stats(process: Process, plan: BackendPlan) -> Mapping[str, Any]:
     """Set the driver up and ask it for its stats. Raises whatever the driver raises."""
     from harness.cinder_engine.cloud import CinderCloud
     from harness.control_plane.nova_profiles import PROFILES
@@ -237,7 +229,7 @@ def _started(process: Process, plan: BackendPlan) -> Started:
             stats = service.act(lambda: service.manager.driver.get_volume_stats(refresh=True))
             if not isinstance(stats, Mapping):
                 raise TypeError(f"get_volume_stats returns {stats!r:.60}, but should return a dict")
-            return Started(service.manager.driver, dict(stats))
+            return dict(stats)
         finally:
             cloud.close()
 
@@ -316,4 +308,6 @@ def _class_name(plan: BackendPlan) -> str:
 
 def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
+    if isinstance(error, KernelError):
+        return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -72,7 +72,8 @@ def run_cell(
         raise
     except BaseException as error:  # noqa: BLE001 (a driver may even call sys.exit; the other cells go on)
         said = [f"{task.actor}: {failure}" for task, failure in simulation.kernel.failures[-1:]]
-        what = "; ".join([f"{type(error).__name__}: {error}", *said])
+        name = "" if isinstance(error, errors.NeverInitialised) else f"{type(error).__name__}: "
+        what = "; ".join([f"{name}{error}", *said])
         return not_run(deployment, cell, what, simulation.history)
     finally:
         simulation.close()

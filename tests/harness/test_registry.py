@@ -91,8 +91,8 @@ def test_an_entry_point_names_a_driver(arrays: str, monkeypatch: pytest.MonkeyPa
             "cinder.volume.drivers.rbd.RDBDriver",
             (
                 "cinder.volume.drivers.rbd.RDBDriver has no reference driver here; "
-                f"did you mean cinder.volume.drivers.rbd.RBDDriver? use one of {KNOWN}, or install a package "
-                "with a subclass of harness.driver.VolumeDriver and name it as package.module:Class"
+                "did you mean cinder.volume.drivers.rbd.RBDDriver? run it with --engine cinder, "
+                f"use one of {KNOWN}, or name a subclass of harness.driver.VolumeDriver as package.module:Class"
             ),
         ),
         (
@@ -125,7 +125,8 @@ def test_an_entry_point_names_a_driver(arrays: str, monkeypatch: pytest.MonkeyPa
         ),
         (
             "some_arrays.NotADriver",
-            "some_arrays.NotADriver is no driver; it must be a subclass of harness.driver.VolumeDriver",
+            "some_arrays.NotADriver is no driver; it must be a subclass of harness.driver.VolumeDriver, "
+            "or one of Cinder's and run with --engine cinder",
         ),
         ("a..b", "'a..b' is no path of a class; it must have the form package.module:Class"),
     ],

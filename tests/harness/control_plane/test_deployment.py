@@ -281,10 +281,10 @@ BAD_FILES = {
     ),
     f"{ENABLED}[a]\nvolume_driver = cinder.volume.drivers.solidfire.SolidFireDriver\n": (
         "cinder.conf: [a] volume_driver: cinder.volume.drivers.solidfire.SolidFireDriver has no reference "
-        "driver here; did you mean cinder.volume.drivers.rbd.RBDDriver? use one of lvm, rbd, nfs, "
-        "cinder.volume.drivers.lvm.LVMVolumeDriver, cinder.volume.drivers.rbd.RBDDriver, "
-        "cinder.volume.drivers.nfs.NfsDriver, or install a package "
-        "with a subclass of harness.driver.VolumeDriver and name it as package.module:Class"
+        "driver here; did you mean cinder.volume.drivers.rbd.RBDDriver? run it with --engine cinder, use one of "
+        "lvm, rbd, nfs, cinder.volume.drivers.lvm.LVMVolumeDriver, cinder.volume.drivers.rbd.RBDDriver, "
+        "cinder.volume.drivers.nfs.NfsDriver, or name a subclass of harness.driver.VolumeDriver as "
+        "package.module:Class"
     ),
     f"{ENABLED}[a]\n{NFS}\nnfs_shares_config = /absent/shares\n": (
         "cinder.conf: [a] nfs_shares_config: NFS config file at /absent/shares cannot be read ([Errno 2] No "

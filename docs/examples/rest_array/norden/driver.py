@@ -89,9 +89,13 @@ class NordenISCSIDriver(san.SanISCSIDriver):
         self._do("PATCH", f"volumes/{volume.name}", {"size": new_size * units.Gi})
 
     def update_migrated_volume(self, ctxt, volume, new_volume, original_volume_status):
-        """Let the new volume have the name of the old one, unless that is still there."""
+        """Let the new volume have the name that belongs to the old one's id, unless something has it still.
+
+        `volume.name` is no such name once a volume has come from a migration that could not rename.
+        """
+        name = cfg.CONF.volume_name_template % volume.id
         try:
-            self._do("PATCH", f"volumes/{new_volume.name}", {"name": volume.name})
+            self._do("PATCH", f"volumes/{new_volume.name}", {"name": name})
         except client.Error as error:
             LOG.warning("Volume %s keeps its name: %s", new_volume.name, error)
             return {"_name_id": new_volume.name_id, "provider_location": new_volume.provider_location}

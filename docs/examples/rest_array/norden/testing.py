@@ -161,9 +161,7 @@ class NordenArray(Array):
     def delete_volume(self, name: str) -> Answer:
         volume = self._volume(name)
         if volume.exports or volume.snapshots:
-            raise Refusal(
-                409, f"{name} has {len(volume.exports)} exports and {len(volume.snapshots)} snapshots"
-            )
+            raise Refusal(409, f"{name} is exported or has snapshots")
         volume.ready = False
         return self._task(lambda: self.volumes.pop(name))
 
