@@ -90,6 +90,10 @@ class Mask:
                 for each in result.invariants
             ],
             timeline=[replace(event, detail=self.text(event.detail)) for event in result.timeline],
+            picture={
+                aspect: self.text(shown) if isinstance(shown, str) else [self.text(each) for each in shown]
+                for aspect, shown in result.picture.items()
+            },
             difference=self.text(result.difference),
         )
 

@@ -1,8 +1,15 @@
 """Messages between services: casts, which nobody waits for, and calls.
 
 A message carries copies of records, and every message is handled by a task of its own, as in oslo.messaging
-with its thread pool. Casts to one service are started in the order in which they were sent. The queue of a
-service that is not running keeps them until it runs again; a call does not wait that long.
+with its thread pool. The queue of a service that is not running keeps casts until it runs again; a call does
+not wait that long.
+
+Nothing says when a cast is handled, and code that works with one order may fail with another
+(`Simulation.casts`):
+
+- *ordered*: soon, one to a service after another, and before a later call.
+- *immediate*: the sender is slow, and goes on when the receiver is done, or has not got on for a while.
+- *lazy*: the receiver is busy, and begins with it seconds later. Calls overtake it, casts do not.
 
 The fault plan may delay, lose or duplicate a message (`harness.sim.faults`). A duplicate is handled twice, as
 it is when a broker fails over before it has heard that the first was received: within one process
@@ -22,6 +29,10 @@ from harness.sim.simulation import Simulation
 LATENCY_US = 1_000
 CALL_TIMEOUT_US = 60_000_000
 """`rpc_response_timeout`."""
+BUSY_US = 5_000_000
+"""How late a busy service begins with a cast: in the middle of a copy of 1 GiB."""
+SLOW_US, STEP_US = 30_000_000, 100_000
+"""How long a slow sender stands still at most, and how often it looks."""
 
 Message = tuple[str, tuple[Any, ...]]
 
@@ -54,21 +65,34 @@ class Messaging:
         """Send and forget. What nobody ever read from, has no queue: the message is lost."""
         message = (method, _copies(arguments))
         copies, delay_us = self._fate(address, method)
+        order = self._simulation.cast_order()
+        if order == "lazy":
+            delay_us += BUSY_US
         for _ in range(copies):
             if delay_us:
                 self._simulation.kernel.spawn("bus", self._arrive, address, message, delay_us=delay_us)
             else:
-                self._arrive(address, message)
+                task = self._arrive(address, message)
+                if task is not None and order == "immediate":
+                    self._stand_still(task)
 
-    def _arrive(self, address: str, message: Message) -> None:
-        """The message is in its receiver's queue."""
+    def _stand_still(self, task: Task) -> None:
+        """The running task gets no turn until the other one is done, or can do no more without it."""
+        kernel = self._simulation.kernel
+        until_us = kernel.now_us + SLOW_US
+        while kernel.current is not None and not task.done and kernel.now_us < until_us:
+            kernel.sleep(STEP_US)
+
+    def _arrive(self, address: str, message: Message) -> Task | None:
+        """The message is in its receiver's queue; the task that handles it, if the receiver is there."""
         if address in self._services:
-            self._deliver(address, *message)
-        elif address in self._waiting:
+            return self._deliver(address, *message)
+        if address in self._waiting:
             self._waiting[address].append(message)
             self._simulation.record("message waits", f"{message[0]} to {address}")
         else:
             self._simulation.record("message lost", f"{message[0]} to {address}")
+        return None
 
     def call(self, address: str, method: str, *arguments: Any) -> Any:
         """Send and wait for the answer; what the other side raises is raised here.

@@ -140,8 +140,14 @@ PRECONDITION = Axis("precondition", "what stands in the way before the operator 
     "source-delete-fails": "the source's storage fails to delete the old object at the end",
 })  # fmt: skip
 
+CASTS = Axis("casts", "when a service does what another one has told it without waiting for an answer", {
+    "ordered": "soon, and before what the sender asks of it later",
+    "immediate": "before the sender goes on, which is slow",
+    "lazy": "some seconds late, when later calls have overtaken it, because it is busy",
+})  # fmt: skip
+
 AXES = (
     OPERATION, SOURCE, DESTINATION, STATUS, POLICY, LOCK, FORCE, TYPE, ENCRYPTION, FILL, NOVA, MEANWHILE,
-    PRECONDITION,
+    PRECONDITION, CASTS,
 )  # fmt: skip
 BY_NAME = {axis.name: axis for axis in AXES}

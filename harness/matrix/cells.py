@@ -25,6 +25,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     nova: str = "32"
     meanwhile: str = "nothing"
     precondition: str = "none"
+    casts: str = "ordered"
 
     @property
     def id(self) -> str:
@@ -51,7 +52,7 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     the host name of the volume service. `wipes` is False where volume_clear is none; `over_subscription` is
     max_over_subscription_ratio. `qcow2` is nfs_qcow2_volumes, `snapshots` False where nfs_snapshot_support is.
     `retypes`: the driver changes a volume's type in place; `multiattach`: it reports that; `measured`: its free
-    space is a number.
+    space is a number; `exports`: whether a volume is exported can be seen.
     """
 
     name: str
@@ -70,3 +71,4 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     retypes: bool = True
     multiattach: bool = True
     measured: bool = True
+    exports: bool = False

@@ -57,6 +57,7 @@ def facts_of(plan: BackendPlan) -> BackendFacts:
         retypes=plan.seen.retypes if plan.seen else plan.kind != "nfs",
         multiattach=plan.seen.multiattach if plan.seen else plan.kind != "nfs",
         measured=plan.seen is None or plan.seen.measured,
+        exports=plan.kind == "lvm" or plan.array is not None,
     )
 
 
@@ -156,7 +157,10 @@ def _all_families(
         meanwhile=["attach", "extend", "rename"],
     )
     yield from _cells(few, operation=["retype"], status=["available"], meanwhile=["attach", "extend", "rename"])
-    yield from _preconditions(few, representatives(pairs, only_kinds=True))
+    # Nobody promises an order of what is told and not waited for.
+    kinds = representatives(pairs, only_kinds=True)
+    yield from _cells(kinds, operation=["migrate", "retype"], status=both, casts=["immediate", "lazy"])
+    yield from _preconditions(few, kinds)
 
 
 def _preconditions(few: list[Pair], kinds: list[Pair]) -> Iterator[Cell]:

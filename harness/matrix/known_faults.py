@@ -34,6 +34,16 @@ _FAULTS = (
         "API, volume manager", "", "cinder.objects.volume:Volume.finish_volume_migration",
     ),
     KnownFault(
+        "CRU-DELETE-TAKES-ATTACHMENTS",
+        "The deletion of the temporary record takes the server's attachment along if it does not wait.",
+        "volume manager", "", f"{_MANAGER}.migrate_volume_completion",
+    ),
+    KnownFault(
+        "CRU-LATE-REMOVE-EXPORT",
+        "The destination keeps the export of a copied volume for ever if it is slow to remove it.",
+        "volume manager", "", f"{_MANAGER}._detach_volume",
+    ),
+    KnownFault(
         "OPEN-SAME-ENC",
         "A retype between types with identical encryption is never offered to the driver.",
         "volume types", "", "cinder.volume.volume_types:volume_types_diff",

@@ -186,6 +186,26 @@ _ALL = (
         seen=(Seen(">=22", "succeeded", True),),
     ),
     Reproduction(
+        "late-remove-export",
+        "The destination is busy when a copy is done",
+        Cell(source="rbd-a", destination="lvm-a", casts="lazy"),
+        "The source tells the destination to remove the export of the temporary volume, and does not wait. "
+        "When the destination comes to it, the volumes have changed their records, so it looks for another "
+        "name. The export stays, and keeps the logical volume open, which cannot be removed any more.",
+        "cinder.volume.manager:VolumeManager._detach_volume",
+        seen=(Seen(">=22", "succeeded", True),),
+    ),
+    Reproduction(
+        "delete-takes-attachments",
+        "The deletion of the old volume is faster than the service that asked for it",
+        Cell(source="rbd-a", destination="lvm-a", status="in-use", casts="immediate"),
+        "When a swap is complete, the manager has the old volume deleted, and only then moves the attachments "
+        "from its record to the user's. Whoever deletes at once deletes the attachment with the record: the "
+        "server uses a volume without an attachment, and cannot detach it.",
+        "cinder.volume.manager:VolumeManager.migrate_volume_completion",
+        seen=(Seen(">=22", "succeeded", True),),
+    ),
+    Reproduction(
         "lvm-failed-copy-leaks",
         "The LVM driver's own copy fails",
         Cell(source="lvm-a", destination="lvm-b", precondition="copy-fails"),

@@ -67,6 +67,26 @@ def _cannot_be_extended(s: Situation, rule: Rule) -> bool:
     return raw_file and rule.stage is Stage.GENERIC
 
 
+def _deletes_attachments(s: Situation, rule: Rule) -> bool:
+    """The temporary record is deleted before its attachments have been moved to the user's."""
+    return (
+        s.cell.casts == "immediate"
+        and s.swapped
+        and rule.stage is Stage.GENERIC
+        and not _old_object_stays(s, rule)
+    )
+
+
+def _keeps_export(s: Situation, rule: Rule) -> bool:
+    """The export of the temporary volume is removed when its record is that of the old one already."""
+    return s.cell.casts == "lazy" and s.offline and rule.stage is Stage.GENERIC and s.destination.kind == "lvm"
+
+
+def _keeps_export_for_good(s: Situation, rule: Rule) -> bool:
+    """A volume that has kept its temporary name finds it again when it is next detached."""
+    return _keeps_export(s, rule) and not s.same_container and s.precondition != "rename-fails"
+
+
 AFTERMATH: tuple[Aftermath, ...] = (
     Aftermath("capacity", "OPEN-ALLOC", _drifts),
     Aftermath("keys", "OPEN-KEY-LEAK", _leaks_key),
@@ -82,7 +102,9 @@ AFTERMATH: tuple[Aftermath, ...] = (
     ),
     Aftermath(
         "statuses", "OPEN-MULTIATTACH-FLAG",
-        lambda s, rule: s.becomes_multiattach and rule.stage is Stage.GENERIC,
+        lambda s, rule: s.becomes_multiattach
+        and rule.stage is Stage.GENERIC
+        and s.cell.casts != "immediate",  # the API sets the flag when all is over
     ),
     Aftermath("objects", "CRU-SOURCE-DELETE-LEFTOVER", _old_object_stays),
     Aftermath("statuses", "CRU-SOURCE-DELETE-LEFTOVER", _old_object_stays),
@@ -109,6 +131,14 @@ AFTERMATH: tuple[Aftermath, ...] = (
         and s.precondition == "member"
         and rule.stage is Stage.GENERIC,
     ),
+    Aftermath("attachments", "CRU-DELETE-TAKES-ATTACHMENTS", _deletes_attachments),
+    Aftermath("life_after", "CRU-DELETE-TAKES-ATTACHMENTS", _deletes_attachments),
+    Aftermath(
+        "exports", "CRU-DELETE-TAKES-ATTACHMENTS",
+        lambda s, rule: _deletes_attachments(s, rule) and s.destination.exports,
+    ),
+    Aftermath("exports", "CRU-LATE-REMOVE-EXPORT", _keeps_export),
+    Aftermath("life_after", "CRU-LATE-REMOVE-EXPORT", _keeps_export_for_good),
     Aftermath("life_after", "CRU-LUKS-UNFORMATTED", _misses_header),
     Aftermath("life_after", "OPEN-NFS-QCOW2", _cannot_be_extended),
 )  # fmt: skip

@@ -183,6 +183,7 @@ class Scenario:
         """Send the request, let others interfere, and wait until nothing moves any more."""
         kernel = self.simulation.kernel
         self.simulation.faults = FaultPlan(self._faults())
+        self.simulation.casts = self.cell.casts
         self.simulation.history.clear()
         kernel.failures.clear()
         self.started_us = kernel.now_us
@@ -199,6 +200,7 @@ class Scenario:
             self.refusal = refusal
         kernel.kill(*guests)
         self.simulation.faults.heal()
+        self.simulation.casts = "ordered"
         for server in self.servers:
             self.act(f"guest@{server.id}", self._guest_goes_on, server)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -120,6 +120,17 @@ class Kernel:
             self.failures = [failure for failure in self.failures if failure[0] is not other]
             raise other.error
         return other.result
+
+    def choose(self, labels: Sequence[str]) -> int:
+        """Let the schedule decide something else than who goes on: an index into `labels`, two or more.
+
+        The choice is written down and repeated like all others.
+        """
+        choice = self._schedule.choose(labels)
+        if not 0 <= choice < len(labels):
+            raise KernelError(f"the schedule chose {choice} among {len(labels)}: {', '.join(labels)}")
+        self.choices.append(choice)
+        return choice
 
     # ------------------------------------------------------------------------------------ from anywhere
 
@@ -284,10 +295,7 @@ class Kernel:
         if self._fifo:
             self.choices.append(0)
             return ready.popleft()
-        choice = self._schedule.choose([task.actor for task in ready])
-        if not 0 <= choice < len(ready):
-            raise KernelError(f"the schedule chose {choice} among {len(ready)} runnable tasks")
-        self.choices.append(choice)
+        choice = self.choose([task.actor for task in ready])
         task = ready[choice]
         del ready[choice]
         return task

@@ -12,6 +12,9 @@ from harness.sim.history import Event
 from harness.sim.kernel import Kernel
 from harness.sim.schedules import Schedule
 
+CAST_ORDERS = ("ordered", "immediate", "lazy")
+"""When a message is handled that nobody waits for; see `harness.control_plane.messaging`."""
+
 States = tuple[tuple[str, str | None] | None, tuple[str, str | None] | None]
 
 
@@ -19,6 +22,7 @@ class Simulation:
     """The world's clock and memory. `watch` tells how the records of interest stand, for the timeline.
 
     `crash` is what a planned crash does to the actor that it strikes: it kills the tasks of that service.
+    `casts` is one of `CAST_ORDERS`, or "any": then the schedule chooses one for each message.
     `start` is what happens some time after it, where the plan has the service start again.
     Close a simulation when it has been judged, or use it in a ``with`` (see `Kernel.close`).
     """
@@ -30,6 +34,11 @@ class Simulation:
         self.watch: Callable[[], States] = lambda: (None, None)
         self.crash: Callable[[str], None] = lambda actor: None
         self.start: Callable[[str], None] = lambda actor: None
+        self.casts = "ordered"
+
+    def cast_order(self) -> str:
+        """The order for the next message."""
+        return CAST_ORDERS[self.kernel.choose(CAST_ORDERS)] if self.casts == "any" else self.casts
 
     def visit(self, name: str, detail: str = "", *, cost_us: int = 0) -> None:
         """Pass a named point: let others run, take `cost_us`, suffer a planned fault, be recorded."""

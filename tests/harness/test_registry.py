@@ -125,8 +125,10 @@ def test_an_entry_point_names_a_driver(arrays: str, monkeypatch: pytest.MonkeyPa
         ),
         (
             "some_arrays.NotADriver",
-            "some_arrays.NotADriver is no driver; it must be a subclass of harness.driver.VolumeDriver, "
-            "or one of Cinder's and run with --engine cinder",
+            (
+                "some_arrays.NotADriver is no driver; it must be a subclass of harness.driver.VolumeDriver, "
+                "or one of Cinder's and run with --engine cinder"
+            ),
         ),
         ("a..b", "'a..b' is no path of a class; it must have the form package.module:Class"),
     ],

@@ -281,8 +281,8 @@ BAD_FILES = {
     ),
     f"{ENABLED}[a]\nvolume_driver = cinder.volume.drivers.solidfire.SolidFireDriver\n": (
         "cinder.conf: [a] volume_driver: cinder.volume.drivers.solidfire.SolidFireDriver has no reference "
-        "driver here; did you mean cinder.volume.drivers.rbd.RBDDriver? run it with --engine cinder, use one of "
-        "lvm, rbd, nfs, cinder.volume.drivers.lvm.LVMVolumeDriver, cinder.volume.drivers.rbd.RBDDriver, "
+        "driver here; did you mean cinder.volume.drivers.rbd.RBDDriver? run it with --engine cinder, use one "
+        "of lvm, rbd, nfs, cinder.volume.drivers.lvm.LVMVolumeDriver, cinder.volume.drivers.rbd.RBDDriver, "
         "cinder.volume.drivers.nfs.NfsDriver, or name a subclass of harness.driver.VolumeDriver as "
         "package.module:Class"
     ),

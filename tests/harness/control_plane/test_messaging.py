@@ -9,9 +9,18 @@ import pytest
 
 from harness import errors
 from harness.control_plane.database import Database
-from harness.control_plane.messaging import CALL_TIMEOUT_US, LATENCY_US, Messaging
+from harness.control_plane.messaging import (
+    BUSY_US,
+    CALL_TIMEOUT_US,
+    LATENCY_US,
+    SLOW_US,
+    STEP_US,
+    Messaging,
+)
 from harness.model import Volume
 from harness.sim.kernel import Task
+from harness.sim.schedules import Replay, Seeded
+from harness.sim.seeds import stream
 from harness.sim.simulation import Simulation
 
 
@@ -78,6 +87,64 @@ def test_a_call_brings_back_what_the_other_side_returns_or_raises(bus: Bus) -> N
     assert bus.call("hear", "x") == "heard"
     with pytest.raises(errors.InvalidVolume):
         bus.call("fail")
+
+
+@pytest.mark.parametrize(("order", "begun_us"), [("ordered", LATENCY_US), ("lazy", LATENCY_US + BUSY_US)])
+def test_a_later_call_overtakes_a_cast_to_a_busy_service_only(bus: Bus, order: str, begun_us: int) -> None:
+    """*ordered* starts it before the call, *lazy* seconds later."""
+    bus.simulation.casts = order
+
+    def speak() -> None:
+        bus.messaging.cast("s", "hear", "cast")
+        bus.messaging.call("s", "hear", "call")
+
+    bus.kernel.spawn("sender", speak)
+    bus.kernel.run()
+    assert bus.service.heard[order == "lazy"] == (begun_us, "cast")
+
+
+def test_a_slow_sender_goes_on_when_the_receiver_is_done(bus: Bus) -> None:
+    """*immediate*: the cast is over before the next line."""
+    bus.simulation.casts = "immediate"
+    done_us: list[int] = []
+
+    def speak() -> None:
+        bus.messaging.cast("s", "take", 3_000_000)
+        done_us.append(bus.kernel.now_us)
+
+    bus.kernel.spawn("sender", speak)
+    bus.kernel.run()
+    assert 3_000_000 <= done_us[0] < 3_000_000 + LATENCY_US + STEP_US + 1
+
+
+def test_a_slow_sender_does_not_stand_still_for_ever(bus: Bus) -> None:
+    """The receiver may wait for the sender."""
+    bus.simulation.casts = "immediate"
+    bus.kernel.spawn("sender", bus.messaging.cast, "s", "take", 2 * SLOW_US)
+    bus.kernel.run()
+    assert bus.kernel.now_us == LATENCY_US + 2 * SLOW_US
+
+
+def test_the_schedule_may_choose_an_order_for_each_cast() -> None:
+    """And the choices repeat the run."""
+    heard: list[list[tuple[int, Any]]] = []
+    choices: list[int] = []
+    for schedule in (Seeded(stream(3, "schedule")), None):
+        with Simulation(schedule or Replay(choices)) as simulation:
+            simulation.casts = "any"
+            messaging, service = Messaging(simulation), Service(simulation)
+            messaging.register("s", "service", service)
+
+            def speak(messaging: Messaging = messaging) -> None:
+                for number in range(9):
+                    messaging.cast("s", "hear", number)
+
+            simulation.kernel.spawn("sender", speak)
+            simulation.kernel.run()
+            choices = simulation.kernel.choices
+            heard.append(service.heard)
+    assert heard[0] == heard[1]
+    assert set(choices) == {0, 1, 2}
 
 
 def test_a_message_carries_a_copy(bus: Bus) -> None:

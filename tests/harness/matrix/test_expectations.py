@@ -30,6 +30,7 @@ def _lvm(name: str, node: str, group: str, *, thin: bool = False, zone: str = "n
         container=f"{node}/{group}",
         availability_zone=zone,
         volume_backend_name=name,
+        exports=True,
     )
 
 
@@ -57,6 +58,8 @@ def _nfs(name: str, node: str, export: str, *, qcow2: bool = False, snapshots: b
         volume_backend_name=name,
         qcow2=qcow2,
         snapshots=snapshots,
+        retypes=False,
+        multiattach=False,
     )
 
 
@@ -125,6 +128,7 @@ FAMILIES: tuple[dict[str, list[str]], ...] = (
         "encryption": list(BY_NAME["encryption"].values),
     },
     {"operation": ["retype"], "policy": ["on-demand", "never"], "type": list(BY_NAME["type"].values)},
+    {"operation": ["migrate"], "status": ["available", "in-use"], "casts": list(BY_NAME["casts"].values)},
     {"operation": ["retype"], "meanwhile": list(BY_NAME["meanwhile"].values)},
     {"operation": ["retype"], "status": ["read-only"], "precondition": ["member"]},
     {
