@@ -446,6 +446,10 @@ class GroupTypeInUse(ServiceError):
     template = "Group Type {group_type_id} deletion is not allowed with groups present with the type."
 
 
+class ProcessExecutionError(ServiceError):
+    """A command failed, and nobody made a service's error of it (`oslo_concurrency.processutils`)."""
+
+
 class UnsupportedEncryption(ServiceError):
     """os-brick cannot put an encryptor on what it was given."""
 

@@ -12,12 +12,17 @@ from harness.model import Attachment, ConnectionInfo, Connector, Encryption, Vol
 
 
 class LocalAttachment:
-    """A volume attached to the host of a volume service for a copy."""
+    """A volume attached to the host of a volume service for a copy.
+
+    `device` is what is copied from or to: a dm-crypt device over the connection's where there is an encryptor.
+    While `is_held`, somebody has it open.
+    """
 
     def __init__(self, volume: Volume, connection: Connection) -> None:
         self.volume = volume
         self.connection = connection
         self.device = connection.device
+        self.is_held = False
 
     @property
     def has_path(self) -> bool:
@@ -246,8 +251,13 @@ class Connections(Start):
         return attachment
 
     def detach_volume_here(self, attachment: LocalAttachment | None, volume: Volume, *, remote: bool) -> None:
-        """Undo `attach_volume_here` (`VolumeManager._detach_volume`): the remote export goes by a cast."""
+        """Undo `attach_volume_here` (`VolumeManager._detach_volume`): the remote export goes by a cast.
+
+        ProcessExecutionError, and nothing is undone, if a dm-crypt device is still open.
+        """
         if attachment is not None:
+            if attachment.is_held and attachment.device is not attachment.connection.device:
+                raise errors.ProcessExecutionError(f"cryptsetup luksClose: {volume.name} is still in use.")
             self.simulation.visit("os-brick.disconnect_volume", volume.name)
             attachment.connection.disconnect()
         if remote:

@@ -214,6 +214,10 @@ class Migration(Connections):
                 sparse=bool(capabilities.get("sparse_copy_volume", False)),
                 points=self.simulation,
             )
+        except Exception:
+            # The file objects of the loop are in the frames of the error, and open as long as it is handled.
+            source.is_held = destination.is_held = not (source.has_path and destination.has_path)
+            raise
         finally:
             try:
                 self.detach_volume_here(destination, temporary, remote=True)

@@ -210,3 +210,15 @@ def test_a_copy_to_nfs_leaves_holes_where_dd_makes_it(
     file = scenario.cloud.world.shares[volume.provider_location or ""].file(volume.name)
     assert (file.size, file.allocated) == (1 << 30, allocated)
     scenario.close()
+
+
+@pytest.mark.parametrize(("source", "closed"), [("rbd-a", False), ("lvm-b", True)])
+def test_a_copy_through_file_objects_that_fails_keeps_luks_open(
+    source: str, closed: bool, deployment: Deployment
+) -> None:
+    """The error's own frames hold the file, so cryptsetup cannot close below it; dd has ended by then."""
+    cell = Cell(
+        operation="retype", policy="on-demand", source=source, destination="lvm-a", encryption="none-luks"
+    )
+    calls = [event.step for event in _timeline(deployment, cell) if event.actor == "c-vol@lvm-a"]
+    assert ("driver.terminate_connection" in calls) is closed
