@@ -21,6 +21,7 @@ from harness.commands.matrix import matrix
 from harness.commands.options import Session
 from harness.commands.releases import releases
 from harness.commands.reproduce import reproduce
+from harness.commands.serve import serve
 from harness.commands.storage import storage
 from harness.errors import InputError
 from reports.printable import printable
@@ -52,7 +53,7 @@ def crucible(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (matrix, reproduce, compare, releases, listing, storage):
+for command in (matrix, reproduce, compare, releases, listing, storage, serve):
     crucible.add_command(command)
 
 

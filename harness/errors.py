@@ -28,6 +28,7 @@ driver under test may raise or catch them.
 from __future__ import annotations
 
 import errno
+from uuid import UUID
 
 
 class CrucibleError(Exception):
@@ -143,6 +144,19 @@ class SnapshotNotFound(NotFoundError):
 
 class VolumeTypeNotFound(NotFoundError):
     template = "Volume type {volume_type_id} could not be found."
+
+
+class VolumeTypeNotFoundByName(VolumeTypeNotFound):
+    template = "Volume type with name {volume_type_name} could not be found."
+
+
+def volume_type_not_found(name_or_id: str) -> VolumeTypeNotFound:
+    """By what was asked for: what looks like a uuid is an id (`VolumeType.get_by_name_or_id`)."""
+    try:
+        UUID(name_or_id)
+    except ValueError:
+        return VolumeTypeNotFoundByName(volume_type_name=name_or_id)
+    return VolumeTypeNotFound(volume_type_id=name_or_id)
 
 
 class VolumeTypeAccessNotFound(NotFoundError):

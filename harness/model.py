@@ -95,6 +95,11 @@ class Record:
         record._part_from_row()
         return record
 
+    @classmethod
+    def revived(cls, row: dict[str, Any]) -> dict[str, Any]:
+        """A row that came out of JSON, with the types that JSON does not have."""
+        return row
+
     def _part_from_row(self) -> None:
         """Own copies of nested values; the row's own stay at hand, to see what was changed in place."""
         fields = self.__dict__
@@ -488,6 +493,16 @@ class VolumeType(Record):
         "id": "", "name": "", "extra_specs": {}, "qos_specs": None, "encryption": None, "encryption_id": None,
         "is_public": True, "description": None, "projects": (), "created_at": None, "updated_at": None,
     }  # fmt: skip
+
+    @classmethod
+    def revived(cls, row: dict[str, Any]) -> dict[str, Any]:
+        qos, encryption = row["qos_specs"], row["encryption"]
+        if qos is not None:
+            specs_id, name, consumer, specs = qos
+            row["qos_specs"] = QosSpecs(specs_id, name, consumer, tuple((key, value) for key, value in specs))
+        row["encryption"] = None if encryption is None else Encryption(*encryption)
+        row["projects"] = tuple(row["projects"])
+        return row
 
     @property
     def multiattach(self) -> bool:

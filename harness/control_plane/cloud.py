@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 from fake_backends.files.directory import Directory
 from fake_backends.world import World
 from harness.control_plane.api import AttachmentApi, QosApi, TypeApi, VolumeApi
+from harness.control_plane.copying import Copy
 from harness.control_plane.database import Database
 from harness.control_plane.deployment import BackendPlan, Deployment, build_world
 from harness.control_plane.encryption import KeyManager
@@ -41,19 +42,26 @@ class Cloud:
         backends: Sequence[str] | None = None,
         uninitialised: Sequence[str] = (),
         home: Directory | None = None,
+        database: Database | None = None,
+        before_start: Callable[[Self], None] = lambda cloud: None,
     ) -> None:
         """Start the services of `backends` (all by default).
 
         `uninitialised` names back-ends whose driver fails to set up. `home` is where storage is kept, None
-        for memory.
+        for memory. `database` has the records of an earlier life of the deployment, and
+        `before_start` may bring back what else there was before any service starts.
         """
         self.deployment = deployment
         self.simulation = simulation
         self.seed = seed
         self.world: World = build_world(deployment, simulation, home)
-        self.database = Database(seed)
+        self.database = Database(seed) if database is None else database
+        self.database.changes.clock = lambda: simulation.kernel.now_us
+        self.copies: dict[str, Copy] = {}
+        """The copies that volume services make, by the id of the volume that is copied."""
         # Cinder's own migrations make it, so it is there before anybody comes.
-        self.create_type(DEFAULT_TYPE, id=Ids(seed, "installation").uuid())
+        if not self.database.volume_types:
+            self.create_type(DEFAULT_TYPE, id=Ids(seed, "installation").uuid())
         self.messaging = Messaging(simulation)
         self.key_manager = KeyManager(seed, self.world)
         self.options = deployment.nodes[0].options
@@ -68,6 +76,7 @@ class Cloud:
         self.services = Services(self)
         self._locks: dict[str, Lock] = {}
         self.messaging.register(TOPIC, "scheduler", self.scheduler)
+        before_start(self)
         plans = [plan for plan in deployment.backends if backends is None or plan.name in backends]
         self.services.start_all(plans, uninitialised)
 

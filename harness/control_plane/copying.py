@@ -5,6 +5,8 @@ Source: `cinder.volume.volume_utils:copy_volume`.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from fake_backends.block_store import CHUNK, BlockDevice, copy_range
 from harness.model import GIB
 from harness.sim.points import Points
@@ -38,3 +40,23 @@ def copy_volume(
         first, last = chunks * part // SLICES, chunks * (part + 1) // SLICES
         points.visit(tool, f"{part * 100 // SLICES} % of {size_gb} GiB{option}", cost_us=slice_us)
         copy_range(source, destination, first, last, sparse=paths and sparse)
+
+
+class Copy(NamedTuple):
+    """A copy that runs: when it began, and how long it takes."""
+
+    began_us: int
+    takes_us: int
+
+    def percent(self, now_us: int) -> float:
+        """How much of it is done."""
+        return min(100.0, 100.0 * (now_us - self.began_us) / max(1, self.takes_us))
+
+    def left_us(self, now_us: int) -> int:
+        """How long it still takes."""
+        return max(0, self.began_us + self.takes_us - now_us)
+
+
+def copy_time_us(size: int) -> int:
+    """How long a copy of so many bytes takes."""
+    return size * 1_000_000 // COPY_BYTES_PER_SECOND

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness import errors
 from harness.control_plane.records import Records, Row
+from harness.control_plane.tables import Changes, Table
 from harness.model import (
     Attachment,
     Backup,
@@ -53,7 +54,9 @@ class Database(Records):
 
     def __init__(self, seed: int) -> None:
         self._ids = Ids(seed, "database")
-        self._tables: dict[str, dict[str, Row]] = {record.TABLE: {} for record in _RECORDS}
+        self.changes = Changes()
+        self._kinds: dict[str, type[Record]] = {record.TABLE: record for record in _RECORDS}
+        self._tables: dict[str, Table] = {name: Table(name, self.changes) for name in self._kinds}
         self.volumes: dict[str, Row] = self._tables["volumes"]
         self.snapshots: dict[str, Row] = self._tables["snapshots"]
         self.attachments: dict[str, Row] = self._tables["attachments"]
@@ -72,6 +75,20 @@ class Database(Records):
         """A fresh uuid."""
         return self._ids.uuid()
 
+    def load(self, rows: Iterable[tuple[str, str, Row]]) -> None:
+        """Bring rows back that another process has saved: (table, id, values), in the order of creation."""
+        for name, row_id, values in rows:
+            if name in self._tables:
+                kind = self._kinds[name]
+                self._tables[name][row_id] = kind.revived({**kind.DEFAULTS, **values})
+        self.changes.rows.clear()
+
+    def take_changes(self) -> dict[tuple[str, str], Row | None]:
+        """What was made or changed since this was asked last, by (table, id); None for what is gone."""
+        changed = {(name, row_id): self._tables[name].get(row_id) for name, row_id in self.changes.rows}
+        self.changes.rows.clear()
+        return changed
+
     # ---------------------------------------------------------------------------------- rows and records
 
     def create(self, kind: type[Record], values: Mapping[str, Any]) -> str:
@@ -79,8 +96,9 @@ class Database(Records):
         row: Row = {**kind.DEFAULTS, **values}
         if not row["id"]:
             row["id"] = self.new_id()
-        self._tables[kind.TABLE][row["id"]] = row
-        self.on_create(row)
+        table = self._tables[kind.TABLE]
+        table[row["id"]] = row
+        self.on_create(table[row["id"]])
         return str(row["id"])
 
     def save(self, record: Record) -> None:

@@ -13,11 +13,12 @@ from fake_backends.connectors import Connection, connect
 from fake_backends.luks import LuksDevice, provider_of
 from fake_backends.nfs import qemu_img
 from harness import errors
+from harness.control_plane.copying import Copy, copy_time_us
 from harness.control_plane.encryption import attach_encryptor
 from harness.control_plane.manager_base import host_connector
 from harness.control_plane.nova_profiles import NovaProfile
 from harness.control_plane.servers import SWAPPABLE_STATES, Disk, Server
-from harness.model import Attachment, Context, Encryption, Volume
+from harness.model import Attachment, ConnectionInfo, Context, Encryption, Volume
 
 if TYPE_CHECKING:
     from harness.control_plane.face import ControlPlane
@@ -30,6 +31,8 @@ class Nova:
         self.cloud = cloud
         self.profile = profile
         self.servers: dict[str, Server] = {}
+        self.copies: dict[str, Copy] = {}
+        """The mirror jobs that run, by the id of the volume that is copied."""
         self.swap_allowed = True
         self.cross_az_attach = True
         self.context = Context("nova", "service", is_admin=True, service=True)
@@ -56,6 +59,15 @@ class Nova:
             raise
         disk = Disk(volume_id, attachment.id, connection, device, attachment.attach_mode or "rw")
         server.disks[volume_id] = disk
+        return disk
+
+    def plug(self, server: Server, attachment: Attachment, info: ConnectionInfo) -> Disk:
+        """Give a server the disk of an attachment that is in the records already."""
+        attachment.connection_info = info
+        volume = self.cloud.database.get_volume(attachment.volume_id)
+        connection, device = self._connect(volume, attachment, server)
+        disk = Disk(volume.id, attachment.id, connection, device, attachment.attach_mode or "rw")
+        server.disks[volume.id] = disk
         return disk
 
     def detach_volume(self, server: Server, volume_id: str) -> None:
@@ -227,9 +239,13 @@ class Nova:
         try:
             if self.profile.needs_host_device and connection.path is None:
                 raise errors.SwapNotSupported(reason="Swap only supports host devices")
+            now_us = self.cloud.simulation.kernel.now_us
+            self.copies[volume.id] = Copy(now_us, copy_time_us(disk.device.size))
             disk.mirror_to(connection, device, self.cloud.simulation)
         except Exception:
             connection.disconnect()
             raise
+        finally:
+            self.copies.pop(volume.id, None)
         old_connection.disconnect()
         self.cloud.attachments.complete(self.context, new.id)

@@ -11,9 +11,9 @@ from typing import Any
 
 from harness import errors
 from harness.control_plane.connections import Connections
-from harness.control_plane.copying import copy_volume
+from harness.control_plane.copying import Copy, copy_time_us, copy_volume
 from harness.control_plane.volume_types import encryption_changed
-from harness.model import Attachment, Encryption, ModelUpdate, TypesDiff, Volume
+from harness.model import GIB, Attachment, Encryption, ModelUpdate, TypesDiff, Volume
 
 SECOND_US = 1_000_000
 
@@ -205,6 +205,8 @@ class Migration(Connections):
             raise
         # Outside of any try: if the destination does not answer, both stay attached.
         capabilities = self.messaging.call(self._address(temporary), "get_capabilities", False)
+        size = volume.size * GIB
+        self.cloud.copies[volume.id] = Copy(self.simulation.kernel.now_us, copy_time_us(size))
         try:
             copy_volume(
                 source.device,
@@ -219,6 +221,7 @@ class Migration(Connections):
             source.is_held = destination.is_held = not (source.has_path and destination.has_path)
             raise
         finally:
+            self.cloud.copies.pop(volume.id, None)
             try:
                 self.detach_volume_here(destination, temporary, remote=True)
             finally:

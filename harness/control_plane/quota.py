@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from harness.errors import (
     QuotaResourceUnknown,
@@ -29,6 +29,9 @@ DEFAULT_LIMITS: Mapping[str, int] = MappingProxyType({
     "snapshots": 10,
     "gigabytes": 1000,
     "per_volume_gigabytes": UNLIMITED,
+    "backups": 10,
+    "backup_gigabytes": 1000,
+    "groups": 10,
 })  # fmt: skip
 """quota_volumes, quota_snapshots, quota_gigabytes, per_volume_size_limit."""
 
@@ -111,8 +114,12 @@ class Quotas:
 
     def limit(self, project: str, resource: str) -> int:
         """The limit that holds; QuotaResourceUnknown if there is no such resource."""
-        own = self._limits.get((project, resource))
+        own = self.own_limit(project, resource)
         return self.default(resource) if own is None else own
+
+    def own_limit(self, project: str, resource: str) -> int | None:
+        """The limit that was given to this very project; None if none was."""
+        return self._limits.get((project, resource))
 
     def usage(self, project: str, resource: str) -> Usage:
         """(in_use, reserved)."""
@@ -179,6 +186,26 @@ class Quotas:
     def expire(self, now_us: int) -> None:
         """Forget the reservations whose time was over before `now_us`."""
         self.rollback([name for name, reservation in self._open.items() if reservation.until_us < now_us])
+
+    def dump(self) -> dict[str, Any]:
+        """Everything that is remembered, for JSON."""
+        return {
+            "defaults": self._defaults,
+            "limits": [[*key, limit] for key, limit in self._limits.items()],
+            "classes": [[*key, limit] for key, limit in self._classes.items()],
+            "in_use": [[*key, amount] for key, amount in self._in_use.items()],
+            "reserved": [[*key, amount] for key, amount in self._reserved.items()],
+            "open": list(self._open.values()),
+            "count": self._count,
+        }
+
+    def load(self, dumped: Mapping[str, Any]) -> None:
+        """Remember what was dumped, and nothing else."""
+        self._defaults = dict(dumped["defaults"])
+        for name in ("limits", "classes", "in_use", "reserved"):
+            setattr(self, f"_{name}", {(owner, what): value for owner, what, value in dumped[name]})
+        self._open = {values[0]: Reservation(*values) for values in dumped["open"]}
+        self._count = dumped["count"]
 
     def _is_over(self, project: str, resource: str, delta: int) -> bool:
         limit = self.limit(project, resource)

@@ -53,7 +53,7 @@ class Records(ABC):
         if row is None:
             row = next((row for row in self.volume_types.values() if row["name"] == type_id), None)
         if row is None:
-            raise errors.VolumeTypeNotFound(volume_type_id=type_id)
+            raise errors.volume_type_not_found(type_id)
         return VolumeType.from_row(row, self)
 
     def get_attachment(self, attachment_id: str) -> Attachment:

@@ -39,8 +39,9 @@ class Services:
         """Register and start the services, in this order; the drivers of `uninitialised` fail to set up."""
         database = self._cloud.database
         for plan in plans:
-            fields = {"id": plan.service, "uuid": database.new_id(), "host": plan.service}
-            database.create(Service, {**fields, "availability_zone": plan.availability_zone})
+            if plan.service not in database.services:
+                fields = {"id": plan.service, "uuid": database.new_id(), "host": plan.service}
+                database.create(Service, {**fields, "availability_zone": plan.availability_zone})
             self._run(self._process(plan), set_up=plan.name not in uninitialised)
 
     def start_again(self, plan: BackendPlan) -> None:

@@ -31,7 +31,7 @@ class Moves(Connections):
         action = ACTIONS["migrate"]
         authorize(context, action.rule, volume)
         if bool(host) == bool(cluster):
-            raise errors.InvalidInput(reason="Must specify 'host' or 'cluster', and not both.")
+            raise errors.InvalidInput(reason="One and only one of cluster and host must be set.")
         if cluster or host is None:
             raise errors.InvalidHost(reason=f"No available service in cluster {cluster}.")
         self._require_service(host)
@@ -54,14 +54,9 @@ class Moves(Connections):
     def _require_service(self, host: str) -> None:
         """InvalidHost unless a service row exists, enabled and up. A frozen one passes here."""
         address = service_host(host)
-        try:
-            service = self.cloud.database.service(address)
-        except errors.NotFoundError:
-            raise errors.InvalidHost(reason=f"No service found for host {host}") from None
-        if service.disabled:
-            raise errors.InvalidHost(reason=f"Service {address} is disabled")
-        if not self.cloud.is_up(address):
-            raise errors.InvalidHost(reason=f"Service {address} is down")
+        row = self.cloud.database.services.get(address)
+        if row is None or row["disabled"] or not self.cloud.is_up(address):
+            raise errors.InvalidHost(reason=f"No available service named '{host}'")
 
     def migrate_volume_completion(
         self, context: Context, volume_id: str, new_volume_id: str, *, error: bool

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud
 
 MANAGE = "volume_extension:qos_specs_manage"
-CONSUMERS = ("front-end", "back-end", "both")
+CONSUMERS = ("back-end", "front-end", "both")
+VALUES = (
+    "QoSConsumerValues(default=<class 'oslo_versionedobjects.fields.UnspecifiedDefault'>,nullable=False,"
+    f"valid_values={CONSUMERS})"
+)
+"""How Cinder names them to its users."""
 
 
 class QosApi:
@@ -64,7 +69,7 @@ class QosApi:
     def _checked(specs: Mapping[str, Any]) -> dict[str, Any]:
         consumer = specs.get("consumer", "back-end")
         if consumer not in CONSUMERS:
-            raise errors.InvalidQoSSpecs(reason=f"Valid consumer of QoS specs are: {list(CONSUMERS)}")
+            raise errors.InvalidQoSSpecs(reason=f"Valid consumer of QoS specs are: {VALUES}")
         return dict(specs)
 
     def delete_keys(self, context: Context, specs_id: str, keys: Sequence[str]) -> None:

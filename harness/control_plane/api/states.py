@@ -50,8 +50,10 @@ class States(Chapter):
         authorize(context, ACTIONS["reset_status"].rule, volume)
         new_status = values.get("status")
         # error_deleting and detaching were to be refused as well, but a missing comma makes one word of them.
-        if new_status == "deleting" or (new_status == "in-use" and not volume.volume_attachment):
-            raise errors.InvalidInput(reason=f"Cannot reset-state to {new_status}")
+        if new_status == "deleting":
+            raise errors.Invalid("Cannot reset-state to deleting")
+        if new_status == "in-use" and not volume.volume_attachment:
+            raise errors.Invalid("Cannot reset-state to in-use because volume does not have any attachments.")
         database = self.cloud.database
         database.update(Volume, volume.id, values)
         database.workers.pop(volume.id, None)

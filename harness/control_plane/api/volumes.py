@@ -76,6 +76,7 @@ class Volumes(Chapter):
                     "volume_type_id": kind.id,
                     "multiattach": kind.multiattach,
                     "encryption_key_id": key_id,
+                    "bootable": self._origin_is_bootable(snapshot_id, source_volid),
                     "snapshot_id": snapshot_id,
                     "source_volid": source_volid,
                     "group_id": group_id,
@@ -148,6 +149,12 @@ class Volumes(Chapter):
                     reason=f"Volume size '{size}'GB cannot be smaller than original volume size  "
                     f"{source.size}GB. They must be >= original volume size."
                 )
+
+    def _origin_is_bootable(self, snapshot_id: str | None, source_volid: str | None) -> bool:
+        """Copies boot if what they are copies of does."""
+        if snapshot_id:
+            source_volid = self.cloud.database.get_snapshot(snapshot_id).volume_id
+        return bool(source_volid and self.cloud.database.get_volume(source_volid).bootable)
 
     def _host_of_origin(self, snapshot_id: str | None, source_volid: str | None) -> str | None:
         """Clones and volumes from snapshots stay on the back-end of their origin."""

@@ -1,0 +1,32 @@
+"""All operations of the API, in the order in which the OpenAPI document shows them."""
+
+from __future__ import annotations
+
+from harness.rest.operations import Operation
+from harness.rest.resources import (
+    attachments,
+    metadata,
+    qos_specs,
+    quotas,
+    services,
+    snapshots,
+    surroundings,
+    type_specs,
+    types,
+    volume_actions,
+    volumes,
+)
+
+OPERATIONS: tuple[Operation, ...] = (
+    *volumes.OPERATIONS,
+    *volume_actions.OPERATIONS,
+    *metadata.OPERATIONS,
+    *snapshots.OPERATIONS,
+    *attachments.OPERATIONS,
+    *types.OPERATIONS,
+    *type_specs.OPERATIONS,
+    *qos_specs.OPERATIONS,
+    *services.OPERATIONS,
+    *quotas.OPERATIONS,
+    *surroundings.OPERATIONS,
+)
