@@ -179,6 +179,10 @@ class QoSSpecsKeyNotFound(NotFoundError):
     template = "QoS spec {specs_id} has no spec with key {specs_key}."
 
 
+class MessageNotFound(NotFoundError):
+    template = "Message {message_id} could not be found."
+
+
 class AttachmentNotFound(NotFoundError):
     template = "Volume attachment could not be found with filter: attachment_id = {attachment_id}."
 

@@ -14,10 +14,12 @@ from harness.control_plane.deployment import BackendPlan, Deployment, build_worl
 from harness.control_plane.encryption import KeyManager
 from harness.control_plane.hypervisor import Nova
 from harness.control_plane.messaging import Messaging
+from harness.control_plane.notifications import Notifications
 from harness.control_plane.nova_profiles import NovaProfile
 from harness.control_plane.quota import Quotas
 from harness.control_plane.scheduler import TOPIC, Scheduler
 from harness.control_plane.services import Services
+from harness.control_plane.user_messages import UserMessages
 from harness.control_plane.volume_manager import VolumeManager
 from harness.model import VolumeType
 from harness.sim.kernel import Lock
@@ -66,6 +68,8 @@ class Cloud:
         self.key_manager = KeyManager(seed, self.world)
         self.options = deployment.nodes[0].options
         self.quotas = Quotas(quota_limits(self.options))
+        self.notifications = Notifications(simulation.kernel)
+        self.user_messages = UserMessages(seed, simulation.kernel, ttl_s=self.options["message_ttl"])
         self.scheduler = Scheduler(self)
         self.api = VolumeApi(self)
         self.attachments = AttachmentApi(self)
@@ -142,6 +146,7 @@ class Cloud:
             wanted.update({f"{resource}_{name}": delta for resource, delta in deltas.items()})
         if not wanted:
             return []
+        self.scheduler.catch_up()
         now_us = self.simulation.kernel.now_us
         until_us = now_us + self.options["reservation_expire"] * SECOND_US
         resource = "snapshots" if "snapshots" in deltas and "volumes" not in deltas else "volumes"

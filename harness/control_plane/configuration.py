@@ -35,6 +35,7 @@ DEFAULT_OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.IntOpt("reinit_driver_count", default=3),
     cfg.IntOpt("reservation_expire", default=86400),
     cfg.IntOpt("reservation_clean_interval", default="$reservation_expire"),
+    cfg.IntOpt("scheduler_max_attempts", default=3),
     cfg.IntOpt("message_ttl", default=2592000),
     cfg.IntOpt("message_reap_interval", default=86400),
     cfg.IntOpt("quota_volumes", default=10),

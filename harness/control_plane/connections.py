@@ -8,6 +8,7 @@ from fake_backends.connectors import Connection, connect
 from harness import errors
 from harness.control_plane.encryption import attach_encryptor
 from harness.control_plane.start import Start
+from harness.control_plane.user_messages import Action
 from harness.model import Attachment, ConnectionInfo, Connector, Encryption, Volume
 
 
@@ -109,8 +110,9 @@ class Connections(Start):
         What is put on record, and what Nova gets, is the connection's data with the rest beside it
         (`VolumeManager._connection_create`).
         """
-        attachment = self.db.get_attachment(attachment_id)
         mode = connector.get("mode", "rw")
+        self.notify(volume, "attach.start")
+        attachment = self.db.get_attachment(attachment_id)
         if attachment.attach_mode:
             mode = attachment.attach_mode
             connector = {**connector, "mode": mode}
@@ -118,7 +120,8 @@ class Connections(Start):
         self.db.update(Attachment, attachment_id, {"attach_status": "attaching", "connector": connector})
         try:
             self.require_driver_initialized()
-        except errors.DriverNotInitialized:
+        except errors.DriverNotInitialized as error:
+            self.cloud.user_messages.create(volume, Action.UPDATE_ATTACHMENT, error)
             self.db.update(Attachment, attachment_id, {"attach_status": "error_attaching"})
             raise
         self.db.volume_attached(
@@ -135,6 +138,7 @@ class Connections(Start):
         """Disconnect an attachment's host; a failing remove_export is only logged."""
         self.require_driver_initialized()
         attachment = self.db.get_attachment(attachment_id)
+        self.notify(volume, "detach.start")
         shared = self._connection_terminate(volume, attachment)
         if shared is None or shared:
             return
@@ -183,6 +187,7 @@ class Connections(Start):
                 raise errors.InvalidVolume(
                     reason="volume is already attached and multiple attachments are not enabled"
                 )
+            self.notify(volume, "attach.start")
             attachment_id = self.db.create(
                 Attachment,
                 {"volume_id": volume.id, "instance_uuid": instance_uuid, "attach_status": "attaching"},
@@ -193,10 +198,13 @@ class Connections(Start):
                 if volume.admin_metadata.get("readonly") == "True" and mode != "ro":
                     raise errors.InvalidVolumeAttachMode(mode=mode, volume_id=volume.id)
                 self.require_driver_initialized()
-            except errors.ServiceError:
+            except errors.ServiceError as error:
+                self.cloud.user_messages.create(volume, Action.ATTACH_VOLUME, error)
                 self.db.update(Attachment, attachment_id, {"attach_status": "error_attaching"})
                 raise
             self.db.volume_attached(attachment_id, host_name or "", mountpoint or "", mode, mark_attached=True)
+            volume.refresh()
+            self.notify(volume, "attach.end")
             self.note("attach_volume", volume.name)
             return attachment_id
 
@@ -204,7 +212,9 @@ class Connections(Start):
         """Mark the volume as detached and remove its export (`VolumeManager.detach_volume`)."""
         with self.cloud.lock(f"{volume_id}-detach_volume"):
             volume = self.db.get_volume(volume_id)
-            if attachment_id in self.db.attachments:
+            known = attachment_id in self.db.attachments
+            if known:
+                self.notify(volume, "detach.start")
                 try:
                     self.require_driver_initialized()
                 except errors.DriverNotInitialized:
@@ -215,6 +225,9 @@ class Connections(Start):
                 except Exception as error:
                     raise errors.RemoveExportException(volume=volume_id, reason=str(error)) from error
             self.db.volume_detached(volume_id, attachment_id)
+            if known:
+                volume.refresh()
+                self.notify(volume, "detach.end")
             self.note("detach_volume", volume.name)
 
     # ----------------------------------------------------------------------- attaching to our own host

@@ -79,6 +79,10 @@ class ManagerBase:
         """Something the timeline should show that is no driver call."""
         self.simulation.record(step, detail)
 
+    def notify(self, volume: Volume, suffix: str, **extra: Any) -> None:
+        """Tell who listens of ``volume.<suffix>`` (`VolumeManager._notify_about_volume_usage`)."""
+        self.cloud.notifications.volume(volume, suffix, self.host, **extra)
+
     # ---------------------------------------------------------------------------------- host and capacity
 
     @property
@@ -90,13 +94,18 @@ class ManagerBase:
         """True for any pool of this back-end (`cinder.volume.volume_utils:hosts_are_equivalent`)."""
         return host.partition("#")[0] == self.host
 
-    def update_allocated_capacity(self, volume: Volume, *, decrement: bool = False) -> None:
-        """Keep the counter that the scheduler sees (`VolumeManager._update_allocated_capacity`)."""
-        self.change_allocated_capacity(volume, -volume.size if decrement else volume.size)
+    def update_allocated_capacity(
+        self, volume: Volume, *, decrement: bool = False, host: str | None = None
+    ) -> None:
+        """Keep the counter that the scheduler sees (`VolumeManager._update_allocated_capacity`).
 
-    def change_allocated_capacity(self, volume: Volume, change_gb: int) -> None:
-        """Move the counter of the volume's pool by so many GiB; it starts at zero."""
-        pool = split_host(volume.host or "").pool or self.plan.pool
+        `host` stands for the volume's, where that is gone.
+        """
+        self.change_allocated_capacity(host or volume.host, -volume.size if decrement else volume.size)
+
+    def change_allocated_capacity(self, host: str | None, change_gb: int) -> None:
+        """Move the counter of the pool of ``host@backend#pool`` by so many GiB; it starts at zero."""
+        pool = split_host(host or "").pool or self.plan.pool
         if pool in self.allocated_capacity_gb:
             self.allocated_capacity_gb[pool] += change_gb
         else:

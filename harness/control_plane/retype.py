@@ -62,6 +62,7 @@ class Retype(Migration):
                 raise
         # For an attached volume Nova has only just begun to copy; the quota moves all the same.
         self.cloud.quotas.commit([*old_reservations, *reservations])
+        self.notify(volume, "retype", volume_type=new_type_id)
         self.note("retype", "reservations committed")
         self.publish_service_capabilities()
 

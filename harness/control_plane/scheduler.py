@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from harness import errors
 from harness.control_plane import filters
 from harness.control_plane.filters import PoolState, Request
+from harness.control_plane.heartbeat import Heartbeat
+from harness.control_plane.user_messages import Action
 from harness.model import Snapshot, Volume, VolumeType, service_host
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from harness.control_plane.manager_base import ManagerBase
 
 TOPIC = "cinder-scheduler"
+SECOND_US = 1_000_000
 
 
 class Scheduler:
@@ -26,7 +29,16 @@ class Scheduler:
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
+        now_us = cloud.simulation.kernel.now_us
+        self._quota_sweeps = Heartbeat(cloud.options["reservation_clean_interval"] * SECOND_US, now_us)
+        self._message_sweeps = Heartbeat(cloud.options["message_reap_interval"] * SECOND_US, now_us)
         self._pools: dict[str, list[PoolState]] = {}
+
+    def catch_up(self) -> None:
+        """Do what the periodic tasks would have done by now: forget what has expired."""
+        now_us = self.cloud.simulation.kernel.now_us
+        self.cloud.quotas.expire(self._quota_sweeps.heard_us(now_us))
+        self.cloud.user_messages.expire(self._message_sweeps.heard_us(now_us))
 
     # ------------------------------------------------------------------------------- what services report
 
@@ -65,11 +77,23 @@ class Scheduler:
 
     # ------------------------------------------------------------------------------------------ requests
 
-    def create_volume(self, volume: Volume) -> None:
-        """Choose the best pool and send the request on; no pool: the volume becomes error."""
+    def create_volume(self, volume: Volume, tried: Sequence[str] = ()) -> None:
+        """Choose the best pool and send the request on; no pool: the volume becomes error.
+
+        `tried` are the pools that failed to make it; one of them may be chosen again. After
+        `scheduler_max_attempts` the scheduler gives up.
+        """
+        attempts_max = self.cloud.options["scheduler_max_attempts"]
+        if tried:
+            self._give_back(tried[-1], volume.size)
         request = _request(volume, volume.volume_type, "create", (volume.availability_zone,))
         passing, reasons = self._passing(request)
+        if len(tried) >= attempts_max:
+            passing, reasons = [], f"Exceeded max scheduling attempts {attempts_max}"
         if not passing:
+            failure = errors.NoValidBackend(reason=reasons)
+            self.cloud.user_messages.create(volume, Action.SCHEDULE_ALLOCATE_VOLUME, failure)
+            self.cloud.notifications.refused("create_volume", volume, "error", failure)
             volume.status = "error"
             volume.save()
             self._note("no valid backend", reasons)
@@ -78,7 +102,9 @@ class Scheduler:
         volume.update({"host": passing[0].address, "availability_zone": passing[0].availability_zone})
         volume.save()
         self._note("create_volume", passing[0].address)
-        self.cloud.messaging.cast(service_host(passing[0].address), "create_volume", volume)
+        # With a single attempt nothing comes back.
+        history = [*tried, passing[0].address] if attempts_max > 1 else None
+        self.cloud.messaging.cast(service_host(passing[0].address), "create_volume", volume, history)
 
     def extend_volume(self, volume: Volume, new_size: int, reservations: Sequence[str]) -> None:
         """Check that the volume's own pool has room for the growth."""
@@ -88,7 +114,11 @@ class Scheduler:
         chosen = next((pool for pool in passing if _same_place(pool.address, volume.host or "")), None)
         if chosen is None:
             self.cloud.quotas.rollback(reservations)
-            self._set(volume, {"status": volume.previous_status, "previous_status": None})
+            state = {"status": volume.previous_status, "previous_status": None}
+            failure = errors.NoValidBackend(reason=reasons)
+            self._set(volume, state)
+            self.cloud.notifications.refused("extend_volume", volume, state, failure)
+            self.cloud.user_messages.create(volume, Action.EXTEND_VOLUME, failure)
             self._note("no valid backend", reasons)
             return
         self._consume(chosen, growth_gb)
@@ -103,6 +133,8 @@ class Scheduler:
         if chosen is None:
             snapshot.status = "error"
             snapshot.save()
+            failure = errors.NoValidBackend(reason=reasons)
+            self.cloud.notifications.refused("create_snapshot", snapshot, "error", failure)
             self._note("no valid backend", reasons)
             return
         self._consume(chosen, snapshot.volume_size)
@@ -132,6 +164,7 @@ class Scheduler:
         if volume.status == "maintenance":
             values["status"] = volume.previous_status or "maintenance"
         self._set(volume, values)
+        self.cloud.notifications.refused("migrate_volume_to_host", volume, values, error)
         self._note("migration refused", str(error))
 
     def retype(
@@ -151,7 +184,9 @@ class Scheduler:
         except Exception as error:
             # Only the new type's reservations; the old type's stay open until they expire.
             self.cloud.quotas.rollback(reservations, asking_project)
-            self._set(volume, {"status": volume.previous_status or volume.status})
+            state = {"status": volume.previous_status or volume.status}
+            self._set(volume, state)
+            self.cloud.notifications.refused("retype", volume, state, error)
             self._note("retype refused", str(error))
             if isinstance(error, errors.NoValidBackend):
                 return
@@ -196,6 +231,13 @@ class Scheduler:
         """
         known = self._pools[service_host(pool.address)]
         known[known.index(pool)] = filters.consumed(pool, size_gb)
+
+    def _give_back(self, address: str, size_gb: int) -> None:
+        """What was promised of a pool has come to nothing (`HostManager.revert_volume_consumed_capacity`)."""
+        known = self._pools.get(service_host(address), [])
+        for number, pool in enumerate(known):
+            if pool.address == address:
+                known[number] = filters.consumed(pool, -size_gb)
 
     def _set(self, volume: Volume, values: dict[str, Any]) -> None:
         """Write to the row, whatever the message's copy of the record says."""

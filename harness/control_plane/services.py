@@ -107,6 +107,7 @@ class Services:
         return self._kernel.now_us - self.heard_us(address) <= down_us
 
     def catch_up(self) -> None:
-        """Let every running service publish what it would have by now, before something changes."""
+        """Let everything periodic have happened that would have by now, before something changes."""
+        self._cloud.scheduler.catch_up()
         for address in self._running:
             self.managers[address].catch_up()

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from harness import errors
 from harness.control_plane.retype import Retype
+from harness.control_plane.scheduler import TOPIC
+from harness.control_plane.user_messages import Action, Detail
 from harness.model import Snapshot, Volume
 
 
@@ -17,19 +19,48 @@ class VolumeManager(Retype):
 
     # -------------------------------------------------------------------------------------------- volumes
 
-    def create_volume(self, volume: Volume) -> None:
+    def create_volume(self, volume: Volume, tried: Sequence[str] | None = None) -> None:
         """Raw, or from `snapshot_id` or `source_volid`. A failure leaves the record in error.
 
-        The counter of the pool goes up first, and stays up when the creation fails.
+        The counter of the pool goes up first, and stays up when the creation fails. `tried` has the pools that
+        the scheduler has chosen so far: then the volume goes back to it. It is None for who chose by himself.
         """
+        host = volume.host
         self.update_allocated_capacity(volume)
         with self.worker(volume):
-            self._create_volume(volume)
+            try:
+                self._create_volume(volume)
+            except (errors.VolumeNotFound, errors.SnapshotNotFound):
+                raise
+            except Exception as error:
+                self.note("create_volume failed", str(error))
+                if tried:
+                    self._reschedule(volume, tried)
+                    self.update_allocated_capacity(volume, decrement=True, host=host)
+                else:
+                    self.db.update(Volume, volume.id, {"status": "error"})
+                raise
+
+    def _reschedule(self, volume: Volume, tried: Sequence[str]) -> None:
+        """Let the scheduler try once more, and delete what the driver may have made.
+
+        Source: `cinder.volume.flows.manager.create_volume:OnFailureRescheduleTask`.
+        """
+        volume.host = None
+        volume.save()
+        self.messaging.cast(TOPIC, "create_volume", volume, tried)
+        try:
+            self.drive("delete_volume", volume)
+        except Exception as error:  # noqa: BLE001 (most likely there is nothing to delete)
+            self.note("ignored", f"delete_volume failed: {error}")
 
     def _create_volume(self, volume: Volume) -> None:
+        volume.refresh()
+        publisher = volume.host or self.host
+        if volume.use_quota:
+            self.cloud.notifications.volume(volume, "create.start", publisher)
+        self.require_driver_initialized()
         try:
-            volume.refresh()
-            self.require_driver_initialized()
             if volume.snapshot_id:
                 snapshot = self.db.get_snapshot(volume.snapshot_id)
                 update = self.drive("create_volume_from_snapshot", volume, snapshot)
@@ -39,12 +70,16 @@ class VolumeManager(Retype):
             else:
                 update = self.drive("create_volume", volume)
         except Exception as error:
-            self.note("create_volume failed", str(error))
-            self.db.update(Volume, volume.id, {"status": "error"})
+            if not volume.snapshot_id and not volume.source_volid:
+                self.cloud.user_messages.create(
+                    volume, Action.CREATE_VOLUME_FROM_BACKEND, error, Detail.DRIVER_FAILED_CREATE
+                )
             raise
         volume.update(update or {})
         volume.update({"status": "available", "launched_at": self.simulation.kernel.now_us})
         volume.save()
+        if volume.use_quota:
+            self.cloud.notifications.volume(volume, "create.end", publisher)
         volume.service_uuid = self.db.service(self.host).uuid
         volume.save()
         self.note("volume created", volume.name)
@@ -66,6 +101,9 @@ class VolumeManager(Retype):
             raise errors.VolumeAttached(volume_id=volume.id)
         if not self.is_our_backend(volume.host or ""):
             raise errors.Invalid(f"Invalid Volume: Volume {volume.id} is not local to {self.host}.")
+        event = "unmanage" if unmanage_only else "delete"
+        if volume.use_quota:
+            self.notify(volume, f"{event}.start")
         try:
             self.require_driver_initialized()
             self.drive("remove_export", self.admin, volume)
@@ -90,6 +128,7 @@ class VolumeManager(Retype):
         self.db.destroy_volume(volume.id)
         self.note("volume deleted", volume.name)
         if volume.use_quota:
+            self.notify(volume, f"{event}.end")
             self.cloud.quotas.commit(reservations)
             self.update_allocated_capacity(volume, decrement=True)
             self.publish_service_capabilities()
@@ -121,12 +160,14 @@ class VolumeManager(Retype):
             volume.status = "error_extending"
             volume.save()
             raise
+        self.notify(volume, "resize.start")
         try:
             self.drive("extend_volume", volume, new_size)
         except errors.TargetUpdateFailed as error:
             self.note("ignored", str(error))
         except Exception as error:  # noqa: BLE001 (whatever the driver raises ends in error_extending)
             self.note("extend_volume failed", str(error))
+            self.cloud.user_messages.create(volume, Action.EXTEND_VOLUME, detail=Detail.DRIVER_FAILED_EXTEND)
             self.db.update(Volume, volume.id, {"status": "error_extending"})
             self.cloud.quotas.rollback(reservations)
             return
@@ -134,7 +175,8 @@ class VolumeManager(Retype):
         grown_gb = new_size - volume.size
         volume.update({"size": new_size, "status": "in-use" if volume.volume_attachment else "available"})
         volume.save()
-        self.change_allocated_capacity(volume, grown_gb)
+        self.change_allocated_capacity(volume.host, grown_gb)
+        self.notify(volume, "resize.end", size=new_size)
         self.note("volume extended", f"{volume.name} to {new_size} GiB")
 
     # ------------------------------------------------------------------------------------------ snapshots
@@ -144,32 +186,45 @@ class VolumeManager(Retype):
         with self.worker(snapshot):
             self._create_snapshot(snapshot)
 
+    def _notify_snapshot(self, snapshot: Snapshot, suffix: str) -> None:
+        self.cloud.notifications.snapshot(snapshot, snapshot.volume, suffix, self.host)
+
     def _create_snapshot(self, snapshot: Snapshot) -> None:
+        self._notify_snapshot(snapshot, "create.start")
         try:
             self.require_driver_initialized()
             update = self.drive("create_snapshot", snapshot)
         except Exception as error:
             snapshot.status = "error"
             snapshot.save()
+            self.cloud.user_messages.create(
+                snapshot, Action.SNAPSHOT_CREATE, error, Detail.SNAPSHOT_CREATE_ERROR
+            )
             self.note("create_snapshot failed", str(error))
             raise
         snapshot.update(update or {})
         snapshot.status = "available"
         snapshot.save()
+        self._notify_snapshot(snapshot, "create.end")
         self.note("snapshot created", snapshot.name)
 
     def delete_snapshot(self, snapshot: Snapshot, unmanage_only: bool = False) -> None:
         """SnapshotIsBusy makes it available again; other failures leave it in error_deleting."""
+        self._notify_snapshot(snapshot, "delete.start")
         try:
             self.require_driver_initialized()
             self.drive("unmanage_snapshot" if unmanage_only else "delete_snapshot", snapshot)
-        except errors.SnapshotIsBusy:
+        except errors.SnapshotIsBusy as error:
             snapshot.status = "available"
             snapshot.save()
+            self.cloud.user_messages.create(snapshot, Action.SNAPSHOT_DELETE, error)
             return
         except Exception as error:
             snapshot.status = "error_deleting"
             snapshot.save()
+            self.cloud.user_messages.create(
+                snapshot, Action.SNAPSHOT_DELETE, error, Detail.SNAPSHOT_DELETE_ERROR
+            )
             self.note("delete_snapshot failed", str(error))
             raise
         if snapshot.use_quota:
@@ -180,4 +235,5 @@ class VolumeManager(Retype):
             )
             self.cloud.quotas.commit(reservations)
         del self.db.snapshots[snapshot.id]
+        self._notify_snapshot(snapshot, "delete.end")
         self.note("snapshot deleted", snapshot.name)

@@ -129,10 +129,14 @@ class AttachmentApi(Chapter):
         authorize(context, "volume:attachment_delete")
         volume = self.get(context, attachment.volume_id)
         self.require_deletion_allowed(context, volume, attachment)
-        if attachment.attach_status != "reserved":
+        if attachment.attach_status == "reserved":
+            self.notify(volume, "detach.start")
+        else:
             self.cloud.messaging.call(
                 service_host(volume.host or ""), "attachment_delete", attachment_id, volume
             )
         self.cloud.database.volume_detached(volume.id, attachment_id)
+        volume.refresh()
+        self.notify(volume, "detach.end")
         self.note("attachment-delete", volume.name)
         return self.cloud.database.attachments_of(volume.id)

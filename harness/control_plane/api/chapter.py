@@ -51,6 +51,10 @@ class Chapter:
         """Something that the timeline should show."""
         self.cloud.simulation.record(step, detail)
 
+    def notify(self, volume: Volume, suffix: str) -> None:
+        """Tell who listens of ``volume.<suffix>``, in the name of the API's own host."""
+        self.cloud.notifications.volume(volume, suffix, self.cloud.deployment.nodes[0].host)
+
     # ----------------------------------------------------------------------------------------- conditions
 
     def require(self, volume: Volume, action: Action) -> None:

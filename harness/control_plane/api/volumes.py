@@ -237,12 +237,14 @@ class Volumes(Chapter):
 
     def _delete_unscheduled(self, volume: Volume) -> None:
         """A volume that never got a host has a record and a share of the quota only."""
+        self.notify(volume, "delete.start")
         if volume.use_quota and volume.status != "error_managing":
             reservations = self.cloud.reserve(
                 volume.project_id, volume.volume_type_id, {"volumes": -1, "gigabytes": -volume.size}
             )
             self.cloud.quotas.commit(reservations)
         self.cloud.database.destroy_volume(volume.id)
+        self.notify(volume, "delete.end")
         self.note("delete_volume", volume.name)
 
     # --------------------------------------------------------------------------------------------- change
