@@ -27,6 +27,8 @@ BLOCKS_PER_CHUNK = CHUNK // DD_BLOCK
 Chunk: TypeAlias = Mapping[int, bytes]
 EMPTY: Chunk = MappingProxyType({})
 _ZERO_PAGE = bytes(PAGE)
+_ZERO_CHUNK = bytes(CHUNK)
+"""What every reader of an empty chunk gets: comparing it with itself, or copying it whole, costs nothing."""
 
 
 class StoredChunk(Mapping[int, bytes]):
@@ -102,7 +104,10 @@ class BlockDevice(ABC):
             number, index = divmod(page, PAGES_PER_CHUNK)
             chunk = self.load(number)
             count = min(PAGES_PER_CHUNK - index, last - page)
-            pieces.extend(chunk.get(index + step, _ZERO_PAGE) for step in range(count))
+            if chunk:
+                pieces.extend(chunk.get(index + step, _ZERO_PAGE) for step in range(count))
+            else:
+                pieces.append(_ZERO_CHUNK[: count * PAGE])
             page += count
         data = b"".join(pieces)
         skip = offset - first * PAGE
@@ -133,6 +138,8 @@ class BlockDevice(ABC):
 
 def patched(chunk: Chunk, start: int, data: bytes) -> Chunk:
     """A chunk with `data` written at byte `start`; pages that become zero are dropped."""
+    if data == _ZERO_CHUNK:
+        return EMPTY
     pages = dict(chunk)
     position = 0
     while position < len(data):

@@ -15,7 +15,7 @@ import tempfile
 import warnings
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from fake_backends import array
 from harness.cinder_engine.configuration import cinder_conf
@@ -24,6 +24,9 @@ from harness.cinder_engine.release import require
 from harness.cinder_engine.seams.patches import Patches
 from harness.cinder_engine.seams.stage import Stage
 from harness.control_plane.deployment import Deployment
+
+if TYPE_CHECKING:
+    from harness.cinder_engine.seams.database import Template
 
 Drivers = Literal["cinder", "reference"]
 
@@ -75,8 +78,9 @@ class Process:
             from oslo_service import backend
 
             backend.init_backend(backend.BackendType.THREADING)
-            from harness.cinder_engine.seams import ceph, commands, logs, releases
+            from harness.cinder_engine.seams import ceph, commands, database, logs, releases
 
+            database.install(self.patches)
             releases.leave_eventlet_out(self.patches)
             logs.install(self.patches, self.stage)
             commands.install(self.patches, self.stage)
@@ -121,17 +125,17 @@ class Process:
         )
         releases.configure_database(cfg.CONF)
 
-    def _make_database(self) -> sqlite3.Connection:
+    def _make_database(self) -> Template:
         """Cinder's own migrations, once; the result is the template of every cell."""
         from cinder.db import migration
+
+        from harness.cinder_engine.seams.database import Template
 
         logging.getLogger("alembic").setLevel(logging.WARNING)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             migration.db_sync()
-        template = sqlite3.connect(":memory:", check_same_thread=False)
-        self.connection.backup(template)
-        return template
+        return Template(self.connection)
 
     def _make_application(self) -> Any:
         """The v3 router behind the middleware that turns exceptions into answers."""
@@ -154,7 +158,7 @@ class Process:
 
     def restore_database(self) -> None:
         """Empty, as after ``cinder-manage db sync``."""
-        self._template.backup(self.connection)
+        self._template.restore(self.connection)
         # What a service cached about its peers is of another cell.
         rpc = sys.modules["cinder.rpc"]
         rpc.LAST_OBJ_VERSIONS.clear()

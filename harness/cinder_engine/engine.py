@@ -9,6 +9,7 @@ worker takes the place of the one that is gone, and the other cells go on.
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -182,6 +183,10 @@ def _work(
         streams.install(process.patches, process.stage)
 
         launch = partial(CinderCloud, process)
+        # What is loaded by now stays; what a cell leaves goes when it ends, not in the middle of another one.
+        gc.collect()
+        gc.freeze()
+        gc.disable()
         try:
             line.send(None)
             while True:
@@ -195,5 +200,6 @@ def _work(
                         launch=launch,
                     )
                     line.send(process.stage.mask.result(result))
+                    gc.collect()
         except (EOFError, BrokenPipeError):
             return  # whoever started us has all that it wanted

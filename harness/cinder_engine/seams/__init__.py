@@ -3,6 +3,7 @@
 | module | replaced | by |
 |---|---|---|
 | `commands` | `processutils.execute`, privileged contexts | Crucible's command lines, in this process |
+| `database` | how SQLAlchemy connects and begins | one connection to memory that keeps its statements |
 | `clock` | clocks, sleep, uuids, random secrets | virtual time, streams of the seed |
 | `locks` | tooz and lockutils | locks of the kernel |
 | `rpc` | the transport of oslo.messaging | Crucible's bus, through JSON |

@@ -1,8 +1,9 @@
 """Time, names and chance: virtual, and the same in every run.
 
-`oslo_utils.timeutils.utcnow`, `time.time` and `time.sleep` become the kernel's; ``uuid.uuid4`` and
-``random.SystemRandom`` draw from streams of the cell's seed. ``sleep(0)`` is no point at which others may run:
-oslo.db calls it at each checkin of a connection, in the middle of a transaction.
+`oslo_utils.timeutils.utcnow`, `time.time` and `time.sleep` become the kernel's; ``uuid.uuid4``,
+``random.SystemRandom`` and the passwords that Cinder makes draw from streams of the cell's seed. ``sleep(0)``
+is no point at which others may run: oslo.db calls it at each checkin of a connection, in the middle of a
+transaction.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import random
 import time
 import uuid
 
+from cinder.volume import volume_utils
 from oslo_utils import timeutils
 
 from harness.cinder_engine.seams.patches import Patches
@@ -51,6 +53,14 @@ def install(patches: Patches, stage: Stage) -> None:
 
     real_random = random.SystemRandom  # noqa: TID251 (the same: the module `secrets` makes one when imported)
 
+    def urandom(count: int) -> bytes:
+        return stage.playing.chance.randbytes(count)
+
+    def shuffle(items: list[str]) -> None:
+        stage.playing.chance.shuffle(items)
+
+    patches.replace(volume_utils, "urandom", urandom)
+    patches.replace(volume_utils, "shuffle", shuffle)
     patches.replace(time, "sleep", sleep)
     patches.replace(time, "time", now)
     patches.replace(timeutils, "utcnow", utcnow)

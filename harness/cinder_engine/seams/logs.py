@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from harness.cinder_engine.seams.patches import Patches
 from harness.cinder_engine.seams.stage import Stage
@@ -10,6 +11,7 @@ from harness.cinder_engine.seams.stage import Stage
 LEVEL = logging.WARNING
 """Below it, a cell would have thousands of lines."""
 _NOISE = ("Deprecated:",)
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 class Timeline(logging.Handler):
@@ -21,21 +23,21 @@ class Timeline(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         cloud = self._stage.cloud
-        text = _said(record.getMessage())
+        text = said(record.getMessage())
         if cloud is None or text.startswith(_NOISE):
             return
         task = cloud.simulation.kernel.current
         if task is not None and task.dead:
             return  # the clean-up of a service that has died is heard by nobody
         if record.exc_info and record.exc_info[1] is not None:
-            text = f"{text} ({type(record.exc_info[1]).__name__}: {_said(str(record.exc_info[1]))})"
+            text = f"{text} ({type(record.exc_info[1]).__name__}: {said(str(record.exc_info[1]))})"
         line = " ".join(self._stage.mask.text(text).split())
         cloud.simulation.record(f"log {record.levelname.lower()}", line)
 
 
-def _said(text: str) -> str:
-    """Without the traceback that comes with an exception of another service."""
-    return text.partition("Traceback (most recent call last)")[0].rstrip()
+def said(text: str) -> str:
+    """Without what another process would say otherwise: addresses of objects, and a traceback from the bus."""
+    return _ADDRESS.sub("", text.partition("Traceback (most recent call last)")[0].rstrip())
 
 
 def install(patches: Patches, stage: Stage) -> None:
