@@ -111,6 +111,13 @@ class Array:
         """
         return {}
 
+    @classmethod
+    def install(cls, replace: Callable[[Any, str, Any], Any], current: Callable[[], Any]) -> None:
+        """The last resort: replace functions of libraries, such as one that reads a vendor's file in /etc.
+
+        ``replace(owner, name, value)`` sets an attribute for as long as the process lives.
+        """
+
     def http(self, request: Request) -> Response:
         """Answer a request that the driver sends with requests, urllib3, urllib or http.client, TLS or not.
 
@@ -130,8 +137,10 @@ class Array:
         return {}
 
     def connect(self, connection_info: ConnectionInfo, connector: Connector) -> BlockDevice:
-        """What the machine of `connector` gets, for a ``driver_volume_type`` in `PROTOCOLS`. StorageError if
-        it may not have it. If the device has a ``close``, that is called in the end.
+        """What the machine of `connector` gets, for a ``driver_volume_type`` in `PROTOCOLS`.
+
+        NotFound if there is no such volume here, StorageError if the machine may not have it. If the device has
+        a ``close``, that is called in the end.
         """
         raise StorageError(f"the fake array {type(self).__name__} connects nothing")
 

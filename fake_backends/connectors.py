@@ -17,6 +17,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
+from fake_backends.array import Array
 from fake_backends.block_store import BlockDevice
 from fake_backends.host.initiator import by_path, disk_names
 from fake_backends.host.paths import Handle
@@ -79,10 +80,10 @@ def connect(world: World, connection_info: ConnectionInfo, connector: Connector)
         return _connect_nfs(world, data, connection_info.get("mount_point_base") or "/mnt")
     if kind == "local":
         return _connect_local(world, data, connector)
-    for array in world.arrays.values():
-        if kind in array.PROTOCOLS:
-            device = array.connect(connection_info, connector)
-            return _as_disk(world, f"/dev/disk/by-id/{kind}-{_digest(data)}", device, connector)
+    arrays = [array for array in world.arrays.values() if kind in array.PROTOCOLS]
+    if arrays:
+        device = _device_of(arrays, connection_info, connector)
+        return _as_disk(world, f"/dev/disk/by-id/{kind}-{_digest(data)}", device, connector)
     known = [
         "fibre_channel", "iscsi", "local", "nfs", "nvmeof", "rbd",
         *(protocol for array in world.arrays.values() for protocol in array.PROTOCOLS),
@@ -147,6 +148,17 @@ def _as_disk(world: World, path: str, device: BlockDevice, connector: Connector)
         close_device(device)
 
     return Connection(device, path, disconnect)
+
+
+def _device_of(arrays: list[Array], connection_info: ConnectionInfo, connector: Connector) -> BlockDevice:
+    """From the first array that has it: connection info need not say which."""
+    *others, last = arrays
+    for array in others:
+        try:
+            return array.connect(connection_info, connector)
+        except NotFound:
+            pass  # another one has it
+    return last.connect(connection_info, connector)
 
 
 def _connect_local(world: World, data: dict[str, Any], connector: Connector) -> Connection:

@@ -17,6 +17,8 @@ from harness.errors import NotFound, StorageError
 from harness.sim.points import QUIET, Points
 
 LOGIN_US = 5_000
+ANYBODY = "*"
+"""In place of an initiator: the target lets in whoever comes."""
 
 
 class LogicalUnit:
@@ -51,16 +53,26 @@ class Fabric:
         return any(unit.target == target for unit in self._units.values())
 
     def present(
-        self, name: str, device: BlockDevice, *, target: str, initiator: str, chap: Chap | None = None
+        self,
+        name: str,
+        device: BlockDevice,
+        *,
+        target: str,
+        initiator: str,
+        lun: int | None = None,
+        chap: Chap | None = None,
     ) -> int:
-        """Let an initiator have a volume; returns the number of the logical unit, the lowest that is free.
+        """Let an initiator, or `ANYBODY`, have a volume as logical unit `lun`; returns its number.
+
+        By default that is the lowest that is free.
 
         One that it has already keeps its number. `chap` are the (user, secret) that are asked for, if any are.
         """
         for unit in self._units.values():
             if (unit.name, unit.target, unit.initiator) == (name, target, initiator):
                 return unit.lun
-        lun = next(n for n in range(1 << 14) if (target, initiator, n) not in self._units)
+        if lun is None:
+            lun = next(n for n in range(1 << 14) if (target, initiator, n) not in self._units)
         self._units[target, initiator, lun] = LogicalUnit(name, device, target, initiator, lun, chap)
         return lun
 
@@ -80,7 +92,7 @@ class Fabric:
         credentials). Passes ``fabric.login``.
         """
         self._points.visit("fabric.login", f"{target} lun {lun} from {initiator}", cost_us=LOGIN_US)
-        unit = self._units.get((target, initiator, lun))
+        unit = self._units.get((target, initiator, lun)) or self._units.get((target, ANYBODY, lun))
         if unit is None:
             raise NotFound(f"{target} has no logical unit {lun} for {initiator}")
         if unit.chap not in (None, chap):

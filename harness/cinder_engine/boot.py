@@ -71,7 +71,9 @@ class Process:
 
     def _import(self) -> None:
         """In this order: no eventlet, native threads, no processes; only then Cinder."""
-        self.patches.environment("OS_CINDER_DISABLE_EVENTLET_PATCHING", "1")
+        from harness.cinder_engine.seams import imports
+
+        imports.install(self.patches)
         with warnings.catch_warnings():
             # Eventlet says at import that it is deprecated; Cinder's message is not our users'.
             warnings.simplefilter("ignore")
@@ -100,8 +102,10 @@ class Process:
     def _offer_modules(self) -> None:
         """What stands for the vendors' SDKs. InputError if a fake of an array cannot be imported."""
         for path in dict.fromkeys(plan.array for plan in self.deployment.backends if plan.array):
-            for name, module in array.load(path).modules(lambda: self.stage.array).items():
+            fake = array.load(path)
+            for name, module in fake.modules(lambda: self.stage.array).items():
                 self.patches.module(name, module)
+            fake.install(self.patches.replace, lambda: self.stage.array)
 
     def _configure(self) -> None:
         from oslo_config import cfg

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from oslo_utils import strutils
 
 from harness.control_plane.deployment import Deployment
 from harness.results import CellResult
@@ -71,6 +70,8 @@ class Mask:
 
     def text(self, text: str) -> str:
         """The same without secrets."""
+        from oslo_utils import strutils  # here, because whoever only asks for the engine need not have it
+
         text = str(strutils.mask_password(text, secret=HIDDEN))
         text = _CEPHX.sub(HIDDEN, _IN_TEXT.sub(rf"\1\2{HIDDEN}", text))
         if self._known and self._pattern is None:

@@ -2,6 +2,7 @@
 
 | module | replaced | by |
 |---|---|---|
+| `imports` | what Cinder does to a process, or asks of it, when it is imported | the same, undone later |
 | `commands` | `processutils.execute`, privileged contexts | Crucible's command lines, in this process |
 | `database` | how SQLAlchemy connects and begins | one connection to memory that keeps its statements |
 | `clock` | clocks, sleep, uuids, random secrets | virtual time, streams of the seed |

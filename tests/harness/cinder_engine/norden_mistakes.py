@@ -5,13 +5,21 @@ Named in the cinder.conf of `test_foreign`. Not a test itself.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import time
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
-from cinder import exception
+from cinder import exception, utils
 from norden.driver import NordenISCSIDriver
+from norden.testing import NordenArray
+
+from fake_backends.command_line import Result
+from fake_backends.host.commands import Program
+from fake_backends.world import Node
 
 
 class Forgets(NordenISCSIDriver):
@@ -115,3 +123,31 @@ class Rejects(NordenISCSIDriver):
 
 class NoDriver:
     """Something else."""
+
+
+class TalkativeArray(NordenArray):
+    """The array with an SDK, a command line over SSH, and a program on each host."""
+
+    @classmethod
+    def modules(cls, current: Callable[[], Any]) -> dict[str, ModuleType]:
+        sdk = ModuleType("norden_sdk")
+        vars(sdk)["pool"] = lambda: current().pool
+        return {"norden_sdk": sdk}
+
+    def ssh(self, command: str, user: str) -> Result:
+        return Result(f"{user} says {command}\n")
+
+    def programs(self, node: Node) -> dict[str, Program]:
+        return {"norden-agent": lambda arguments, given: Result(f"{node.hostname} {' '.join(arguments)}\n")}
+
+
+class Talkative(NordenISCSIDriver):
+    """No mistake: it talks to its array in every way that there is."""
+
+    def check_for_setup_error(self) -> None:
+        norden_sdk = importlib.import_module("norden_sdk")
+        super().check_for_setup_error()
+        stdout, _ = utils.execute("norden-agent", "status", run_as_root=True)
+        said = (norden_sdk.pool(), self._execute("show", "pools")[0].strip(), stdout.strip())
+        if said != ("pool-1", "admin says show pools", "node1 status"):
+            raise exception.VolumeBackendAPIException(data=said)

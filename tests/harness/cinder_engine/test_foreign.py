@@ -155,6 +155,17 @@ def test_what_is_only_known_of_a_running_driver_is_seen(tmp_path: Path) -> None:
     assert (plan.seen.multiattach, plan.seen.retypes, plan.seen.failure) == (True, False, "")
 
 
+def test_a_driver_may_talk_to_its_array_in_every_way(tmp_path: Path) -> None:
+    """By a vendor's SDK, over SSH, and through a program on its host."""
+    section = SECTION.format(name="mine", driver="norden_mistakes.Talkative", array="mine")
+    section = section.replace("norden.testing:NordenArray", "norden_mistakes:TalkativeArray")
+    path = tmp_path / "cinder.conf"
+    path.write_text(f"[DEFAULT]\nenabled_backends = mine\n{section}")
+    seen = foreign.load([path]).backend("mine").seen
+    assert seen is not None
+    assert seen.failure == ""
+
+
 Spoil = Callable[[str], str]
 
 
