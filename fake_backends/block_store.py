@@ -188,6 +188,8 @@ class RegularFile(BlockDevice):
     """
 
     structure: object | None = None
+    mode: int = 0o644
+    """Permission bits."""
 
     @property
     @abstractmethod

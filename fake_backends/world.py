@@ -32,6 +32,7 @@ from fake_backends.lvm.on_disk.label import has_label
 from fake_backends.lvm.volume_group import VolumeGroup
 from fake_backends.nfs.share import RECORD as SHARE_RECORD
 from fake_backends.nfs.share import Share
+from fake_backends.rbd.bindings import Modules
 from fake_backends.rbd.cluster import Cluster
 from fake_backends.rbd.reopening import open_cluster
 from fake_backends.targets import TargetPortal
@@ -62,7 +63,7 @@ class Node(Host):
         self.address = address
         self.targets = TargetPortal(hostname, address, points=points)
         self.initiator = Initiator(self, network)
-        self._commands = HostCommands(self, self.targets)
+        self._commands = HostCommands(self, self.targets, exports=network.shares)
         self._home = home
 
     def execute(self, argv: Sequence[object], stdin: str | bytes = b"") -> Result:
@@ -78,6 +79,10 @@ class Node(Host):
     def install(self, name: str, program: Program) -> None:
         """Have one more program, or another one of that name."""
         self._commands.install(name, program)
+
+    def install_ceph(self, bindings: Modules) -> None:
+        """Have Ceph's programs, which reach the clusters that `bindings` reach."""
+        self._commands.install_ceph(bindings)
 
     def add_volume_group(self, name: str, pv_sizes: Sequence[int]) -> VolumeGroup:
         """The volume group of that name; it is made, with a physical volume of each size, if there is none.

@@ -6,10 +6,15 @@ lvm2's commands, dd, blockdev and udevadm are in `fake_backends.lvm.commands`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 
 from fake_backends.command_line import Result, parse
 from fake_backends.host.ceph_tools import CephTools
+from fake_backends.host.coreutils import Coreutils
 from fake_backends.host.cryptsetup import Cryptsetup
+from fake_backends.host.file_systems import FileSystem
+from fake_backends.host.mounting import Mounting
 from fake_backends.host.paths import Host
 from fake_backends.host.qemu_img import QemuImg
 from fake_backends.host.rtstool import Rtstool
@@ -24,7 +29,7 @@ Program = Callable[[Sequence[str], bytes], Result]
 class HostCommands:
     """What can be run on `host`; cinder-rtstool only with a portal, rbd and ceph only with `bindings`.
 
-    `others` are further programs by name.
+    `others` are further programs by name, `exports` the NFS exports that can be mounted.
     """
 
     def __init__(
@@ -33,17 +38,20 @@ class HostCommands:
         portal: TargetPortal | None = None,
         others: Mapping[str, Program] | None = None,
         bindings: Modules | None = None,
+        exports: Mapping[str, FileSystem] = MappingProxyType({}),
     ) -> None:
         self.host = host
+        coreutils = Coreutils(host)
         self._programs: dict[str, Program] = {
             "cryptsetup": Cryptsetup(host).execute,
             "ln": self._ln,
-            "qemu-img": _without_input(QemuImg(host, bindings).execute),
+            "qemu-img": _without_input(QemuImg(host).execute),
+            **{name: _without_input(partial(coreutils.execute, name)) for name in coreutils.names},
+            **{name: _without_input(run) for name, run in Mounting(host, exports).programs.items()},
             **(others or {}),
         }
         if bindings is not None:
-            tools = CephTools(host, bindings)
-            self._programs |= {"rbd": tools.rbd, "ceph": _without_input(tools.ceph)}
+            self.install_ceph(bindings)
         if portal is not None:
             self._programs["cinder-rtstool"] = _without_input(Rtstool(host, portal).execute)
 
@@ -58,6 +66,15 @@ class HostCommands:
     def install(self, name: str, program: Program) -> None:
         """Have one more program, or another one of that name."""
         self._programs[name] = program
+
+    def install_ceph(self, bindings: Modules) -> None:
+        """rbd and ceph, and images of Ceph for qemu-img, by the bindings of this process."""
+        tools = CephTools(self.host, bindings)
+        self._programs |= {
+            "rbd": tools.rbd,
+            "ceph": _without_input(tools.ceph),
+            "qemu-img": _without_input(QemuImg(self.host, bindings).execute),
+        }
 
     def _ln(self, arguments: Sequence[str], _: bytes) -> Result:
         """``ln --symbolic --force TARGET LINK``, as os-brick's encryptors lead a device's path elsewhere."""

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from fake_backends.block_store import Chunk, RegularFile
 from fake_backends.files.chunks import ChunkFile
 from fake_backends.files.directory import Directory, SparseFile
+from fake_backends.lvm.host import ENDLESS, close_device
+
+BLOCK = 4096
+"""Bytes of a block, in every file system here."""
+
+
+class Statistics(NamedTuple):
+    """Bytes, as ``stat -f`` and ``df`` tell them."""
+
+    total: int
+    available: int
 
 
 class FileSystem(Protocol):
-    """One directory of files; `fake_backends.nfs.share.Share` is one."""
+    """One directory of files; `fake_backends.nfs.share.Share` is one. Changes may pass a named point."""
 
     def __contains__(self, name: str) -> bool: ...
+
+    def names(self) -> list[str]:
+        """The directory's entries, sorted."""
 
     def file(self, name: str) -> RegularFile:
         """The file of that name. NotFound."""
@@ -21,8 +35,30 @@ class FileSystem(Protocol):
     def create(self, name: str) -> RegularFile:
         """The file of that name, made empty if there is none."""
 
+    def truncate(self, name: str, size: int) -> None:
+        """Cut a file off at `size`, or let it grow to there; it is made if there is none."""
+
+    def chmod(self, name: str, mode: int) -> None:
+        """Set the permission bits. NotFound."""
+
+    def rename(self, old: str, new: str) -> None:
+        """Whatever bears the new name is replaced. NotFound."""
+
     def remove(self, name: str) -> None:
         """Remove a file."""
+
+    def statistics(self) -> Statistics:
+        """The size of the file system, and what is free in it."""
+
+
+class Mount(NamedTuple):
+    """A line of /proc/mounts: what is mounted at a path, from where, of which type, and how."""
+
+    source: str
+    path: str
+    type: str
+    options: str
+    file_system: FileSystem
 
 
 class DirectoryFiles:
@@ -37,11 +73,30 @@ class DirectoryFiles:
     def file(self, name: str) -> RegularFile:
         return OpenFile(self._directory.open(name))
 
+    def names(self) -> list[str]:
+        return self._directory.names()
+
     def create(self, name: str) -> RegularFile:
         return self.file(name) if name in self else OpenFile(self._directory.create(name))
 
+    def truncate(self, name: str, size: int) -> None:
+        file = self.create(name)
+        file.truncate(size)
+        close_device(file)
+
+    def chmod(self, name: str, mode: int) -> None:
+        """They are this process's own files: their bits stay."""
+        close_device(self.file(name))
+
+    def rename(self, old: str, new: str) -> None:
+        self._directory.rename(old, new)
+
     def remove(self, name: str) -> None:
         self._directory.remove(name)
+
+    def statistics(self) -> Statistics:
+        """Room for everything: nothing is known of what is under the directory."""
+        return Statistics(ENDLESS, ENDLESS)
 
 
 class OpenFile(RegularFile):

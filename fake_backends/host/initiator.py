@@ -6,13 +6,14 @@ is one session per target and portal, however often somebody logs in; whoever lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count, product
 from string import ascii_lowercase
 from typing import Protocol
 
 from fake_backends.block_store import BlockDevice
+from fake_backends.host.file_systems import FileSystem
 from fake_backends.host.paths import Handle, Host
 from fake_backends.targets import Chap, Session, TargetPortal
 from harness.errors import StorageError
@@ -20,6 +21,10 @@ from harness.errors import StorageError
 
 class Network(Protocol):
     """What a machine can reach."""
+
+    @property
+    def shares(self) -> Mapping[str, FileSystem]:
+        """NFS exports, as ``address:/path``."""
 
     def portal(self, address: str) -> TargetPortal | None:
         """The iSCSI portal at this address, without a port; None if nobody answers."""

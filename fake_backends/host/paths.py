@@ -7,12 +7,13 @@ udev and os-brick make them.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fake_backends.block_store import BlockDevice, Chunk, RegularFile
-from fake_backends.host.file_systems import FileSystem
+from fake_backends.host.file_systems import FileSystem, Mount
 from fake_backends.luks import Header, LuksDevice
 from fake_backends.lvm.host import LvmHost, close_device
 from harness.errors import AlreadyExists, Busy, NotFound, StorageError
@@ -83,7 +84,7 @@ class Host(LvmHost):
         self.mappings: dict[str, CryptMapping] = {}
         self._devices: dict[str, Open] = {}
         self._links: dict[str, str] = {}
-        self._mounts: dict[str, FileSystem] = {}
+        self._mounts: dict[str, Mount] = {}
 
     # ---------------------------------------------------------------------------------------- what there is
 
@@ -111,9 +112,19 @@ class Host(LvmHost):
             raise NotFound(f"{path}: No such file or directory")
         mounted.remove(name)
 
-    def mount(self, path: str, file_system: FileSystem) -> None:
+    def mount(
+        self,
+        path: str,
+        file_system: FileSystem,
+        *,
+        source: str = "none",
+        type: str = "none",
+        options: str = "rw",
+    ) -> None:
         """Files in `path` are those of `file_system` from now on, which hides what was there."""
-        self._mounts[path.rstrip("/")] = file_system
+        point = path.rstrip("/")
+        self.directories.add(point)
+        self._mounts[point] = Mount(source, point, type, options, file_system)
 
     def unmount(self, path: str) -> None:
         """NotFound if nothing is mounted there."""
@@ -121,9 +132,24 @@ class Host(LvmHost):
             raise NotFound(f"{path}: not mounted.")
 
     @property
-    def mounts(self) -> dict[str, FileSystem]:
+    def mounts(self) -> dict[str, Mount]:
         """What is mounted, by mount point."""
         return dict(self._mounts)
+
+    def is_directory(self, path: str) -> bool:
+        """True if the path leads to a directory."""
+        real = self.realpath(path.rstrip("/"))
+        return real in self.directories or any(each.startswith(f"{real}/") for each in self.directories)
+
+    def names(self, path: str) -> list[str]:
+        """The files in a directory, sorted. NotFound."""
+        if not self.is_directory(path):
+            raise NotFound(f"{path}: No such file or directory")
+        directory = self.realpath(path.rstrip("/"))
+        if directory in self._mounts:
+            return self._mounts[directory].file_system.names()
+        parts = (name.rpartition("/") for name in self.files)
+        return sorted(name for parent, _, name in parts if parent == directory)
 
     def realpath(self, path: str) -> str:
         """Where links lead to. NotFound for links that lead to one another."""
@@ -194,6 +220,40 @@ class Host(LvmHost):
         file.open_truncated(size)
         return file
 
+    def truncate(self, path: str, size: int) -> None:
+        """``truncate -s SIZE PATH``: a file that is not there is made. NotFound without its directory."""
+        real = self.realpath(path)
+        mounted, name = self._mounted(real)
+        if mounted is not None:
+            mounted.truncate(name, size)
+        elif real in self.files:
+            self.files[real].truncate(size)
+        else:
+            self.create(real, size)
+
+    def chmod(self, path: str, mode: int) -> None:
+        """Set the permission bits of a file. NotFound."""
+        real = self.realpath(path)
+        mounted, name = self._mounted(real)
+        if mounted is not None:
+            mounted.chmod(name, mode)
+        elif real in self.files:
+            self.files[real].mode = mode
+        else:
+            raise NotFound(f"{path}: No such file or directory")
+
+    def rename(self, old: str, new: str) -> None:
+        """``rename(2)`` of a file. NotFound, StorageError with EXDEV from one file system to another."""
+        (source, name), (target, new_name) = self._mounted(old), self._mounted(new)
+        if source is not target:
+            raise StorageError(f"{old} -> {new}: Invalid cross-device link", errno=errno.EXDEV)
+        if source is not None:
+            source.rename(name, new_name)
+        elif old not in self.files:
+            raise NotFound(f"{old}: No such file or directory")
+        else:
+            self.files[new] = self.files.pop(old)
+
     # ------------------------------------------------------------------------------------------- dm-crypt
 
     def map(self, name: str, mapping: CryptMapping) -> None:
@@ -225,4 +285,5 @@ class Host(LvmHost):
     def _mounted(self, path: str) -> tuple[FileSystem | None, str]:
         """The file system that is mounted where a path is, if one is, and the name of the file in it."""
         directory, _, name = path.rpartition("/")
-        return self._mounts.get(directory), name
+        found = self._mounts.get(directory)
+        return (None if found is None else found.file_system), name

@@ -25,7 +25,7 @@ from harness.sim.seeds import stream
 ENDLESS = 1 << 62
 _RANDOM_PERIOD = 1 << 20
 _DIRECTORIES = ("/dev", "/dev/mapper", "/etc", "/proc", "/root", "/run", "/tmp", "/var/lib/cinder", "/var/tmp")
-"""Directories of the root file system in which commands may make files."""
+"""Directories of the root file system that a machine has from the beginning."""
 
 
 class LvmHost:
@@ -39,6 +39,8 @@ class LvmHost:
         self.disks: dict[str, PhysicalVolume] = {}
         self.volume_groups: dict[str, VolumeGroup] = {}
         self.files: dict[str, MemoryFile] = {}
+        self.directories: set[str] = set(_DIRECTORIES)
+        """Directories of the root file system in which commands may make files."""
         self.missing_programs: set[str] = set()
         """Programs that lvm2 runs, and that are not installed, by path."""
 
@@ -108,7 +110,7 @@ class LvmHost:
     def create(self, path: str, size: int) -> RegularFile:
         """A regular file of `size` zeros; one that exists is emptied first. NotFound without its directory."""
         directory = path.rpartition("/")[0]
-        if directory not in _DIRECTORIES and directory.removeprefix("/dev/") not in self.volume_groups:
+        if directory not in self.directories and directory.removeprefix("/dev/") not in self.volume_groups:
             raise NotFound(f"{path}: No such file or directory")
         file = self.files.setdefault(path, MemoryFile(0))
         file.open_truncated(size)

@@ -13,20 +13,18 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import msgspec
 
 from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK, Chunk, RegularFile
 from fake_backends.files.directory import Directory
 from fake_backends.files.names import check_text, safe_name, true_name
+from fake_backends.host.file_systems import BLOCK, Statistics
 from fake_backends.nfs.contents import Content, KeptContent, MemoryContent
 from fake_backends.rbd.object_set import ObjectSet
 from harness.errors import InputError, InvalidArgument, NoSpace, NotFound, StorageError
 from harness.sim.points import QUIET, Points
 
-BLOCK = PAGE
-"""Bytes of a file system block."""
 DIRECTORY_BYTES = 4096
 """What ``du`` counts for the directory itself."""
 NAME_MAX = 255
@@ -167,13 +165,6 @@ class ShareRecord(msgspec.Struct):
     capacity: int
     files: dict[str, FileRecord] = {}
     renaming: tuple[str, str] | None = None
-
-
-class Statistics(NamedTuple):
-    """Bytes, as ``stat -f`` and ``df`` tell them."""
-
-    total: int
-    available: int
 
 
 class Share:

@@ -2,6 +2,9 @@
 
 A copy moves chunks that hold something, and accounts for the rest, so it costs what was written. Only the store
 of a snapshot is written block by block, because it may fill up inside a chunk.
+
+A copy of whole chunks from one device or file to another passes the point ``copy.dd`` before each of up to 8
+slices, everything else the point ``host.dd`` once.
 """
 
 from __future__ import annotations
@@ -15,10 +18,13 @@ from fake_backends.command_line import Result
 from fake_backends.lvm.host import ENDLESS, LvmHost, NullDevice, RandomDevice, close_device
 from fake_backends.lvm.logical_volume import OpenVolume, ThickSnapshot
 from harness.errors import NoSpace, NotFound, StorageError
+from harness.sim.points import Points
 
 BYTES_PER_SECOND = 100 << 20
 """What a copy is said to have taken, in virtual time."""
 SECTOR = 512
+SLICES = 8
+"""A copy lets others run this many times, however large it is, so its cost follows the bytes written."""
 _FLAGS = {"direct", "count_bytes", "skip_bytes", "seek_bytes", "fullblock", "sync", "dsync", "nonblock"}
 _CONVERSIONS = {"sparse", "fdatasync", "fsync", "notrunc", "nocreat"}
 _IN_MEMORY = ("/run/", "/dev/", "/tmp/")
@@ -180,14 +186,12 @@ def _copied(host: LvmHost, operands: Operands, source: BlockDevice, target: Bloc
         length = min(length, ENDLESS - 1)
         target.truncate(max(target.size, operands.seek + length))
     room = ENDLESS if isinstance(target, NullDevice) else target.size - operands.seek
-    line = f"dd if={operands.source} of={operands.target}"
-    host.points.visit("lvm.dd", line, cost_us=min(length, room) * 1_000_000 // BYTES_PER_SECOND)
     unaligned = "direct" in operands.output_flags and not regular and operands.block % SECTOR
     if unaligned and length >= operands.block:
         return Tally(operands.block, 0, f"error writing '{operands.target}': Invalid argument", operands.block)
     tally = Tally()
     try:
-        _move(operands, source, target, min(length, room), tally)
+        _move(operands, source, target, min(length, room), tally, host.points)
     except StorageError as error:
         if isinstance(target, RegularFile):
             target.truncate(max(size_before, operands.seek + tally.written))
@@ -203,21 +207,16 @@ def _copied(host: LvmHost, operands: Operands, source: BlockDevice, target: Bloc
     return tally
 
 
-def _move(operands: Operands, source: BlockDevice, target: BlockDevice, length: int, tally: Tally) -> None:
+def _move(
+    operands: Operands, source: BlockDevice, target: BlockDevice, length: int, tally: Tally, points: Points
+) -> None:
     """Copy `length` bytes, which both sides have. StorageError with the tally up to there."""
-    snapshot = isinstance(target, OpenVolume) and isinstance(target.volume, ThickSnapshot)
-    aligned = operands.skip % CHUNK == 0 and operands.skip == operands.seek and operands.block % PAGE == 0
-    whole = length // CHUNK if aligned and not snapshot and not _read_fails(source) else 0
-    if whole and not isinstance(target, NullDevice):
-        first = operands.skip // CHUNK
-        sparse = "sparse" in operands.conversions
-        try:
-            copy_range(_bounded(source, length + operands.skip), target, first, first + whole, sparse=sparse)
-        except NoSpace as error:
-            tally.written = tally.read = error.written
-            tally.failed_block = operands.block
-            raise
-        tally.written = tally.read = whole * CHUNK
+    line = f"dd if={operands.source} of={operands.target}"
+    whole = _whole_chunks(operands, source, target, length)
+    if whole:
+        _move_chunks(operands, _bounded(source, length + operands.skip), target, whole, tally, points)
+    else:
+        points.visit("host.dd", line, cost_us=length * 1_000_000 // BYTES_PER_SECOND)
     while tally.written < length:
         size = min(operands.block, length - tally.written)
         data = source.read(operands.skip + tally.written, size)
@@ -227,6 +226,37 @@ def _move(operands: Operands, source: BlockDevice, target: BlockDevice, length: 
         tally.failed_block = 0
         tally.written += size
         tally.read = tally.written
+
+
+def _whole_chunks(operands: Operands, source: BlockDevice, target: BlockDevice, length: int) -> int:
+    """How many chunks can be moved as they are; the rest goes block by block."""
+    snapshot = isinstance(target, OpenVolume) and isinstance(target.volume, ThickSnapshot)
+    aligned = operands.skip % CHUNK == 0 and operands.skip == operands.seek and operands.block % PAGE == 0
+    movable = aligned and not snapshot and not _read_fails(source) and not isinstance(target, NullDevice)
+    return length // CHUNK if movable else 0
+
+
+def _move_chunks(
+    operands: Operands, source: BlockDevice, target: BlockDevice, count: int, tally: Tally, points: Points
+) -> None:
+    first = operands.skip // CHUNK
+    sparse = "sparse" in operands.conversions
+    line = f"dd if={operands.source} of={operands.target}{' conv=sparse' if sparse else ''}"
+    copying = not operands.source.startswith("/dev/zero")
+    point, parts = ("copy.dd", min(SLICES, count)) if copying else ("host.dd", 1)
+    cost_us = count * CHUNK * 1_000_000 // BYTES_PER_SECOND // parts
+    for part in range(parts):
+        start, end = first + count * part // parts, first + count * (part + 1) // parts
+        tally.failed_block = operands.block
+        points.visit(point, f"{line}, {part * 100 // parts} %" if copying else line, cost_us=cost_us)
+        try:
+            copy_range(source, target, start, end, sparse=sparse)
+        except NoSpace as error:
+            tally.written += error.written
+            tally.read = tally.written
+            raise
+        tally.failed_block = 0
+        tally.written = tally.read = (end - first) * CHUNK
 
 
 def _read_fails(source: BlockDevice) -> bool:
