@@ -105,23 +105,8 @@ class NfsDriver(VolumeDriver):
         return ",".join(self.shares)
 
     def objects(self) -> list[str]:
-        """The volumes in the shares, by the names of their files, sorted.
-
-        What belongs to a volume with snapshots counts as the volume; a part that nothing leads to, and an
-        ``.info`` that leads nowhere, count by their own names.
-        """
-        found: set[str] = set()
-        for share in self._mounted.values():
-            names = {name for name in share.names() if name.startswith("volume-")}
-            parts: set[str] = set()
-            for name in sorted(names):
-                volume = name.removesuffix(snapshots.INFO)
-                active = snapshots.active_file(share, volume)
-                if name.endswith(snapshots.INFO) and active in share:
-                    parts.update((name, *qemu_img.chain(share, active)))
-                    found.add(volume)
-            found |= names - parts
-        return sorted(found)
+        """The volumes in the shares, by the names of their files, sorted; see `snapshots.objects`."""
+        return sorted({name for share in self._mounted.values() for name in snapshots.objects(share)})
 
     # --------------------------------------------------------------------------------------------- stats
 

@@ -41,6 +41,24 @@ def active_file(share: Share, volume_name: str) -> str:
     return read_info(share, volume_name).get(ACTIVE, volume_name)
 
 
+def objects(share: Share) -> set[str]:
+    """The volumes in a share, by the names of their files.
+
+    What belongs to a volume with snapshots counts as the volume; a part that nothing leads to, and an
+    ``.info`` that leads nowhere, count by their own names.
+    """
+    names = {name for name in share.names() if name.startswith("volume-")}
+    volumes: set[str] = set()
+    parts: set[str] = set()
+    for name in sorted(names):
+        volume = name.removesuffix(INFO)
+        active = active_file(share, volume)
+        if name.endswith(INFO) and active in share:
+            parts.update((name, *qemu_img.chain(share, active)))
+            volumes.add(volume)
+    return volumes | (names - parts)
+
+
 def create(share: Share, volume: Volume, snapshot_id: str, compute: Compute | None) -> None:
     """Freeze the active file, with Nova's help if the volume is attached. InvalidVolume by its status."""
     _require(volume, _MAY_CREATE)

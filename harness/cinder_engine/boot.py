@@ -38,7 +38,7 @@ class Process:
     """
 
     def __init__(self, deployment: Deployment, *, drivers: Drivers = "cinder") -> None:
-        """`drivers` says whose LVM and RBD drivers run: Cinder's own, or Crucible's reference drivers."""
+        """`drivers` says whose drivers run: Cinder's own, or Crucible's reference drivers."""
         self.deployment = deployment
         self.drivers = drivers
         self.release = require()
@@ -91,11 +91,20 @@ class Process:
 
             objects.register_all()
 
-            from harness.cinder_engine.seams import clock, connectors, copying, locks, loops, network, services
+            from harness.cinder_engine.seams import (
+                clock,
+                connectors,
+                copying,
+                files,
+                locks,
+                loops,
+                network,
+                services,
+            )
 
             commands.install_privileges(self.patches)
             ceph.install_connector(self.patches)
-            for seam in (clock, locks, services, connectors, copying, network, loops):
+            for seam in (clock, locks, services, connectors, copying, files, network, loops):
                 seam.install(self.patches, self.stage)
             self._offer_modules()
 

@@ -18,9 +18,10 @@ from cinder.scheduler import manager as scheduler_manager
 from cinder.volume import qos_specs, rpcapi, volume_types
 
 from fake_backends.files.directory import Directory
-from fake_backends.world import World
+from fake_backends.files.real import RealDirectory
+from fake_backends.host.file_systems import DirectoryFiles
+from fake_backends.world import Node, World
 from harness.cinder_engine.boot import Process
-from harness.cinder_engine.machine import Machine
 from harness.cinder_engine.rest import AttachmentApi, Rest, VolumeApi
 from harness.cinder_engine.rows import Database, Quotas
 from harness.cinder_engine.seams import clock, releases
@@ -89,7 +90,7 @@ class CinderCloud:
         self.nova = Nova(self, nova)
         self.managers: dict[str, VolumeService] = {}
         self.service_ids: dict[str, int] = {}
-        self._machines: dict[str, Machine] = {}
+        self._machines: dict[str, Node] = {}
         self._tasks: dict[str, list[Task]] = {}
         self._stopped: set[str] = set()
         self._reported_us: int | None = None
@@ -240,13 +241,13 @@ class CinderCloud:
         """What Nova's simulation calls it."""
         return self._server_names.get(server_uuid, server_uuid)
 
-    def machine(self, hostname: str) -> Machine:
-        """The machine of that name."""
+    def machine(self, hostname: str) -> Node:
+        """The machine of that name, with Ceph's programs, and the directory in which Cinder converts images."""
         if hostname not in self._machines:
-            node = self.world.node(hostname)
-            self._machines[hostname] = Machine(
-                node, self.simulation, self._process.ceph, self._process.home / "conversion"
-            )
+            node = self._machines[hostname] = self.world.node(hostname)
+            node.install_ceph(self._process.ceph)
+            scratch = self._process.home / "conversion"
+            node.mount(str(scratch), DirectoryFiles(RealDirectory(scratch)))
             for array in self.world.arrays.values():
                 for name, program in array.programs(node).items():
                     node.install(name, program)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from oslo_config import cfg
 
+from fake_backends.nfs.driver import DEFAULTS
 from harness.control_plane.deployment import Deployment
-from harness.errors import InputError
 
 Sections = dict[str, dict[str, list[str]]]
 
@@ -33,7 +33,7 @@ def cinder_conf(deployment: Deployment, home: Path, drivers: Mapping[str, str]) 
 
     `drivers` maps kinds of back-ends to the driver that shall take the place of the configured one.
 
-    InputError if two nodes have a section of one name: Cinder asks for options by section alone.
+    A section has the name of its back-end, which is unique, where two nodes have sections of one name.
     """
     parsed = {node.host: _parse(node.file) for node in deployment.nodes}
     first = parsed[deployment.nodes[0].host]
@@ -48,7 +48,7 @@ def cinder_conf(deployment: Deployment, home: Path, drivers: Mapping[str, str]) 
         }
         result[name] = kept
     result["DEFAULT"].update({
-        "enabled_backends": [",".join(plan.section for plan in deployment.backends)],
+        "enabled_backends": [",".join(plan.name for plan in deployment.backends)],
         "host": ["controller"],
         "my_ip": ["192.0.2.254"],
         "state_path": [str(home)],
@@ -65,11 +65,6 @@ def cinder_conf(deployment: Deployment, home: Path, drivers: Mapping[str, str]) 
     result["oslo_messaging_notifications"] = {"driver": ["noop"]}
     addresses = {node.host: str(node.options["my_ip"]) for node in deployment.nodes}
     for plan in deployment.backends:
-        if plan.section in result:
-            raise InputError(
-                f"--engine cinder needs back-end sections of different names, but two nodes have "
-                f"[{plan.section}]; rename one"
-            )
         said = parsed[plan.node]
         options = {**said.get("backend_defaults", {}), **said.get(plan.section, {})}
         options.setdefault("target_ip_address", [addresses[plan.node]])
@@ -79,7 +74,9 @@ def cinder_conf(deployment: Deployment, home: Path, drivers: Mapping[str, str]) 
             options["volume_driver"] = [drivers[plan.kind]]
         elif plan.kind == "other":
             options["volume_driver"] = [plan.driver.replace(":", ".")]
-        result[plan.section] = options
+        if plan.kind == "nfs":
+            options.setdefault("nfs_mount_point_base", [DEFAULTS["nfs_mount_point_base"]])
+        result[plan.name] = options
     return "".join(
         f"[{name}]\n"
         + "".join(f"{option} = {value}\n" for option, values in options.items() for value in values)

@@ -34,7 +34,7 @@ PATIENCE_S = 120.0
 
 
 class CinderEngine:
-    """`drivers` says whose LVM and RBD drivers run: Cinder's own, or Crucible's reference drivers."""
+    """`drivers` says whose drivers run: Cinder's own, or Crucible's reference drivers."""
 
     def __init__(self, drivers: Drivers = "cinder", *, patience_s: float = PATIENCE_S) -> None:
         self.release = require()

@@ -14,6 +14,7 @@ from cinder import context as cinder_context
 from cinder import exception, objects
 from cinder.volume import driver as cinder_driver
 from cinder.volume.drivers import lvm as _lvm_options  # noqa: F401 (registers the options of the section)
+from cinder.volume.drivers import nfs as _nfs_options  # noqa: F401
 from cinder.volume.drivers import rbd as _rbd_options  # noqa: F401
 
 from harness import errors
@@ -37,7 +38,7 @@ def install(patches: Patches, stage: Stage) -> dict[str, str]:
     module = ModuleType(MODULE)
     module.Driver = type("Driver", (ReferenceDriver,), {"stage": stage})  # type: ignore[attr-defined]
     patches.module(MODULE, module)
-    return dict.fromkeys(("lvm", "rbd"), f"{MODULE}.Driver")
+    return dict.fromkeys(("lvm", "rbd", "nfs"), f"{MODULE}.Driver")
 
 
 class ReferenceDriver(cinder_driver.VolumeDriver):  # type: ignore[misc]  # Cinder is untyped

@@ -154,6 +154,11 @@ class VolumeApi:
     def roll_detaching(self, context: Context, volume_id: str) -> None:
         self._action(context, volume_id, "os-roll_detaching", {})
 
+    def update_snapshot_status(self, context: Context, snapshot_id: str, status: str) -> None:
+        """What Nova tells of a snapshot that it takes part in, once its part is done."""
+        body = {"os-update_snapshot_status": {"status": status, "progress": "90%"}}
+        self._rest(context, "POST", f"snapshots/{snapshot_id}/action", body)
+
     def _action(self, context: Context, volume_id: str, name: str, body: dict[str, Any]) -> Any:
         return self._rest(context, "POST", f"volumes/{volume_id}/action", {name: body})
 

@@ -9,6 +9,7 @@ from cinder import context as cinder_context
 from cinder import objects
 from cinder.volume import manager as volume_manager
 
+from fake_backends.nfs import snapshots as nfs_snapshots
 from harness.cinder_engine.seams import driver_calls
 from harness.control_plane.deployment import BackendPlan
 from harness.model import ConnectionInfo, Connector, Context, ModelUpdate, Volume
@@ -39,7 +40,7 @@ class VolumeService:
 
     def create(self) -> None:
         """Make manager and driver."""
-        self.manager = volume_manager.VolumeManager(host=self.host, service_name=self.plan.section)
+        self.manager = volume_manager.VolumeManager(host=self.host, service_name=self.plan.name)
         driver_calls.watch(self.manager.driver, self._cloud.simulation, self._cloud.mask.learn)
 
     def set_up(self) -> None:
@@ -100,6 +101,9 @@ class DriverView:
         if plan.kind == "rbd":
             assert plan.cluster is not None
             return world.cluster(plan.cluster).pool(plan.configuration.rbd_pool).names()
+        if plan.kind == "nfs":
+            shares = [world.shares[export] for export in plan.shares]
+            return sorted({name for share in shares for name in nfs_snapshots.objects(share)})
         told = world.arrays[plan.array_name].objects() if plan.array is not None else None
         return None if told is None else list(told)
 

@@ -11,7 +11,6 @@ from harness.cinder_engine.engine import CinderEngine
 from harness.commands.engine import Timelines
 from harness.commands.simulated import Simulated
 from harness.control_plane.deployment import Deployment
-from harness.errors import InputError
 from harness.matrix.cell_storage import CellStorage
 from harness.matrix.cells import Cell
 from harness.results import CellResult
@@ -30,22 +29,6 @@ class Real(Simulated):
     def deployment(self, paths: Sequence[Path]) -> Deployment:
         """With what drivers say that Crucible does not know; they are set up once for that."""
         return foreign.load(paths) if paths else super().deployment(paths)
-
-    def cells(self, deployment: Deployment) -> list[Cell]:
-        """Without NFS: a share must be mounted, which takes root."""
-        shares = {plan.name for plan in deployment.backends if plan.kind == "nfs"}
-        return [
-            cell
-            for cell in super().cells(deployment)
-            if not shares.intersection((cell.source, cell.destination))
-        ]
-
-    def find(self, deployment: Deployment, cell_id: str) -> Cell:
-        cell = super().find(deployment, cell_id)
-        for name in (cell.source, cell.destination):
-            if deployment.backend(name).kind == "nfs":
-                raise InputError(f"{cell_id}: --engine cinder cannot run NFS back-ends yet, and {name} is one")
-        return cell
 
     def run_cell(
         self, deployment: Deployment, cell: Cell, *, seed: int, keep_timeline: bool, storage: CellStorage

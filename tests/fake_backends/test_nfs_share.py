@@ -14,7 +14,8 @@ from fake_backends.files.directory import Directory
 from fake_backends.files.fake import fake_directory
 from fake_backends.files.names import safe_name
 from fake_backends.files.real import RealDirectory
-from fake_backends.nfs.share import BLOCK, DIRECTORY_BYTES, File, Share
+from fake_backends.host.file_systems import BLOCK
+from fake_backends.nfs.share import DIRECTORY_BYTES, File, Share
 from fake_backends.world import World
 from harness.errors import InputError, InvalidArgument, NoSpace, NotFound, StorageError
 

@@ -10,7 +10,8 @@
 | `rpc` | the transport of oslo.messaging | Crucible's bus, through JSON |
 | `services` | Nova, castellan, thread pools | the cell's own |
 | `ceph` | modules `rados` and `rbd`, os-brick's ceph.conf | the clusters of the cell |
-| `connectors` | os-brick's iSCSI connector, device files | logins at the fake portal |
+| `connectors` | os-brick's iSCSI connector | logins at the fake portal |
+| `files` | `open`, `os.stat`, `os.rename` of devices and of what is mounted | the machine of the service |
 | `network` | HTTP, SSH, sockets | the fake of the driver's array, and nobody else |
 | `loops` | threads of oslo.service's looping calls | tasks of the kernel |
 | `streams` | standard output and error | lines of the timeline |

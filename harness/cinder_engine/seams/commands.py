@@ -26,7 +26,7 @@ def install(patches: Patches, stage: Stage) -> None:
             result = not_found(words[0])
         else:
             data = given.encode() if isinstance(given, str) else given
-            result = stage.cloud.machine(stage.hostname).run(words, data)
+            result = stage.cloud.machine(stage.hostname).execute(words, data)
         accepted = options.get("check_exit_code", [0])
         if isinstance(accepted, bool):
             accepted = [0] if accepted else [result.rc]

@@ -2,27 +2,20 @@
 
 iSCSI, Fibre Channel, NVMe and whatever a fake array connects by itself are replaced by a connector to what the
 machine can reach, because the real ones look for their devices under /dev and /sys. RBD runs os-brick's own
-connector on the fake `rados` and `rbd` modules.
+connector on the fake `rados` and `rbd` modules, NFS its own on the fake mounts.
 """
 
 from __future__ import annotations
 
-import builtins
-import io
-import os
 from typing import Any
 
-from cinder.volume import volume_utils
 from os_brick.exception import BrickException
 from os_brick.initiator import connector
 
-from fake_backends.block_store import BlockDevice
 from fake_backends.connectors import Connection, connect
-from fake_backends.lvm.host import close_device
 from harness.cinder_engine.seams.patches import Patches
 from harness.cinder_engine.seams.stage import Stage
 from harness.control_plane.manager_base import host_connector
-from harness.errors import NoSpace
 
 _TARGETS = ("target_iqn", "target_wwn", "target_nqn", "nqn", "device_path")
 
@@ -73,47 +66,8 @@ def _target(properties: dict[str, Any]) -> str:
     return f"{name} lun {lun}" if lun else str(name)
 
 
-class DeviceFile(io.RawIOBase):
-    """A connected device as the file object that the copying loop reads or writes."""
-
-    def __init__(self, device: BlockDevice) -> None:
-        super().__init__()
-        self._device = device
-        self._position = 0
-
-    def close(self) -> None:
-        if not self.closed:
-            close_device(self._device)
-        super().close()
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return True
-
-    def readall(self) -> bytes:
-        return self.read(self._device.size - self._position) or b""
-
-    def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes; none at the end."""
-        left = self._device.size - self._position
-        data = self._device.read(self._position, left if size < 0 else min(size, left))
-        self._position += len(data)
-        return data
-
-    def write(self, data: Any) -> int:
-        """All of `data`; ENOSPC behind the end of the device."""
-        try:
-            self._device.write(self._position, bytes(data))
-        except NoSpace as error:
-            raise OSError(error.errno, "No space left on device") from error
-        self._position += len(data)
-        return len(data)
-
-
 def install(patches: Patches, stage: Stage) -> None:
-    """Replace iSCSI, the description of this machine, and opening a device by its path."""
+    """Replace iSCSI, and the description of this machine."""
     real_factory = connector.InitiatorConnector.factory
 
     def factory(protocol: str, *arguments: Any, **keywords: Any) -> Any:
@@ -125,19 +79,5 @@ def install(patches: Patches, stage: Stage) -> None:
     def properties(*arguments: Any, **keywords: Any) -> dict[str, Any]:
         return host_connector(stage.hostname)
 
-    def open_volume(path: str, mode: str) -> Any:
-        if not path.startswith("/dev/"):
-            return builtins.open(path, mode)
-        return DeviceFile(stage.playing.world.node(stage.hostname).open(path))
-
-    real_exists = os.path.exists
-
-    def exists(path: Any) -> bool:
-        if stage.cloud is not None and isinstance(path, str) and path.startswith("/dev/"):
-            return stage.cloud.world.node(stage.hostname).exists(path)
-        return real_exists(path)
-
     patches.replace(connector.InitiatorConnector, "factory", staticmethod(factory))
     patches.replace(connector, "get_connector_properties", properties)
-    patches.replace(volume_utils, "_open_volume_with_path", open_volume)
-    patches.replace(os.path, "exists", exists)

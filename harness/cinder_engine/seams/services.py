@@ -41,6 +41,18 @@ class ComputeApi:
             raise exception.ServerNotFound(uuid=server_id)
         return server
 
+    def create_volume_snapshot(self, context: Any, volume_id: str, create_info: dict[str, Any]) -> None:
+        """Nova takes part in a snapshot, and tells Cinder so, which waits for it."""
+        cloud = self._stage.playing
+        cloud.nova.create_volume_snapshot(volume_id, create_info)
+        cloud.api.update_snapshot_status(cloud.nova.context, create_info["snapshot_id"], "creating")
+
+    def delete_volume_snapshot(self, context: Any, snapshot_id: str, delete_info: dict[str, Any]) -> None:
+        """The same, when one is deleted."""
+        cloud = self._stage.playing
+        cloud.nova.delete_volume_snapshot(delete_info["volume_id"], delete_info)
+        cloud.api.update_snapshot_status(cloud.nova.context, snapshot_id, "deleting")
+
     def extend_volume(self, context: Any, server_ids: list[str], volume_id: str) -> bool:
         """The guests are told; their disks grow by themselves here."""
         return True
