@@ -186,7 +186,7 @@ class Coreutils:
         size, allocated = self._sizes(path)
         directory = self.host.is_directory(path)
         mode = 0o755 if directory else self._mode(path)
-        kind = "directory" if directory else "regular file"
+        kind = "directory" if directory else f"regular{' empty' if not size else ''} file"
         return {
             "s": size, "b": allocated // 512, "B": 512, "a": f"{mode:o}", "F": kind, "n": path, "%": "%",
         }  # fmt: skip

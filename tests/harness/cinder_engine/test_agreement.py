@@ -29,6 +29,7 @@ SAMPLE: dict[Drivers, tuple[str, ...]] = {
         "migrate/lvm-b/lvm-a/in-use/precondition=server-stopped",
         "migrate/lvm-a/lvm-b/available/precondition=no-capacity",
         "retype/lvm-a/lvm-b/in-use/precondition=server-stopped",
+        "migrate/nfs-a/nfs-far/available",
     ),
     "cinder": (
         "migrate/lvm-a/rbd-a/available",
@@ -36,6 +37,9 @@ SAMPLE: dict[Drivers, tuple[str, ...]] = {
         "migrate/lvm-a/lvm-b/available/precondition=snapshot",
         "retype/lvm-a/lvm-b/available/encryption=luks2-luks",
         "retype/lvm-a/rbd-a/available/encryption=luks",
+        "migrate/lvm-a/nfs-a/available",
+        "migrate/nfs-qcow2/rbd-a/available",
+        "migrate/nfs-far/nfs-a/in-use",
     ),
 }
 CELLS = [(drivers, cell_id) for drivers, ids in SAMPLE.items() for cell_id in ids]

@@ -5,11 +5,8 @@ from __future__ import annotations
 import configparser
 from pathlib import Path
 
-import pytest
-
 from harness.cinder_engine.configuration import cinder_conf
 from harness.control_plane.deployment import load
-from harness.errors import InputError
 
 NODE = """
 [DEFAULT]
@@ -74,8 +71,29 @@ def test_another_driver_can_take_the_place_of_a_kind(tmp_path: Path) -> None:
     assert parsed["one"]["volume_driver"] == "my.Driver"
 
 
-def test_two_nodes_with_one_section_name_are_refused(tmp_path: Path) -> None:
-    """Cinder would read both from one section."""
-    deployment = load([_file(tmp_path, 1, "lvm", "nova"), _file(tmp_path, 2, "lvm", "nova")])
-    with pytest.raises(InputError, match=r"two nodes have \[lvm\]; rename one"):
-        cinder_conf(deployment, tmp_path, {})
+def test_two_nodes_may_have_sections_of_one_name(tmp_path: Path) -> None:
+    """Each section gets the name of its back-end, because Cinder asks for options by section alone."""
+    deployment = load([_file(tmp_path, 1, "lvm", "here"), _file(tmp_path, 2, "lvm", "there")])
+    parsed = _read(cinder_conf(deployment, tmp_path, {}))
+    assert parsed["DEFAULT"]["enabled_backends"] == "lvm@n1,lvm@n2"
+    assert [parsed[name]["backend_availability_zone"] for name in ("lvm@n1", "lvm@n2")] == ["here", "there"]
+    assert "lvm" not in parsed
+
+
+def test_nfs_mounts_where_distributions_do(tmp_path: Path) -> None:
+    """Not below the directory of this process, whose name is another one in each run."""
+    deployment = load([_nfs_file(tmp_path)])
+    parsed = _read(cinder_conf(deployment, tmp_path / "home", {}))
+    assert parsed["nfs"]["nfs_mount_point_base"] == "/var/lib/cinder/mnt"
+    assert parsed["other"]["nfs_mount_point_base"] == "/mnt/cinder"
+
+
+def _nfs_file(directory: Path) -> Path:
+    driver = "volume_driver = cinder.volume.drivers.nfs.NfsDriver\nnas_host = 192.0.2.101"
+    path = directory / "node.conf"
+    path.write_text(
+        "[DEFAULT]\nenabled_backends = nfs, other\n"
+        f"[nfs]\n{driver}\nnas_share_path = /srv/one\n"
+        f"[other]\n{driver}\nnas_share_path = /srv/two\nnfs_mount_point_base = /mnt/cinder\n"
+    )
+    return path
