@@ -7,6 +7,7 @@ the same name on the way out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +26,7 @@ from harness.cinder_engine.seams.patches import Patches
 from harness.cinder_engine.seams.stage import Stage
 from harness.control_plane.deployment import make_driver
 from harness.driver import VolumeDriver
-from harness.model import Context, Snapshot, Volume
+from harness.model import Attachment, Context, Record, Snapshot, Volume
 
 MODULE = "crucible_reference_drivers"
 """Where `volume_driver` finds the class, which knows the stage of its process."""
@@ -54,13 +55,30 @@ class ReferenceDriver(cinder_driver.VolumeDriver):  # type: ignore[misc]  # Cind
         self._reference: VolumeDriver = make_driver(plan, self.stage.playing.world)
 
     def _delegate(self, method: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
-        database = self.stage.playing.database
-        given = [_record(argument, database) for argument in arguments]
-        named = {name: _record(argument, database) for name, argument in keywords.items()}
+        store = DriverRecords(self.stage.playing.database)
+        given = [_record(argument, store) for argument in arguments]
+        named = {name: _record(argument, store) for name, argument in keywords.items()}
         try:
             return getattr(self._reference, method)(*given, **named)
         except errors.ServiceError as error:
             raise _cinder_error(error) from error
+
+
+class DriverRecords(Database):
+    """Records for a driver, which may save what it has changed: through Cinder's objects, as real ones do."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database._connection, database._server_name)
+        self.given: dict[str, Any] = {}
+        """The objects that the driver was given, by id."""
+
+    def save(self, record: Record) -> None:
+        kind = objects.VolumeAttachment if isinstance(record, Attachment) else objects.Volume
+        real = self.given.get(record.id) or kind.get_by_id(_admin(), record.id)
+        with real.obj_as_admin() if kind is objects.Volume else nullcontext():
+            for name, value in record.changes().items():
+                setattr(real, name, value)
+            real.save()
 
 
 def _method(name: str) -> Callable[..., Any]:
@@ -75,13 +93,14 @@ for _name in (*METHODS, "do_setup", "check_for_setup_error", "get_volume_stats")
     setattr(ReferenceDriver, _name, _method(_name))
 
 
-def _record(value: Any, database: Database) -> Any:
+def _record(value: Any, database: DriverRecords) -> Any:
     """Cinder's object, or database model, as the record that Crucible's drivers know."""
     if isinstance(value, cinder_context.RequestContext):
         return CONTEXT
     if isinstance(value, _VOLUME_ROW):
         return database.get_volume(value.id)
     if isinstance(value, objects.Volume):
+        database.given[value.id] = value
         return _volume(value, database)
     if isinstance(value, objects.Snapshot):
         return Snapshot.from_row(_fields(value, Snapshot.DEFAULTS), database)
@@ -112,6 +131,10 @@ def _fields(value: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
             found = default  # a field that was not loaded, and cannot be loaded any more
         fields[name] = dict(found) if isinstance(default, dict) and found else found
     return fields
+
+
+def _admin() -> Any:
+    return cinder_context.get_admin_context()
 
 
 def _cinder_error(error: errors.ServiceError) -> Exception:
