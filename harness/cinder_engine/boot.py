@@ -8,12 +8,10 @@ imported: `harness.cinder_engine.engine` therefore runs cells in interpreters of
 from __future__ import annotations
 
 import logging
-import shutil
 import sqlite3
 import sys
-import tempfile
 import warnings
-from pathlib import Path
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -21,6 +19,7 @@ from fake_backends import array
 from harness.cinder_engine.configuration import cinder_conf
 from harness.cinder_engine.masking import Mask, secrets_of
 from harness.cinder_engine.release import require
+from harness.cinder_engine.scratch import scratch
 from harness.cinder_engine.seams.patches import Patches
 from harness.cinder_engine.seams.stage import Stage
 from harness.control_plane.deployment import Deployment
@@ -44,7 +43,8 @@ class Process:
         self.release = require()
         self.stage = Stage()
         self.patches = Patches()
-        self.home = Path(tempfile.mkdtemp(prefix="crucible-cinder-"))
+        self._ending = ExitStack()
+        self.home = self._ending.enter_context(scratch())
         try:
             self._import()
             self._configure()
@@ -65,7 +65,7 @@ class Process:
     def close(self) -> None:
         """Put everything back as it was before."""
         self.patches.undo()
-        shutil.rmtree(self.home, ignore_errors=True)
+        self._ending.close()
 
     # ------------------------------------------------------------------------------------------- start-up
 

@@ -20,6 +20,7 @@ from multiprocessing.process import BaseProcess
 
 from harness.cinder_engine.boot import Drivers, Process
 from harness.cinder_engine.release import require
+from harness.cinder_engine.scratch import sweep
 from harness.control_plane.deployment import Deployment
 from harness.errors import InputError
 from harness.matrix import runner
@@ -101,6 +102,7 @@ class Workers:
     def __init__(self, jobs: int, work: Work, patience_s: float = PATIENCE_S) -> None:
         self._work = work
         self._patience_s = patience_s
+        sweep()
         self._workers = [Worker(work) for _ in range(jobs)]
 
     def __enter__(self) -> Workers:
@@ -109,6 +111,7 @@ class Workers:
     def __exit__(self, *error: object) -> None:
         for worker in self._workers:
             worker.end(kill=error[0] is not None)
+        sweep()
 
     def run(self, cells: Sequence[Numbered]) -> Iterator[tuple[int, CellResult | str]]:
         """Numbers of cells as they are done, with the result, or with how the process ended that ran it."""
