@@ -211,6 +211,10 @@ class VolumeDriver:
         """Every object of the back-end, and whether it could be taken over; `cinder_volumes` are known."""
         raise NotImplementedError
 
+    def get_manageable_snapshots(self, cinder_snapshots: Sequence[Snapshot]) -> list[Manageable]:
+        """The same of snapshots."""
+        raise NotImplementedError
+
     def manage_existing_snapshot(
         self, snapshot: Snapshot, existing_ref: Mapping[str, str]
     ) -> ModelUpdate | None:

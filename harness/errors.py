@@ -332,6 +332,10 @@ class QoSSpecsExists(Conflict):
     template = "QoS Specs {specs_id} already exists."
 
 
+class GroupTypeExists(Conflict):
+    template = "Group Type {id} already exists."
+
+
 class ConflictNovaUsingAttachment(Conflict):
     template = "Detach volume from instance {instance_id} using the Compute API"
 

@@ -7,12 +7,22 @@ from typing import Any, Self
 
 from fake_backends.files.directory import Directory
 from fake_backends.world import World
-from harness.control_plane.api import AttachmentApi, QosApi, TypeApi, VolumeApi
+from harness.control_plane.api import (
+    AttachmentApi,
+    BackupApi,
+    GroupApi,
+    QosApi,
+    TransferApi,
+    TypeApi,
+    VolumeApi,
+)
+from harness.control_plane.backup_manager import BACKUP_HOST, BackupManager
 from harness.control_plane.copying import Copy
 from harness.control_plane.database import Database
 from harness.control_plane.deployment import BackendPlan, Deployment, build_world
 from harness.control_plane.encryption import KeyManager
 from harness.control_plane.hypervisor import Nova
+from harness.control_plane.images import ImageService
 from harness.control_plane.messaging import Messaging
 from harness.control_plane.notifications import Notifications
 from harness.control_plane.nova_profiles import NovaProfile
@@ -66,6 +76,7 @@ class Cloud:
             self.create_type(DEFAULT_TYPE, id=Ids(seed, "installation").uuid())
         self.messaging = Messaging(simulation)
         self.key_manager = KeyManager(seed, self.world)
+        self.images = ImageService(seed)
         self.options = deployment.nodes[0].options
         self.quotas = Quotas(quota_limits(self.options))
         self.notifications = Notifications(simulation.kernel)
@@ -73,13 +84,18 @@ class Cloud:
         self.scheduler = Scheduler(self)
         self.api = VolumeApi(self)
         self.attachments = AttachmentApi(self)
+        self.backups = BackupApi(self)
+        self.transfers = TransferApi(self)
+        self.groups = GroupApi(self)
         self.types = TypeApi(self)
         self.qos = QosApi(self)
         self.nova = Nova(self, nova)
         self.world.compute = self.nova
         self.services = Services(self)
         self._locks: dict[str, Lock] = {}
+        self.backup_manager = BackupManager(self)
         self.messaging.register(TOPIC, "scheduler", self.scheduler)
+        self.messaging.register(BACKUP_HOST, "c-bak", self.backup_manager)
         before_start(self)
         plans = [plan for plan in deployment.backends if backends is None or plan.name in backends]
         self.services.start_all(plans, uninitialised)
@@ -149,7 +165,8 @@ class Cloud:
         self.scheduler.catch_up()
         now_us = self.simulation.kernel.now_us
         until_us = now_us + self.options["reservation_expire"] * SECOND_US
-        resource = "snapshots" if "snapshots" in deltas and "volumes" not in deltas else "volumes"
+        kinds = ("volumes", "snapshots", "backups", "groups")
+        resource = next((kind for kind in kinds if kind in deltas), "volumes")
         return self.quotas.reserve(project_id, wanted, now_us, until_us, resource=resource)
 
 
@@ -159,5 +176,8 @@ def quota_limits(options: Mapping[str, Any]) -> dict[str, int]:
         "volumes": options["quota_volumes"],
         "snapshots": options["quota_snapshots"],
         "gigabytes": options["quota_gigabytes"],
+        "backups": options["quota_backups"],
+        "backup_gigabytes": options["quota_backup_gigabytes"],
+        "groups": options["quota_groups"],
         "per_volume_gigabytes": options["per_volume_size_limit"],
     }

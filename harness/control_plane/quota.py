@@ -12,9 +12,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 from harness.errors import (
+    BackupLimitExceeded,
+    GroupLimitExceeded,
+    OverQuota,
     QuotaResourceUnknown,
     SnapshotLimitExceeded,
     UnexpectedOverQuota,
+    VolumeBackupSizeExceedsAvailableQuota,
     VolumeLimitExceeded,
     VolumeSizeExceedsAvailableQuota,
     VolumeSizeExceedsLimit,
@@ -33,7 +37,14 @@ DEFAULT_LIMITS: Mapping[str, int] = MappingProxyType({
     "backup_gigabytes": 1000,
     "groups": 10,
 })  # fmt: skip
-"""quota_volumes, quota_snapshots, quota_gigabytes, per_volume_size_limit."""
+"""quota_volumes, quota_snapshots, quota_gigabytes, quota_backups, ..., per_volume_size_limit."""
+
+_EXCEEDED: Mapping[str, type[OverQuota]] = MappingProxyType({
+    "volumes": VolumeLimitExceeded,
+    "snapshots": SnapshotLimitExceeded,
+    "backups": BackupLimitExceeded,
+    "groups": GroupLimitExceeded,
+})  # fmt: skip
 
 _PER_TYPE = ("volumes_", "gigabytes_", "snapshots_")
 
@@ -234,13 +245,17 @@ class Quotas:
         for name in overs:
             limit = self.limit(project, name)
             if "gigabytes" in name:
-                raise VolumeSizeExceedsAvailableQuota(
+                over_size = (
+                    VolumeBackupSizeExceedsAvailableQuota
+                    if resource == "backups"
+                    else VolumeSizeExceedsAvailableQuota
+                )
+                raise over_size(
                     name=name,
                     requested=deltas[name] if size_gb is None else size_gb,
                     quota=limit,
                     consumed=sum(self.usage(project, name)),
                 )
             if resource in name:  # anywhere in the name, the type's included
-                error = SnapshotLimitExceeded if resource == "snapshots" else VolumeLimitExceeded
-                raise error(allowed=limit, name=name)
+                raise _EXCEEDED[resource](allowed=limit, name=name)
         raise UnexpectedOverQuota(name=", ".join(overs))

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from harness import errors
 from harness.control_plane import filters
+from harness.control_plane.backup_manager import BACKUP_HOST
 from harness.control_plane.filters import PoolState, Request
 from harness.control_plane.heartbeat import Heartbeat
 from harness.control_plane.user_messages import Action
-from harness.model import Snapshot, Volume, VolumeType, service_host
+from harness.model import Backup, Group, Snapshot, Volume, VolumeType, service_host
 
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud
@@ -139,6 +140,59 @@ class Scheduler:
             return
         self._consume(chosen, snapshot.volume_size)
         self.cloud.messaging.cast(service_host(host), "create_snapshot", snapshot)
+
+    def create_backup(self, backup: Backup) -> None:
+        """There is one backup service."""
+        backup.host = BACKUP_HOST
+        backup.save()
+        self.cloud.messaging.cast(BACKUP_HOST, "create_backup", backup)
+
+    def create_group(self, group: Group) -> None:
+        """The best pool that takes volumes of all of the group's types; none: the group becomes error."""
+        choices: list[list[PoolState]] = []
+        for type_id in group.volume_type_ids:
+            request = Request(
+                size_gb=0,
+                extra_specs=self.cloud.database.get_volume_type(type_id).extra_specs,
+                availability_zones=(group.availability_zone,),
+                operation="create_group",
+            )
+            choices.append(self._passing(request)[0])
+        common = [pool for pool in choices[0] if all(pool in others for others in choices)] if choices else []
+        if not common:
+            group.status = "error"
+            group.save()
+            self._note("no valid backend", f"for group {group.id}")
+            return
+        group.host = common[0].address
+        group.save()
+        self._note("create_group", group.host)
+        self.cloud.messaging.cast(service_host(group.host), "create_group", group)
+
+    def manage_existing(self, volume: Volume, ref: dict[str, str]) -> None:
+        """Check the back-end that was asked for, and fill in its pool; if it is not fit: error_managing."""
+        passing, reasons = self._passing(_request(volume, volume.volume_type, "manage_existing", None))
+        chosen = next((pool for pool in passing if _same_place(pool.address, volume.host or "")), None)
+        if chosen is None:
+            self._set(volume, {"status": "error_managing"})
+            self._note("no valid backend", reasons)
+            return
+        volume.host = chosen.address
+        volume.save()
+        self.cloud.messaging.cast(service_host(chosen.address), "manage_existing", volume, ref)
+
+    def manage_existing_snapshot(self, snapshot: Snapshot, host: str, ref: dict[str, str]) -> None:
+        """As for a new snapshot."""
+        request = Request(size_gb=snapshot.volume_size, operation="manage_existing_snapshot")
+        passing, reasons = self._passing(request)
+        chosen = next((pool for pool in passing if _same_place(pool.address, host)), None)
+        if chosen is None:
+            snapshot.status = "error"
+            snapshot.save()
+            self._note("no valid backend", reasons)
+            return
+        self._consume(chosen, snapshot.volume_size)
+        self.cloud.messaging.cast(service_host(host), "manage_existing_snapshot", snapshot, ref)
 
     def migrate_volume(self, volume: Volume, destination: str, force_host_copy: bool) -> None:
         """The requested pool, or the best pool of the requested back-end, if it passes the filters."""

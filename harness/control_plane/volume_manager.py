@@ -1,4 +1,4 @@
-"""The volume service: life of volumes and snapshots.
+"""The volume service: life of volumes.
 
 Sources: `cinder.volume.manager:VolumeManager` and `cinder.volume.flows.manager.create_volume`.
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness import errors
-from harness.control_plane.retype import Retype
+from harness.control_plane.groups import Groups
 from harness.control_plane.scheduler import TOPIC
 from harness.control_plane.user_messages import Action, Detail
-from harness.model import Snapshot, Volume
+from harness.model import Volume
 
 
-class VolumeManager(Retype):
+class VolumeManager(Groups):
     """One cinder-volume process. Public methods are what messages may ask for."""
 
     # -------------------------------------------------------------------------------------------- volumes
@@ -167,73 +167,6 @@ class VolumeManager(Retype):
             self.note("ignored", str(error))
         except Exception as error:  # noqa: BLE001 (whatever the driver raises ends in error_extending)
             self.note("extend_volume failed", str(error))
-            self.cloud.user_messages.create(volume, Action.EXTEND_VOLUME, detail=Detail.DRIVER_FAILED_EXTEND)
-            self.db.update(Volume, volume.id, {"status": "error_extending"})
-            self.cloud.quotas.rollback(reservations)
+            self.extend_volume_completion(volume, new_size, reservations, True)
             return
-        self.cloud.quotas.commit(reservations)
-        grown_gb = new_size - volume.size
-        volume.update({"size": new_size, "status": "in-use" if volume.volume_attachment else "available"})
-        volume.save()
-        self.change_allocated_capacity(volume.host, grown_gb)
-        self.notify(volume, "resize.end", size=new_size)
-        self.note("volume extended", f"{volume.name} to {new_size} GiB")
-
-    # ------------------------------------------------------------------------------------------ snapshots
-
-    def create_snapshot(self, snapshot: Snapshot) -> None:
-        """A failure leaves the record in error."""
-        with self.worker(snapshot):
-            self._create_snapshot(snapshot)
-
-    def _notify_snapshot(self, snapshot: Snapshot, suffix: str) -> None:
-        self.cloud.notifications.snapshot(snapshot, snapshot.volume, suffix, self.host)
-
-    def _create_snapshot(self, snapshot: Snapshot) -> None:
-        self._notify_snapshot(snapshot, "create.start")
-        try:
-            self.require_driver_initialized()
-            update = self.drive("create_snapshot", snapshot)
-        except Exception as error:
-            snapshot.status = "error"
-            snapshot.save()
-            self.cloud.user_messages.create(
-                snapshot, Action.SNAPSHOT_CREATE, error, Detail.SNAPSHOT_CREATE_ERROR
-            )
-            self.note("create_snapshot failed", str(error))
-            raise
-        snapshot.update(update or {})
-        snapshot.status = "available"
-        snapshot.save()
-        self._notify_snapshot(snapshot, "create.end")
-        self.note("snapshot created", snapshot.name)
-
-    def delete_snapshot(self, snapshot: Snapshot, unmanage_only: bool = False) -> None:
-        """SnapshotIsBusy makes it available again; other failures leave it in error_deleting."""
-        self._notify_snapshot(snapshot, "delete.start")
-        try:
-            self.require_driver_initialized()
-            self.drive("unmanage_snapshot" if unmanage_only else "delete_snapshot", snapshot)
-        except errors.SnapshotIsBusy as error:
-            snapshot.status = "available"
-            snapshot.save()
-            self.cloud.user_messages.create(snapshot, Action.SNAPSHOT_DELETE, error)
-            return
-        except Exception as error:
-            snapshot.status = "error_deleting"
-            snapshot.save()
-            self.cloud.user_messages.create(
-                snapshot, Action.SNAPSHOT_DELETE, error, Detail.SNAPSHOT_DELETE_ERROR
-            )
-            self.note("delete_snapshot failed", str(error))
-            raise
-        if snapshot.use_quota:
-            reservations = self.cloud.reserve(
-                snapshot.project_id,
-                snapshot.volume_type_id,
-                {"snapshots": -1, "gigabytes": -snapshot.volume_size},
-            )
-            self.cloud.quotas.commit(reservations)
-        del self.db.snapshots[snapshot.id]
-        self._notify_snapshot(snapshot, "delete.end")
-        self.note("snapshot deleted", snapshot.name)
+        self.extend_volume_completion(volume, new_size, reservations, False)

@@ -37,12 +37,12 @@ manager is. Every function takes the caller's `Context` first and raises `harnes
 
 `Cloud.attachments`: get_attachment · list_attachments · create(volume_id, server_id, mode, connector) ·
 update(attachment_id, connector) · complete · delete (attachment_id)
-`Cloud.backups`: get · list_backups · create(volume_id, name, description, container, incremental, force,
+`Cloud.backups`: get_backup · list_backups · create(volume_id, name, description, container, incremental, force,
 snapshot_id, metadata) · delete(backup_id, force) · restore(backup_id, volume_id, name) · update ·
 reset_status(backup_id, status)
-`Cloud.transfers`: get · list_transfers · create(volume_id, name, no_snapshots) · accept(transfer_id, auth_key)
-· delete(transfer_id)
-`Cloud.groups`: get · list_groups · create(name, description, group_type, volume_types, availability_zone)
+`Cloud.transfers`: get_transfer · list_transfers · create(volume_id, name, no_snapshots) · accept(transfer_id,
+auth_key) · delete(transfer_id)
+`Cloud.groups`: get_group · list_groups · create(name, description, group_type, volume_types, availability_zone)
 · delete(group_id, delete_volumes) · update(group_id, name, description, add_volumes, remove_volumes) ·
 create_type · get_type · list_types · delete_type · reset_status(group_id, status)
 `Cloud.types`: get_type · list_types · create_type(name, description, extra_specs, is_public) · update_type ·
@@ -55,16 +55,19 @@ associate · disassociate (specs_id, type_id) · disassociate_all
 from __future__ import annotations
 
 from harness.control_plane.api.attachments import AttachmentApi
+from harness.control_plane.api.backups import BackupApi
+from harness.control_plane.api.groups import GroupApi
+from harness.control_plane.api.images import Images
+from harness.control_plane.api.manage import Manage
 from harness.control_plane.api.metadata import Metadata
 from harness.control_plane.api.moves import Moves
 from harness.control_plane.api.qos import QosApi
-from harness.control_plane.api.snapshots import Snapshots
 from harness.control_plane.api.states import States
+from harness.control_plane.api.transfers import TransferApi
 from harness.control_plane.api.types import TypeApi
-from harness.control_plane.api.volumes import Volumes
 
-__all__ = ["AttachmentApi", "QosApi", "TypeApi", "VolumeApi"]
+__all__ = ["AttachmentApi", "BackupApi", "GroupApi", "QosApi", "TransferApi", "TypeApi", "VolumeApi"]
 
 
-class VolumeApi(Volumes, Metadata, Snapshots, Moves, States):
+class VolumeApi(Manage, Metadata, Images, Moves, States):
     """Actions on volumes and snapshots (`cinder.volume.api:API`)."""

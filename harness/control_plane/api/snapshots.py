@@ -18,7 +18,7 @@ STATUSES = ("creating", "available", "deleting", "deleted", "updating", "error_d
             "unmanaging", "restoring")  # fmt: skip
 """What a snapshot's status may be reset to (`cinder.objects.fields:SnapshotStatus`)."""
 FORCE_IS_GONE = (
-    "Since microversion 3.66 the 'force' flag is invalid for this request. For backward compatability, "
+    "Since microversion 3.66 the 'force' flag is invalid for this request.  For backward compatability, "
     "however, when the 'force' flag is passed with a value evaluating to True, it is silently ignored."
 )
 

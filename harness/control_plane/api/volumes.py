@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,7 +55,7 @@ class Volumes(Chapter):
         database = self.cloud.database
         kind = self._type_for(volume_type, snapshot_id, source_volid)
         check_size_limits(kind, size)
-        self._check_group(kind, group_id)
+        self._check_group(kind if volume_type else None, group_id)
         self._check_origin(context, size, snapshot_id, source_volid)
         check_metadata(metadata)
         # The key is made before the quota is asked: it stays behind when the quota refuses.
@@ -115,9 +116,14 @@ class Volumes(Chapter):
                 raise
             raise errors.VolumeTypeDefaultMisconfiguredError(volume_type_name=default) from None
 
-    def _check_group(self, kind: VolumeType, group_id: str | None) -> None:
-        """A volume of a group has one of the group's types."""
-        if group_id is not None and kind.id not in self.cloud.database.get_group(group_id).volume_type_ids:
+    def _check_group(self, kind: VolumeType | None, group_id: str | None) -> None:
+        """A volume of a group has one of the group's types, and it must be asked for."""
+        if group_id is None:
+            return
+        group = self.cloud.database.get_group(group_id)
+        if kind is None:
+            raise errors.InvalidInput(reason="volume_type must be provided when creating a volume in a group.")
+        if kind.id not in group.volume_type_ids:
             raise errors.InvalidInput(
                 reason=f"Invalid volume_type provided: {kind.name} (requested type must be supported by this "
                 "group)."
@@ -277,6 +283,39 @@ class Volumes(Chapter):
             raise
         self.note("extend_volume", f"{volume.name} to {new_size} GiB")
         self.cloud.messaging.cast(TOPIC, "extend_volume", volume, new_size, reservations)
+
+    def extend_volume_completion(self, context: Context, volume_id: str, *, error: bool = False) -> None:
+        """Nova's callback after it has grown what a driver cannot (microversion 3.71).
+
+        InvalidVolume unless the driver has left size and reservations in the admin metadata.
+        """
+        volume = self.get(context, volume_id)
+        action = ACTIONS["extend_completion"]
+        authorize(context, action.rule, volume)
+        self.require(volume, action)
+        pairs = volume.admin_metadata
+        try:
+            new_size = int(pairs["extend_new_size"])
+            reservations = json.loads(pairs["extend_reservations"])
+        except (KeyError, ValueError):
+            raise errors.InvalidVolume(
+                reason="Required volume admin metadata is malformed or missing."
+            ) from None
+        if new_size <= volume.size:
+            raise errors.InvalidVolume(
+                reason=f"The target volume size provided in volume admin metadata {new_size} is smaller or "
+                "equal to the current volume size."
+            )
+        if not isinstance(reservations, list):
+            raise errors.InvalidVolume(
+                reason="The stored quota reservations for extending the volume must be in a list format."
+            )
+        left = ("extend_new_size", "extend_reservations")
+        volume.admin_metadata = {name: value for name, value in pairs.items() if name not in left}
+        volume.save()
+        self.cloud.messaging.cast(
+            service_host(volume.host or ""), "extend_volume_completion", volume, new_size, reservations, error
+        )
 
     def update_volume(
         self,

@@ -22,7 +22,7 @@ from harness.control_plane.nova_profiles import PROFILES
 from harness.model import Context, Volume
 from harness.sim.simulation import Simulation
 from tests.golden.api.requests import REQUESTS, SERVER, Request
-from tests.golden.api.table import MIGRATION_STATUSES, STATUSES, Answer, Table
+from tests.golden.api.table import MIGRATION_STATUSES, STATUSES, Answer, Table, written_out
 
 HERE = Path(__file__).parent
 OWNER = Context("user", "project", is_admin=False)
@@ -259,7 +259,7 @@ def main(names: list[str]) -> None:
             print(json.dumps(conditions(cloud, names), indent=1))
             return
         found = conditions(cloud, REQUESTS)
-        (HERE / "conditions.json").write_text(json.dumps(found, indent=1) + "\n")
+        (HERE / "conditions.json").write_text(written_out(found))
         (HERE / "policies.json").write_text(json.dumps(policies(), indent=1) + "\n")
 
 

@@ -6,6 +6,7 @@ each migration_status in the order of `MIGRATION_STATUSES`, and the statuses in 
 
 from __future__ import annotations
 
+import json
 import re
 from string import ascii_letters
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ SITUATIONS = ("detached", "attached", "snapshot", "multiattach")
 volume that may have several."""
 
 _CURRENT = re.compile(
-    r"""((?:currently|current status is:?|status is:?|status of:|allowed for volumes in) "?)"""
+    r"""((?:currently|current status is:?|status is:?|status of:|invalid state:|allowed for volumes in) "?)"""
 )
 
 
@@ -71,9 +72,36 @@ class Table:
         letter = ascii_letters[self._answers.index(told)]
         self._states[status] = self._states.get(status, "") + letter
 
+    @classmethod
+    def read(cls, told: dict[str, Any]) -> dict[tuple[str, str | None], dict[str, Any]]:
+        """Answer by (status, migration_status), of what `to_json` made."""
+        return {
+            (status, migration_status): told["answers"][letter]
+            for letters, statuses in told["states"].items()
+            for status in statuses
+            for letter, migration_status in zip(letters, MIGRATION_STATUSES, strict=True)
+        }
+
     def to_json(self) -> dict[str, Any]:
+        """See the module."""
         answers = {ascii_letters[number]: answer for number, answer in enumerate(self._answers)}
         states: dict[str, list[str]] = {}
         for status, letters in self._states.items():
             states.setdefault(letters, []).append(status)
         return {"answers": answers, "states": states}
+
+
+def written_out(conditions: dict[str, dict[str, Any]]) -> str:
+    """JSON with a line for each answer and each row of states."""
+    lines = ["{"]
+    for name, situations in conditions.items():
+        lines.append(f" {json.dumps(name)}: {{")
+        for situation, told in situations.items():
+            lines.append(f"  {json.dumps(situation)}: {{")
+            for part in ("answers", "states"):
+                rows = [f"   {json.dumps(key)}: {json.dumps(value)}" for key, value in told[part].items()]
+                lines.append(f'  "{part}": {{\n' + ",\n".join(rows) + "\n  },")
+            lines[-1] = lines[-1].removesuffix(",") + "},"
+        lines[-1] = lines[-1].removesuffix(",") + "},"
+    lines[-1] = lines[-1].removesuffix(",") + "}"
+    return "\n".join(lines) + "\n"

@@ -162,7 +162,7 @@ def test_a_service_that_dies_leaves_the_volume_stuck(deployment: Deployment) -> 
 def test_reset_status_refuses_what_cinder_refuses(values: dict[str, str], deployment: Deployment) -> None:
     """InvalidInput, 400."""
     scenario = Scenario(deployment, Cell(source="lvm-a", destination="rbd-a"))
-    with pytest.raises(errors.InvalidInput):
+    with pytest.raises(errors.Invalid):
         scenario.cloud.api.reset_status(scenario.admin, scenario.volume_id, **values)
     with pytest.raises(errors.PolicyNotAuthorized):
         scenario.cloud.api.reset_status(scenario.owner, scenario.volume_id, status="available")

@@ -1,0 +1,179 @@
+"""The backup service: copies volumes into its store and back (`cinder.backup.manager:BackupManager`).
+
+Its store keeps disks as they are connected, ciphertext of encrypted ones. A backup that was asked to be
+incremental knows its parent, but holds the whole disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from fake_backends.block_store import BlockDevice, MemoryDevice, copy_range
+from fake_backends.connectors import connect
+from harness import errors
+from harness.control_plane.manager_base import host_connector
+from harness.model import GIB, Backup, Snapshot, Volume, service_host
+
+if TYPE_CHECKING:
+    from harness.control_plane.cloud import Cloud
+
+BACKUP_HOST = "cinder-backup"
+"""Address of the one backup service."""
+DRIVER = "cinder.backup.drivers.nfs.NFSBackupDriver"
+
+
+class BackupManager:
+    """One cinder-backup process. Public methods are what messages may ask for."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.db = cloud.database
+        self.store: dict[str, MemoryDevice] = {}
+        self._connector = host_connector(BACKUP_HOST)
+
+    # -------------------------------------------------------------------------------------------- create
+
+    def create_backup(self, backup: Backup) -> None:
+        """Ask the volume's service what to read; it answers with `continue_backup`."""
+        volume = self.db.get_volume(backup.volume_id)
+        snapshot = self.db.get_snapshot(backup.snapshot_id) if backup.snapshot_id else None
+        source: Volume | Snapshot = snapshot or volume
+        if source.status != "backing-up":
+            kind = "snapshot" if snapshot else "volume"
+            reason = f"Create backup aborted, expected {kind} status backing-up but got {source.status}."
+            self._fail(backup, reason)
+            raise errors.InvalidVolume(reason=reason)
+        if volume.encryption_key_id and not backup.encryption_key_id:
+            backup.encryption_key_id = self.cloud.key_manager.clone_key(volume.encryption_key_id)
+        backup.service = DRIVER
+        backup.save()
+        self.cloud.messaging.cast(service_host(volume.host or ""), "get_backup_device", backup)
+
+    def continue_backup(self, backup: Backup, device: Volume) -> None:
+        """Read the device, forget it if it is a temporary one, and give the volume its status back."""
+        try:
+            self.cloud.simulation.visit("backup.read", device.name)
+            with self._attached(device) as disk:
+                copy = MemoryDevice(min(disk.size, device.size * GIB))
+                copy_range(disk, copy, 0, copy.chunk_count)
+            self.store[backup.id] = copy
+        except Exception as error:
+            self._give_back(backup, "error_backing-up")
+            self._fail(backup, str(error))
+            raise
+        finally:
+            self._delete_temporary(backup)
+        self._give_back(backup, "backing-up")
+        backup.refresh()
+        if backup.status != "deleting":
+            backup.status = "available"
+            backup.save()
+            self._count_dependents(backup, 1)
+        self.cloud.simulation.record("backup created", backup.id)
+
+    def _give_back(self, backup: Backup, previous: str) -> None:
+        """The status that the volume or the snapshot had, whatever it has become meanwhile."""
+        if backup.snapshot_id:
+            self.db.update(Snapshot, backup.snapshot_id, {"status": "available"})
+        else:
+            volume = self.db.get_volume(backup.volume_id)
+            self.db.update(Volume, volume.id, {"status": volume.previous_status, "previous_status": previous})
+
+    def _delete_temporary(self, backup: Backup) -> None:
+        if backup.temp_volume_id:
+            temporary = self.db.get_volume(backup.temp_volume_id)
+            self.cloud.messaging.cast(service_host(temporary.host or ""), "delete_volume", temporary)
+            backup.temp_volume_id = None
+            backup.save()
+
+    def _fail(self, backup: Backup, reason: str) -> None:
+        backup.update({"status": "error", "fail_reason": reason})
+        backup.save()
+        self.cloud.simulation.record("backup failed", reason)
+
+    def _count_dependents(self, backup: Backup, change: int) -> None:
+        if backup.parent_id in self.db.backups:
+            parent = self.db.get_backup(backup.parent_id or "")
+            parent.num_dependent_backups += change
+            parent.save()
+
+    # ------------------------------------------------------------------------------------ restore, delete
+
+    def restore_backup(self, backup: Backup, volume_id: str) -> None:
+        """Write the backup over a volume; a failure leaves the volume in error_restoring."""
+        volume = self.db.get_volume(volume_id)
+        if volume.status not in ("restoring-backup", "creating"):
+            self._after_restoring(backup)
+            self.db.update(Volume, volume_id, {"status": "error_restoring"})
+            raise errors.InvalidVolume(
+                reason="Restore backup aborted, expected volume status restoring-backup,creating but got "
+                f"{volume.status}."
+            )
+        try:
+            self.cloud.simulation.visit("backup.write", volume.name)
+            copy = self.store[backup.id]
+            with self._attached(volume) as disk:
+                copy_range(copy, disk, 0, copy.chunk_count)
+            self._renew_key(backup, volume)
+        except Exception as error:
+            self.db.update(Volume, volume_id, {"status": "error_restoring"})
+            self._after_restoring(backup)
+            self.cloud.simulation.record("restore_backup failed", str(error))
+            raise
+        volume.status = "available"
+        if backup.volume_id != volume.id:
+            volume.metadata = {**volume.metadata, "src_backup_id": backup.id}
+        volume.save()
+        self._after_restoring(backup)
+        self.cloud.simulation.record("backup restored", volume.name)
+
+    def _after_restoring(self, backup: Backup) -> None:
+        backup.status = "available"
+        backup.save()
+
+    def _renew_key(self, backup: Backup, volume: Volume) -> None:
+        """Ciphertext needs the secret that it was written with, under a key of the volume's own."""
+        if backup.encryption_key_id is None:
+            return
+        if volume.encryption_key_id is not None:
+            self.cloud.key_manager.delete_key(volume.encryption_key_id)
+        volume.encryption_key_id = self.cloud.key_manager.clone_key(backup.encryption_key_id)
+
+    def delete_backup(self, backup: Backup) -> None:
+        """Forget disk, key, quota and record."""
+        self.cloud.simulation.visit("backup.delete", backup.id)
+        self.store.pop(backup.id, None)
+        reservations = self.cloud.reserve(
+            backup.project_id, None, {"backups": -1, "backup_gigabytes": -backup.size}
+        )
+        if backup.encryption_key_id is not None:
+            self.cloud.key_manager.delete_key(backup.encryption_key_id)
+        self.db.backups.pop(backup.id, None)
+        self._count_dependents(backup, -1)
+        self.cloud.quotas.commit(reservations)
+        self.cloud.simulation.record("backup deleted", backup.id)
+
+    def reset_status(self, backup: Backup, status: str) -> None:
+        """Write it."""
+        backup.status = status
+        backup.save()
+
+    # --------------------------------------------------------------------------------------------- disks
+
+    @contextmanager
+    def _attached(self, volume: Volume) -> Iterator[BlockDevice]:
+        """The volume on this service's machine, for as long as the ``with`` lasts."""
+        address = service_host(volume.host or "")
+        call = self.cloud.messaging.call
+        info = call(address, "initialize_connection", volume, self._connector)
+        try:
+            connection = connect(self.cloud.world, info, self._connector)
+            try:
+                yield connection.device
+            finally:
+                connection.disconnect()
+        finally:
+            call(address, "terminate_connection", volume.id, self._connector, True)
+            call(address, "remove_export", volume.id)

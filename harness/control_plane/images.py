@@ -1,0 +1,87 @@
+"""The image service: what Glance is for Cinder.
+
+An image here is the disk that its file holds; disk_format and container_format are labels. Source:
+`cinder.image.glance:GlanceImageService`, `cinder.image.image_utils`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fake_backends.block_store import BlockDevice, MemoryDevice, copy_range
+from harness import errors
+from harness.model import GIB
+from harness.sim.seeds import Ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One image. `size` is in bytes, `min_disk` in GiB; status is queued, active or deleted."""
+
+    id: str
+    name: str
+    owner: str
+    status: str = "queued"
+    disk_format: str = "raw"
+    container_format: str = "bare"
+    visibility: str = "shared"
+    protected: bool = False
+    size: int = 0
+    min_disk: int = 0
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+class ImageService:
+    """Images by id, and the disks that are in them."""
+
+    def __init__(self, seed: int) -> None:
+        self._ids = Ids(seed, "images")
+        self.images: dict[str, Image] = {}
+        self._disks: dict[str, MemoryDevice] = {}
+
+    def create(self, owner: str, **fields: Any) -> Image:
+        """A queued image without a disk."""
+        image = Image(id=self._ids.uuid(), owner=owner, **fields)
+        self.images[image.id] = image
+        return image
+
+    def show(self, image_id: str) -> Image:
+        """ImageNotFound."""
+        if image_id not in self.images:
+            raise errors.ImageNotFound(image_id=image_id)
+        return self.images[image_id]
+
+    def upload(self, image_id: str, disk: BlockDevice, size: int) -> Image:
+        """Copy the first `size` bytes of a disk into the image, which becomes active."""
+        copy = MemoryDevice(size)
+        copy_range(disk, copy, 0, copy.chunk_count)
+        self._disks[image_id] = copy
+        self.images[image_id] = replace(self.show(image_id), status="active", size=size)
+        return self.images[image_id]
+
+    def disk(self, image_id: str) -> BlockDevice:
+        """What is in an active image. ImageNotFound if nothing was uploaded."""
+        if image_id not in self._disks:
+            raise errors.ImageNotFound(image_id=image_id)
+        return self._disks[image_id]
+
+    def delete(self, image_id: str) -> None:
+        """Forget image and disk; an absent one is fine."""
+        self.images.pop(image_id, None)
+        self._disks.pop(image_id, None)
+
+
+def check_image(image: Image, size_gb: int) -> None:
+    """InvalidInput unless the image is active and fits (`volume_utils:check_image_metadata`)."""
+    if image.status != "active":
+        raise errors.InvalidInput(reason=f"Image {image.id} is not active.")
+    image_gb = -(-image.size // GIB)
+    if image_gb > size_gb:
+        raise errors.InvalidInput(
+            reason=f"Size of specified image {image_gb}GB is larger than volume size {size_gb}GB."
+        )
+    if size_gb < image.min_disk:
+        raise errors.InvalidInput(
+            reason=f"Volume size {size_gb}GB cannot be smaller than the image minDisk size {image.min_disk}GB."
+        )
