@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from fake_backends.block_store import CHUNK, PAGE, BlockDevice
 from fake_backends.nfs import qcow2
+from fake_backends.nfs.chains import open_chain
 from fake_backends.nfs.qcow2 import Qcow2Image
 from fake_backends.nfs.share import File, Share
 from harness.errors import InvalidArgument, NotFound
@@ -36,14 +37,8 @@ def info(share: Share, name: str, format: str | None = None) -> Info:
 
 
 def open_image(share: Share, name: str, format: str | None = None) -> BlockDevice:
-    """The virtual disk of a file, with the backing files under it. NotFound if one of them is missing."""
-    file = share.file(name)
-    if _format(file, format) == "raw":
-        return file
-    image = Qcow2Image(file)
-    if image.backing_name is not None:
-        image.backing = open_image(share, image.backing_name, image.backing_format)
-    return image
+    """The virtual disk of a file, with the backing files under it; see `chains.open_chain`."""
+    return open_chain(share.file, name, format)
 
 
 def chain(share: Share, name: str) -> list[str]:

@@ -46,6 +46,12 @@ commit -d {D}/next
 info --output=json {D}/snapshot
 rebase -u -b  {D}/next
 info --output=json {D}/next
+create -f qcow2 {D}/over 1M
+create -f qcow2 -o backing_file={D}/over,backing_fmt=qcow2 {D}/under
+rebase -u -b under -F qcow2 {D}/over
+info --backing-chain {D}/over
+commit -d {D}/absent
+convert -O raw {D}/absent {D}/raw
 """
 
 
@@ -107,6 +113,36 @@ def test_the_real_qemu_img_reads_what_a_chain_holds(tmp_path: Path) -> None:
         copy_out(file, tmp_path / name)
     subprocess.run(["qemu-img", "convert", "-O", "raw", tmp_path / "top", tmp_path / "real"], check=True)
     assert (tmp_path / "real").read_bytes() == host.read(f"{tmp_path}/disk")
+
+
+def test_an_image_that_stands_over_itself_is_refused() -> None:
+    """In one line; the real qemu-img opens the two of them until it has no more file descriptors."""
+    host = Host("host")
+    commands = HostCommands(host)
+    for line in (
+        "create -f qcow2 {}/over 1M",
+        "create -f qcow2 -b {}/over -F qcow2 {}/under",
+        "rebase -u -b under -F qcow2 {}/over",
+    ):
+        assert commands.execute(["qemu-img", *line.replace("{}", "/tmp").split()]).rc == 0
+    loop = "Could not open '/tmp/over': Backing file '/tmp/over' creates an infinite loop."
+    for line in ("commit -d /tmp/over", "convert -O raw /tmp/over /tmp/raw"):
+        assert commands.execute(["qemu-img", *line.split()]) == Result("", f"qemu-img: {loop}\n", 1)
+
+
+def test_a_share_without_room_is_an_error_of_the_command() -> None:
+    """Of the making of an image, as well as of a conversion."""
+    host = Host("host")
+    host.mount("/mnt", Share("192.0.2.101:/srv", 256 << 10))
+    commands = HostCommands(host)
+    host.write("/tmp/disk", b"data".ljust(5 << 20, b"\2"))
+    for line in (
+        "create -q -f qcow2 -o preallocation=metadata /mnt/image 100G",
+        "convert -O qcow2 /tmp/disk /mnt/copy",
+    ):
+        result = commands.execute(["qemu-img", *line.split()])
+        assert result.rc == 1, line
+        assert "No space left on device" in result.stderr
 
 
 def test_images_in_files_that_are_not_on_a_share() -> None:
