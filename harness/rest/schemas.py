@@ -7,8 +7,6 @@ first is reported, and the client sees its text.
 from __future__ import annotations
 
 import re
-import unicodedata
-from itertools import groupby
 from typing import Any
 
 Schema = dict[str, Any]
@@ -45,19 +43,20 @@ def nullable(schema: Schema) -> Schema:
     return {**schema, "type": [*kinds, "null"]}
 
 
-def _printable(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category[0] != "C" and (category[0] != "Z" or category == "Zs")
+_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+"""Horizontal spaces, which Python does not count as printable."""
 
 
 def _printable_text() -> str:
     """Matches printable characters and horizontal spaces of the basic plane."""
-    ranges = []
-    for good, run in groupby(map(chr, range(0xFFFF)), key=_printable):
-        if good:
-            found = list(run)
-            ranges.append("-".join(re.escape(end) for end in dict.fromkeys((found[0], found[-1]))))
-    return f"^[{''.join(ranges)}]*$"
+    good = [character.isprintable() or character in _SPACES for character in map(chr, range(0xFFFF))]
+    edges = [code for code in range(1, len(good)) if good[code] != good[code - 1]]
+    ranges = zip(edges[::2], edges[1::2], strict=True)  # from a good one to one that is not
+    return f"^[{''.join(_range(first, last - 1) for first, last in ranges)}]*$"
+
+
+def _range(first: int, last: int) -> str:
+    return "-".join(re.escape(chr(code)) for code in dict.fromkeys((first, last)))
 
 
 ANYTHING: Schema = {}

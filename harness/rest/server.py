@@ -30,7 +30,8 @@ clock = time.monotonic
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 for any that is free. InputError in one line if it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol by name: asyncio turns off Nagle's algorithm only where it finds it.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
