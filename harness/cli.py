@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import click
 
 import harness
+from harness.commands.certify import certify
 from harness.commands.compare import compare
 from harness.commands.engine import Engine, open_engine
 from harness.commands.listing import listing
@@ -48,12 +49,13 @@ def crucible(context: click.Context) -> None:
     crucible matrix                         the whole migration matrix
     crucible matrix --config cinder.conf    the same on your own deployment
     crucible reproduce lvm-to-rbd-in-use    one migration, step by step
+    crucible certify my_pkg.driver:MyDriver  hold a driver to the laws of Cinder's driver contract
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-for command in (matrix, reproduce, compare, releases, listing, storage, serve):
+for command in (matrix, reproduce, certify, compare, releases, listing, storage, serve):
     crucible.add_command(command)
 
 

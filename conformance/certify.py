@@ -1,0 +1,87 @@
+"""From a subject to its certificate."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import inspect
+import platform
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+import harness
+from conformance import xfail
+from conformance.catalogue import catalogue, select
+from conformance.profiles import DEFAULT
+from conformance.runner import check
+from conformance.subject import Subject
+from harness.certificates import Certificate, LawResult, Verdict
+
+
+def certify(
+    subject: Subject,
+    *,
+    levels: Sequence[str] = (),
+    keyword: str = "",
+    profile: str = DEFAULT,
+    seed: int = 0,
+    expected: Sequence[xfail.Expected] = (),
+    today: datetime.date,
+    configuration: Sequence[str] = (),
+    on_result: Callable[[LawResult], None] = lambda result: None,
+) -> Certificate:
+    """Check the laws of these levels, and say what came of it.
+
+    `expected` is the user's list of known failures. That of the reference driver applies, too: strictly to the
+    driver itself, and to what derives from it only as far as it still fails. Start and duration are left to
+    whoever has a clock. InputError if no law is selected.
+    """
+    laws = select(levels, keyword)
+    results = check(subject, laws, profile=profile, seed=seed, on_result=on_result)
+    known = xfail.known(subject.reference)
+    if not subject.is_reference:
+        known = [msgspec.structs.replace(entry, strict=False) for entry in known]
+    names = [law.name for law in catalogue()]
+    results, wrong = xfail.apply(results, known, today, all_laws=names)
+    results, more = xfail.apply(results, expected, today, all_laws=names)
+    return Certificate(
+        crucible=harness.__version__,
+        python=platform.python_version(),
+        subject=subject.name,
+        driver=subject.plan.driver,
+        version=str(getattr(subject.driver, "VERSION", "")),
+        digest=digest(subject.driver),
+        configuration=list(configuration),
+        profile=profile,
+        seed=seed,
+        levels=list(levels),
+        keyword=keyword,
+        started="",
+        duration_s=0.0,
+        verdict=verdict(results, [*wrong, *more]),
+        laws=results,
+        stale=[*wrong, *more],
+    )
+
+
+def verdict(results: Sequence[LawResult], stale: Sequence[str]) -> Verdict:
+    """Errors of ours count most; a skip is never a pass."""
+    statuses = [result.status for result in results]
+    if "error" in statuses:
+        return "error"
+    if stale or any(result.status == "failed" and not result.known for result in results):
+        return "breaks"
+    return "keeps" if set(statuses) & {"passed", "failed"} else "unchecked"
+
+
+def digest(driver: type[Any]) -> str:
+    """SHA-256 of the source of a class and of those that it derives from, as far as there is any."""
+    hashed = hashlib.sha256()
+    for each in driver.__mro__:
+        try:
+            hashed.update(inspect.getsource(each).encode())
+        except (OSError, TypeError):
+            hashed.update(f"{each.__module__}.{each.__qualname__}".encode())
+    return hashed.hexdigest()

@@ -1,0 +1,156 @@
+"""Extending volumes."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from conformance.bench import Bench
+from conformance.contents import Contents, contents, pages_of, sizes
+from conformance.law import Broken, Chapter, holds, same
+from harness.model import GIB
+
+law = Chapter("extend", level="core", stage=Bench)
+EXTEND = "cinder.interface.volume_driver:VolumeDriverCore.extend_volume"
+MANAGER = "cinder.volume.manager:VolumeManager.extend_volume"
+TOO_LARGE_GB = 12 << 10
+"""More than a volume group or a share of the simulated storage has; thin storage may promise it all the same.
+"""
+
+
+@law(source=EXTEND, needs=["data path"], size=sizes(), more=sizes())
+def an_extended_volume_has_exactly_its_new_size(bench: Bench, size: int, more: int) -> None:
+    """The new size is the total in GiB, and not what is added."""
+    volume = bench.create(size)
+    bench.extend(volume, size + more)
+    bench.must_have_size(volume, size + more, "the extended volume")
+
+
+@law(
+    source=EXTEND,
+    needs=["data path"],
+    size=sizes(4),
+    more=sizes(4),
+    written=contents(),
+    after=contents("after"),
+)
+def extending_keeps_the_data(bench: Bench, size: int, more: int, written: Contents, after: Contents) -> None:
+    """What was written before an extension is there after it, and all of the volume takes writes."""
+    volume = bench.create(size)
+    bench.write(volume, written)
+    bench.extend(volume, size + more)
+    bench.must_hold(volume, written, "the extended volume", size)
+    bench.write(volume, after)
+    bench.must_hold(volume, after, "the extended volume")
+
+
+@law(source=EXTEND, needs=["data path"], steps=st.lists(sizes(3), min_size=2, max_size=4), written=contents())
+def a_volume_can_be_extended_again(bench: Bench, steps: list[int], written: Contents) -> None:
+    """Several extensions add up."""
+    volume = bench.create()
+    bench.write(volume, written)
+    size = 1
+    for more in steps:
+        size += more
+        bench.extend(volume, size)
+    bench.must_have_size(volume, size, "the extended volume")
+    bench.must_hold(volume, written, "the extended volume", 1)
+
+
+@law(source=EXTEND, needs=["data path"], kept=contents("kept"), more=sizes(4))
+def extending_leaves_other_volumes_alone(bench: Bench, kept: Contents, more: int) -> None:
+    """Size and data of other volumes do not change."""
+    volume, other = bench.create(), bench.create(2)
+    bench.write(other, kept)
+    bench.extend(volume, 1 + more)
+    bench.must_have_size(other, 2, "the other volume")
+    bench.must_hold(other, kept, "the other volume")
+
+
+@law(source=f"volume_clear; {EXTEND}", needs=["data path"], secret=contents("former owner"), more=sizes(2))
+def an_extension_shows_nothing_of_deleted_volumes(bench: Bench, secret: Contents, more: int) -> None:
+    """No byte of a deleted volume can be read in what an extension adds."""
+    former = bench.create(1 + more)
+    bench.write(former, secret)
+    volume = bench.create()
+    bench.delete(former)
+    bench.extend(volume, 1 + more)
+    attached = bench.attach(volume)
+    last = attached.size // 4096
+    shown = set(pages_of(secret, (1 + more) * GIB).values())
+    near = {page + shift for page in pages_of(secret, (1 + more) * GIB) for shift in (0, GIB // 4096)}
+    for page, data in attached.read(sorted(page for page in near if page < last)).items():
+        if data in shown:
+            raise Broken(f"page {page} of the extended volume shows what a deleted volume held, but should not")
+    bench.detach(attached)
+
+
+@law(source=EXTEND, needs=["data path", "snapshots"], size=sizes(3), more=sizes(3), written=contents())
+def a_volume_with_a_snapshot_can_be_extended(bench: Bench, size: int, more: int, written: Contents) -> None:
+    """A snapshot is no obstacle to an extension, and both keep their data."""
+    volume = bench.create(size)
+    bench.write(volume, written)
+    bench.snapshot(volume)
+    bench.extend(volume, size + more)
+    bench.must_have_size(volume, size + more, "the extended volume")
+    bench.must_hold(volume, written, "the extended volume", size)
+
+
+@law(source=MANAGER, needs=["data path"], written=contents(), weight=0.3)
+def an_extension_without_space_changes_nothing(bench: Bench, written: Contents) -> None:
+    """An extension that fails raises, and leaves size and data as they were."""
+    volume = bench.create()
+    bench.write(volume, written)
+    try:
+        bench.extend(volume, TOO_LARGE_GB)
+    except Exception as error:
+        if not bench.is_foreign(error):
+            raise
+        bench.must_have_size(volume, 1, "the volume that could not be extended")
+        bench.must_hold(volume, written, "the volume that could not be extended")
+    else:
+        bench.must_have_size(volume, TOO_LARGE_GB, "the volume that could be extended after all")
+
+
+@law(
+    source=f"{MANAGER}: online_extend_support",
+    needs=["data path", "online extend"],
+    level="in-use",
+    size=sizes(3),
+    more=sizes(3),
+    written=contents(),
+)
+def an_attached_volume_can_be_extended(bench: Bench, size: int, more: int, written: Contents) -> None:
+    """A driver that does not report online_extend_support False extends volumes that are attached."""
+    volume = bench.create(size)
+    attached = bench.attach(volume)
+    attached.write(pages_of(written, attached.size))
+    bench.extend(volume, size + more)
+    bench.detach(attached)
+    bench.must_have_size(volume, size + more, "the extended volume")
+    bench.must_hold(volume, written, "the extended volume", size)
+
+
+@law(source=MANAGER, needs=["inventory"], size=sizes(3), more=sizes(3))
+def an_extended_volume_is_deleted_as_a_whole(bench: Bench, size: int, more: int) -> None:
+    """Deleting an extended volume leaves nothing, in objects and in free space."""
+    before, free = bench.objects(), bench.free_gb()
+    volume = bench.create(size)
+    bench.extend(volume, size + more)
+    bench.delete(volume)
+    same("the objects in the end", bench.objects(), before)
+    if free is not None:
+        same("free_capacity_gb in the end", bench.free_gb(), free)
+
+
+@law(source=EXTEND)
+def extending_an_absent_volume_is_an_error(bench: Bench) -> None:
+    """Extending a volume whose object is gone raises."""
+    volume = bench.create()
+    bench.delete_object(volume)
+    try:
+        bench.extend(volume, 3)
+    except Exception as error:
+        if not bench.is_foreign(error):
+            raise
+        return
+    holds(False, "extend_volume of a volume that is gone succeeded, but should raise")

@@ -1,0 +1,156 @@
+"""Volumes that servers use: migrated by Nova's copy, extended, snapshotted."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from conformance.contents import Contents, contents
+from conformance.law import Chapter, same
+from conformance.move import OWNER, Move
+
+law = Chapter("in use", level="in-use", stage=Move, needs=["data path"], weight=0.5)
+SWAP = "nova.compute.manager:ComputeManager.swap_volume"
+others = st.sampled_from(["twin", "lvm", "rbd", "nfs"])
+
+
+@law(
+    source=f"{SWAP}; LP 1866935",
+    there=others,
+    arrives=st.booleans(),
+    before=contents("before"),
+    after=contents("after"),
+)
+def a_guest_goes_on_through_a_migration(
+    move: Move, there: str, arrives: bool, before: Contents, after: Contents
+) -> None:
+    """What a guest writes before and after the migration of its disk is in the volume that Cinder has on
+    record."""
+    here, there = (there, "subject") if arrives else ("subject", there)
+    move.open(here, there)
+    volume = move.create(here)
+    server = move.attach(volume)
+    move.guest_writes(server, volume, before)
+    move.migrate(volume, there)
+    move.must_have_moved(volume, there, "in-use")
+    move.guest_reads(server, volume, before, "the guest's disk")
+    move.guest_writes(server, volume, after)
+    move.detach(server, volume)
+    move.must_hold(volume, after, "what the guest wrote after the migration, read through the record,")
+
+
+@law(source=SWAP, needs=["inventory"], there=others, arrives=st.booleans(), written=contents())
+def an_in_use_migration_leaves_nothing(move: Move, there: str, arrives: bool, written: Contents) -> None:
+    """After the migration of a volume in use there is one object, and after its deletion none."""
+    here, there = (there, "subject") if arrives else ("subject", there)
+    move.open(here, there)
+    before = move.objects()
+    volume = move.create(here)
+    server = move.attach(volume)
+    move.guest_writes(server, volume, written)
+    move.migrate(volume, there)
+    move.must_have_moved(volume, there, "in-use")
+    move.must_be_tidy(before)
+    move.detach(server, volume)
+    move.must_hold(volume, written, "the volume")
+    move.delete(volume)
+    move.must_be_tidy(before)
+
+
+@law(source=SWAP, away=others, written=contents(), detached=st.booleans())
+def a_volume_in_use_migrates_twice(move: Move, away: str, written: Contents, detached: bool) -> None:
+    """There and back, in use and then perhaps not, the volume stays whole: the second time _name_id is set."""
+    move.open("subject", away)
+    volume = move.create("subject")
+    server = move.attach(volume)
+    move.guest_writes(server, volume, written)
+    move.migrate(volume, away)
+    move.must_have_moved(volume, away, "in-use")
+    if detached:
+        move.detach(server, volume)
+    move.migrate(volume, "subject")
+    move.must_have_moved(volume, "subject", "available" if detached else "in-use")
+    if not detached:
+        move.guest_reads(server, volume, written, "the guest's disk")
+        move.detach(server, volume)
+    move.must_hold(volume, written, "the volume")
+
+
+@law(
+    source=f"{SWAP}: only host devices up to Nova 20",
+    arrives=st.booleans(),
+    written=contents(),
+    after=contents("after"),
+    there=others,
+)
+def a_failed_swap_changes_nothing(
+    move: Move, arrives: bool, written: Contents, after: Contents, there: str
+) -> None:
+    """When Nova does not swap, the guest goes on with its old disk, which Cinder still has on record."""
+    here, there = (there, "subject") if arrives else ("subject", there)
+    move.open(here, there)
+    volume = move.create(here)
+    server = move.attach(volume)
+    move.guest_writes(server, volume, written)
+    move.fail_at("nova.block_copy", 3, "eio")
+    move.migrate(volume, there)
+    move.heal()
+    row = move.volume(volume)
+    same(
+        "(host, status, migration_status)",
+        (row.host, row.status, row.migration_status),
+        (move.plan(here).address, "in-use", "error"),
+    )
+    move.guest_reads(server, volume, written, "the guest's disk")
+    move.guest_writes(server, volume, after)
+    move.detach(server, volume)
+    move.must_hold(volume, after, "the volume")
+
+
+@law(
+    source="cinder.volume.manager:VolumeManager.create_snapshot: microversion 3.66",
+    needs=["snapshots"],
+    before=contents("before"),
+    after=contents("after"),
+)
+def a_volume_in_use_can_be_snapshotted(move: Move, before: Contents, after: Contents) -> None:
+    """A snapshot of a volume in use holds what the guest had written; the guest goes on, also when it is
+    deleted."""
+    move.open("subject")
+    volume = move.create("subject")
+    server = move.attach(volume)
+    move.guest_writes(server, volume, before)
+    snapshot = move.act(move.cloud.api.create_snapshot, OWNER, volume)
+    same("the status of the snapshot", move.cloud.database.get_snapshot(snapshot.id).status, "available")
+    move.guest_writes(server, volume, after)
+    move.guest_reads(server, volume, after, "the guest's disk")
+    made = move.act(move.cloud.api.create_volume, OWNER, 1, snapshot_id=snapshot.id).id
+    same("the status of the volume from the snapshot", move.volume(made).status, "available")
+    move.must_hold(made, before, "the volume from the snapshot")
+    move.delete(made)
+    move.act(move.cloud.api.delete_snapshot, OWNER, snapshot.id)
+    same("whether the snapshot is on record", snapshot.id in move.cloud.database.snapshots, False)
+    move.guest_reads(server, volume, after, "the guest's disk")
+    move.detach(server, volume)
+    move.must_hold(volume, after, "the volume")
+
+
+@law(
+    source="cinder.volume.manager:VolumeManager.init_host: ensure_export",
+    written=contents(),
+    after=contents("after"),
+)
+def a_guest_goes_on_through_a_restart(move: Move, written: Contents, after: Contents) -> None:
+    """The volume service is stopped and started while a guest uses its volume."""
+    move.open("subject")
+    volume = move.create("subject")
+    server = move.attach(volume)
+    move.guest_writes(server, volume, written)
+    name = move.plan("subject").name
+    move.cloud.stop(name)
+    move.cloud.start_again(name)
+    move.simulation.kernel.run()
+    same("the status after the restart", move.volume(volume).status, "in-use")
+    move.guest_reads(server, volume, written, "the guest's disk")
+    move.guest_writes(server, volume, after)
+    move.detach(server, volume)
+    move.must_hold(volume, after, "the volume")

@@ -1,0 +1,120 @@
+"""Taking over what Cinder did not make, and letting it go.
+
+A law needs an object that Cinder does not know: it creates a volume, lets it go (`unmanage`), and takes it over
+under another record by ``source-name``, or ``source-id`` where the driver wants that.
+"""
+
+from __future__ import annotations
+
+from conformance.bench import Bench
+from conformance.contents import Contents, contents, sizes
+from conformance.guard import shortened
+from conformance.law import Broken, Chapter, holds, same
+from harness.errors import ManageExistingInvalidReference
+from harness.model import Volume
+
+law = Chapter("manage", level="manage", stage=Bench, needs=["manage"])
+MANAGE = "cinder.interface.volume_management_driver:VolumeManagementDriver.manage_existing"
+SIZE = "cinder.interface.volume_management_driver:VolumeManagementDriver.manage_existing_get_size"
+UNMANAGE = "cinder.interface.volume_management_driver:VolumeManagementDriver.unmanage"
+
+
+def let_go(bench: Bench, volume: Volume) -> dict[str, str]:
+    """Unmanage a volume; returns the reference by which it can be taken over."""
+    bench.nothing(bench.driver.unmanage(bench.fresh(volume)), "unmanage")
+    name = volume.name
+    location = bench.fresh(volume).provider_location
+    bench.database.destroy_volume(volume.id)
+    if bench.plan.kind == "nfs" and location:
+        return {"source-name": f"{location}/{name}"}
+    return {"source-name": name, "source-id": volume.name_id}
+
+
+def take_over(bench: Bench, reference: dict[str, str]) -> Volume:
+    """Size first, then the object, as `cinder.volume.flows.manager.manage_existing` does."""
+    volume = bench.record(0, status="managing")
+    size = bench.driver.manage_existing_get_size(volume, reference)
+    holds(
+        isinstance(size, int) and not isinstance(size, bool) and size > 0,
+        f"manage_existing_get_size returned {shortened(size)}, but should return a whole number of GiB",
+    )
+    volume.size = size
+    volume.save()
+    bench._store(volume, bench.driver.manage_existing(volume, reference), "manage_existing")
+    volume.status = "available"
+    volume.save()
+    return volume
+
+
+@law(source=MANAGE, needs=["data path"], size=sizes(5), written=contents())
+def a_volume_that_was_let_go_can_be_taken_over(bench: Bench, size: int, written: Contents) -> None:
+    """Data and size are the same when a volume is unmanaged and managed again."""
+    volume = bench.create(size)
+    bench.write(volume, written)
+    managed = take_over(bench, let_go(bench, volume))
+    same("the size of the managed volume", managed.size, size)
+    bench.must_hold(managed, written, "the managed volume")
+
+
+@law(source=SIZE, size=sizes(20))
+def the_size_is_told_before(bench: Bench, size: int) -> None:
+    """manage_existing_get_size returns the size in whole GiB."""
+    reference = let_go(bench, bench.create(size))
+    same("manage_existing_get_size", bench.driver.manage_existing_get_size(bench.record(0), reference), size)
+
+
+@law(source=MANAGE, needs=["data path"], size=sizes(3), more=sizes(3), written=contents())
+def a_managed_volume_is_a_volume_like_any_other(bench: Bench, size: int, more: int, written: Contents) -> None:
+    """A managed volume can be extended, read and deleted."""
+    volume = bench.create(size)
+    bench.write(volume, written)
+    managed = take_over(bench, let_go(bench, volume))
+    bench.extend(managed, size + more)
+    bench.must_have_size(managed, size + more, "the managed volume")
+    bench.must_hold(managed, written, "the managed volume", size)
+    bench.delete(managed)
+
+
+@law(source=MANAGE, needs=["inventory"])
+def a_managed_volume_leaves_nothing(bench: Bench) -> None:
+    """When a managed volume is deleted nothing is left, and nothing was added by managing it."""
+    before = bench.objects()
+    managed = take_over(bench, let_go(bench, bench.create()))
+    same("the number of objects", len(bench.objects()), len(before) + 1)
+    bench.delete(managed)
+    same("the objects in the end", bench.objects(), before)
+
+
+@law(source=SIZE)
+def an_unknown_reference_is_refused(bench: Bench) -> None:
+    """A reference that leads to nothing raises ManageExistingInvalidReference."""
+    for reference in ({"source-name": "no-such-volume", "source-id": "no-such-volume"}, {"nonsense": "x"}):
+        try:
+            size = bench.driver.manage_existing_get_size(bench.record(0), reference)
+        except ManageExistingInvalidReference:
+            continue
+        raise Broken(
+            f"manage_existing_get_size({reference}) returned {shortened(size)}, but should raise "
+            "ManageExistingInvalidReference"
+        )
+
+
+@law(source=UNMANAGE, needs=["inventory"], size=sizes(3))
+def letting_go_touches_nothing(bench: Bench, size: int) -> None:
+    """unmanage leaves the object where it is."""
+    volume = bench.create(size)
+    before = bench.objects()
+    let_go(bench, volume)
+    same("the number of objects after unmanage", len(bench.objects()), len(before))
+
+
+@law(source=MANAGE, needs=["data path"], one=contents("one"), two=contents("two"))
+def the_volume_that_was_meant_is_taken_over(bench: Bench, one: Contents, two: Contents) -> None:
+    """Of several objects the one that the reference names is taken over."""
+    first, second = bench.create(), bench.create()
+    bench.write(first, one)
+    bench.write(second, two)
+    references = [let_go(bench, first), let_go(bench, second)]
+    managed = take_over(bench, references[1])
+    bench.must_hold(managed, two, "the volume that was taken over")
+    bench.must_hold(take_over(bench, references[0]), one, "the other volume")

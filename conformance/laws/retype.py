@@ -1,0 +1,165 @@
+"""retype: changing the type of a volume in place, as far as the driver is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from conformance.bench import ADMIN, Bench, Lacking
+from conformance.contents import Contents, contents, pages_of
+from conformance.guard import shortened
+from conformance.law import Broken, Chapter, holds, same
+from conformance.laws.assisted import host_of
+from conformance.properties import properties
+from harness.control_plane.volume_types import volume_types_diff
+from harness.model import QosSpecs, Volume, VolumeType
+
+law = Chapter("retype", level="retype", stage=Bench)
+RETYPE = "cinder.volume.manager:VolumeManager.retype"
+INTERFACE = "cinder.interface.volume_driver:VolumeDriverCore.retype"
+specs = st.dictionaries(
+    st.sampled_from(["vendor:tier", "vendor:x", "tier", "capabilities:colour"]),
+    st.sampled_from("abc"),
+    max_size=3,
+)
+qualities = st.none() | st.builds(
+    lambda consumer, value: QosSpecs("q", "limits", consumer, (("read_iops_sec", str(value)),)),
+    st.sampled_from(["back-end", "front-end", "both"]),
+    st.integers(1, 999),
+)
+
+
+def kind(bench: Bench, name: str, extra_specs: dict[str, str], qos: QosSpecs | None = None) -> VolumeType:
+    fields = {"id": f"type-{name}", "name": name, "extra_specs": extra_specs, "qos_specs": qos}
+    bench.database.create(VolumeType, fields)
+    return bench.database.get_volume_type(f"type-{name}")
+
+
+def change(bench: Bench, volume: Volume, new: VolumeType, host: dict[str, Any]) -> bool:
+    """Ask the driver, and store what it says. Broken unless the answer is a bool, or (bool, dict or None)."""
+    record = bench.fresh(volume)
+    diff, _ = volume_types_diff(record.volume_type, new)
+    answer = bench.driver.retype(ADMIN, record, new, diff, host)
+    done, update = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, None)
+    holds(
+        isinstance(done, bool) and (update is None or isinstance(update, dict)),
+        f"retype returned {shortened(answer)}, but should return a bool, or (bool, dict or None)",
+    )
+    if done:
+        unknown = sorted(key for key in update or {} if key not in Volume.DEFAULTS)
+        holds(not unknown, f"retype returned the fields {unknown}, which no volume has")
+        record.update({**(update or {}), "volume_type_id": new.id})
+        record.save()
+    return bool(done)
+
+
+@law(source=f"{INTERFACE}; LP 1515840", needs=["retype"], old=specs, new=specs)
+def specs_that_mean_nothing_are_changed_in_place(
+    bench: Bench, old: dict[str, str], new: dict[str, str]
+) -> None:
+    """Extra specs that the driver knows nothing of are no reason to refuse: the volume would be copied for
+    nothing."""
+    volume = bench.create(volume_type_id=kind(bench, "old", old).id)
+    done = change(bench, volume, kind(bench, "new", new), host_of(bench))
+    same("whether the type was changed in place", done, True)
+
+
+@law(
+    source=INTERFACE,
+    needs=["data path"],
+    old=specs,
+    new=specs,
+    one=qualities,
+    two=qualities,
+    written=contents(),
+    attached=st.booleans(),
+)
+def a_retype_keeps_the_data(
+    bench: Bench, old: dict[str, str], new: dict[str, str], one: QosSpecs | None, two: QosSpecs | None,
+    written: Contents, attached: bool,
+) -> None:  # fmt: skip
+    """Whatever differs between the types, and whatever the driver answers, the data stay, also for a guest."""
+    volume = bench.create(volume_type_id=kind(bench, "old", old, one).id)
+    bench.write(volume, written)
+    guest = bench.attach(volume) if attached else None
+    try:
+        change(bench, volume, kind(bench, "new", new, two), host_of(bench))
+    except Broken:
+        raise
+    except Exception as error:
+        if not bench.is_foreign(error):
+            raise
+    if guest is not None:
+        pages = pages_of(written, guest.size)
+        same("what the guest reads", guest.read(pages), dict(pages))
+        bench.detach(guest)
+    bench.must_hold(volume, written, "the volume of another type")
+
+
+@law(source=INTERFACE, needs=["retype"], one=qualities, two=qualities)
+def a_retyped_volume_is_what_its_type_says(bench: Bench, one: QosSpecs | None, two: QosSpecs | None) -> None:
+    """A volume that was retyped in place is like one that was created with the new type."""
+    volume = bench.create(volume_type_id=kind(bench, "old", {}, one).id)
+    new = kind(bench, "new", {}, two)
+    if change(bench, volume, new, host_of(bench)):
+        fresh = bench.create(volume_type_id=new.id)
+        wanted = properties(bench.world, bench.plan, fresh.name)
+        if wanted is not None:
+            same("what the retyped volume is like", properties(bench.world, bench.plan, volume.name), wanted)
+
+
+@law(source=f"{RETYPE}: the host changes; LP 1452823, LP 1652802", needs=["inventory"])
+def a_retype_to_another_back_end_is_refused(bench: Bench) -> None:
+    """Asked for a host that is another back-end, the driver answers False, or has moved the volume there."""
+    there = bench.beside(bench.subject.twin)
+    before = len(there.objects())
+    volume = bench.create(volume_type_id=kind(bench, "old", {"volume_backend_name": "subject"}).id)
+    done = change(bench, volume, kind(bench, "new", {"volume_backend_name": "twin"}), host_of(there))
+    same("the number of objects at the other back-end", len(there.objects()) - before, int(done))
+
+
+@law(source=INTERFACE, needs=["retype", "snapshots", "data path"], new=specs, written=contents())
+def a_volume_with_a_snapshot_can_be_retyped(bench: Bench, new: dict[str, str], written: Contents) -> None:
+    """Snapshots of a volume that is retyped keep their data."""
+    volume = bench.create(volume_type_id=kind(bench, "old", {}).id)
+    bench.write(volume, written)
+    snapshot = bench.snapshot(volume)
+    change(bench, volume, kind(bench, "new", new), host_of(bench))
+    bench.must_hold(bench.from_snapshot(snapshot), written, "the volume from the snapshot")
+
+
+@law(source=INTERFACE, needs=["inventory"], new=specs)
+def a_retype_makes_no_objects(bench: Bench, new: dict[str, str]) -> None:
+    """A retype in place, done or refused, neither adds nor removes an object."""
+    volume = bench.create(volume_type_id=kind(bench, "old", {}).id)
+    before = bench.objects()
+    change(bench, volume, kind(bench, "new", new), host_of(bench))
+    same("the objects after the retype", bench.objects(), before)
+
+
+@law(
+    source=INTERFACE,
+    needs=["multiattach", "retype", "data path"],
+    level="multiattach",
+    written=contents(),
+    back=st.booleans(),
+)
+def multiattach_can_be_switched(bench: Bench, written: Contents, back: bool) -> None:
+    """A retype to multiattach, and back, keeps the data; a multiattach volume then serves two hosts."""
+    plain, shared = kind(bench, "plain", {}), kind(bench, "shared", {"multiattach": "<is> True"})
+    volume = bench.create(volume_type_id=plain.id)
+    bench.write(volume, written)
+    if not change(bench, volume, shared, host_of(bench)):
+        raise Lacking("the driver does not change multiattach in place")
+    record = bench.fresh(volume)
+    record.multiattach = True
+    record.save()
+    one, two = bench.attach(volume, "host1"), bench.attach(volume, "host2")
+    pages = pages_of(written, one.size)
+    same("what host2 reads", two.read(pages), dict(pages))
+    bench.detach(one)
+    bench.detach(two)
+    if back:
+        change(bench, volume, plain, host_of(bench))
+        bench.must_hold(volume, written, "the volume that is not multiattach any more")

@@ -1,0 +1,195 @@
+"""Creating and deleting volumes."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from conformance.bench import ADMIN, Bench
+from conformance.contents import Contents, contents, sizes
+from conformance.law import Broken, Chapter, holds, same
+from harness.model import GIB
+
+law = Chapter("volumes", level="core", stage=Bench)
+MANAGER = "cinder.volume.manager:VolumeManager"
+CREATE = "cinder.interface.volume_driver:VolumeDriverCore.create_volume"
+DELETE = "cinder.interface.volume_driver:VolumeDriverCore.delete_volume"
+CHECKLIST = "Cinder's new-driver checklist, common gotchas"
+
+
+@law(source=CREATE, needs=["data path"], size=st.integers(1, 64))
+def a_volume_has_exactly_its_size(bench: Bench, size: int) -> None:
+    """A volume of N GiB has N x 2^30 bytes."""
+    bench.must_have_size(bench.create(size), size, "the new volume")
+
+
+@law(source=CREATE, needs=["data path"], size=st.sampled_from([1, 100, 1023, 1024, 4097, 16384]))
+def any_size_is_made_exactly_or_refused(bench: Bench, size: int) -> None:
+    """From 1 GiB to 16 TiB a volume has exactly its size, or is refused and leaves nothing that keeps it from
+    being
+    deleted."""
+    volume = bench.record(size)
+    try:
+        bench.fill_in(volume)
+    except Exception as error:
+        if not bench.is_foreign(error):
+            raise
+        bench.delete(volume)
+        return
+    bench.must_have_size(volume, size, "the new volume")
+    bench.delete(volume)
+
+
+@law(source=CREATE, needs=["data path"], size=sizes(), written=contents())
+def what_is_written_is_read_again(bench: Bench, size: int, written: Contents) -> None:
+    """What was written to a volume is there when it is connected again."""
+    volume = bench.create(size)
+    bench.write(volume, written)
+    bench.must_hold(volume, written, "the volume")
+
+
+@law(source=CREATE, needs=["data path"], one=contents("one"), two=contents("two"))
+def volumes_share_nothing(bench: Bench, one: Contents, two: Contents) -> None:
+    """What is written to one volume does not show in another."""
+    volumes = [bench.create(1), bench.create(2)]
+    bench.write(volumes[0], one)
+    bench.write(volumes[1], two)
+    bench.must_hold(volumes[0], one, "the first volume")
+    bench.must_hold(volumes[1], two, "the second volume")
+
+
+@law(
+    source="OSSN-0064 and volume_clear; " + DELETE,
+    needs=["data path"],
+    size=sizes(3),
+    secret=contents("former owner"),
+    count=st.integers(1, 3),
+)
+def a_new_volume_shows_nothing_of_a_deleted_one(bench: Bench, size: int, secret: Contents, count: int) -> None:
+    """No byte of a deleted volume can be read in one that is created later."""
+    volumes = [bench.create(size) for _ in range(count)]
+    for volume in volumes:
+        bench.write(volume, secret)
+    for volume in volumes:
+        bench.delete(volume)
+    must_not_show(bench, bench.create(size), secret, size)
+
+
+def must_not_show(bench: Bench, volume: object, secret: Contents, size: int) -> None:
+    """Broken if any page of `secret` can be read anywhere near where it was."""
+    from conformance.contents import pages_of
+
+    attached = bench.attach(volume)  # type: ignore[arg-type]
+    there = pages_of(secret, size * GIB)
+    for page, data in attached.read(there).items():
+        if data and data == there[page]:
+            raise Broken(f"page {page} of the new volume shows what a deleted volume held, but should not")
+    bench.detach(attached)
+
+
+@law(source=f"{MANAGER}.delete_volume", needs=["inventory"], count=st.integers(1, 4), which=st.integers(0, 3))
+def deleting_removes_the_object_and_no_other(bench: Bench, count: int, which: int) -> None:
+    """Deleting a volume removes exactly its object."""
+    before = bench.objects()
+    volumes = [bench.create() for _ in range(count)]
+    made = [name for name in bench.objects() if name not in before]
+    same("the number of objects of the new volumes", len(made), count)
+    bench.delete(volumes[which % count])
+    same("the number of objects after a deletion", len(bench.objects()), len(before) + count - 1)
+
+
+@law(source=DELETE, needs=["data path"], kept=contents("kept"))
+def deleting_leaves_other_volumes_alone(bench: Bench, kept: Contents) -> None:
+    """The data of other volumes outlive a deletion."""
+    one, two, three = (bench.create() for _ in range(3))
+    bench.write(two, kept)
+    bench.delete(one)
+    bench.delete(three)
+    bench.must_hold(two, kept, "the volume that stays")
+
+
+@law(source=f"{DELETE}; {CHECKLIST}", size=sizes())
+def deleting_an_absent_volume_succeeds(bench: Bench, size: int) -> None:
+    """Deleting a volume that was never created succeeds: a failed creation is cleaned up so."""
+    bench.delete(bench.record(size, status="error"))
+
+
+@law(source=f"{DELETE}; {CHECKLIST}", size=sizes())
+def deleting_twice_succeeds(bench: Bench, size: int) -> None:
+    """Deleting a volume that is gone already succeeds: a restarted service deletes again."""
+    volume = bench.create(size)
+    bench.delete_object(volume)
+    bench.delete_object(volume)
+
+
+@law(source=f"{MANAGER}.delete_volume")
+def delete_volume_returns_nothing(bench: Bench) -> None:
+    """delete_volume and remove_export have nothing to return."""
+    volume = bench.create()
+    bench.nothing(bench.driver.remove_export(ADMIN, volume), "remove_export")
+    bench.nothing(bench.driver.delete_volume(volume), "delete_volume")
+
+
+@law(source=f"{MANAGER}.create_volume", size=sizes())
+def a_name_is_free_again_after_deletion(bench: Bench, size: int) -> None:
+    """A volume that was deleted can be created again under the same id."""
+    volume = bench.create(size)
+    bench.delete_object(volume)
+    bench.fill_in(volume)
+    bench.delete(volume)
+
+
+@law(source=f"{CREATE}: create_volume does not export", needs=["data path"], size=sizes())
+def creating_exports_nothing(bench: Bench, size: int) -> None:
+    """A volume is not exported before create_export is called."""
+    before = bench.exports()
+    bench.create(size)
+    same("the targets after create_volume", bench.exports(), before)
+
+
+@law(source=f"{MANAGER}.create_volume", needs=["data path"], written=contents())
+def a_taken_name_loses_no_data(bench: Bench, written: Contents) -> None:
+    """Creating a volume whose object is there already never harms the data in it, whatever the answer."""
+    volume = bench.create()
+    bench.write(volume, written)
+    try:
+        bench.driver.create_volume(bench.fresh(volume))
+    except Exception as error:
+        if not bench.is_foreign(error):
+            raise
+    bench.must_hold(volume, written, "the volume that was there")
+
+
+@law(
+    source="cinder.objects.volume:Volume; no status is the driver's business",
+    needs=["data path"],
+    bootable=st.booleans(),
+    written=contents(),
+)
+def flags_of_the_record_change_nothing(bench: Bench, bootable: bool, written: Contents) -> None:
+    """Bootable, description, metadata and owner of a volume do not matter to its data."""
+    volume = bench.create(1, bootable=bootable, project_id="p1", user_id="u1")
+    bench.write(volume, written)
+    volume = bench.fresh(volume)
+    volume.update(
+        {"bootable": not bootable, "project_id": "p2", "metadata": {"a": "b"}, "display_description": "d"}
+    )
+    volume.save()
+    bench.must_hold(volume, written, "the volume of another owner")
+    bench.delete(volume)
+
+
+@law(
+    source=f"{MANAGER}.create_volume",
+    needs=["inventory"],
+    count=st.integers(1, 5),
+    data=st.randoms(use_true_random=False),
+)
+def everything_deleted_leaves_nothing(bench: Bench, count: int, data: object) -> None:
+    """When all volumes are deleted, in any order, the back-end holds what it held before."""
+    before = bench.objects()
+    volumes = [bench.create() for _ in range(count)]
+    data.shuffle(volumes)  # type: ignore[attr-defined]
+    for volume in volumes:
+        bench.delete(volume)
+    same("the objects in the end", bench.objects(), before)
+    holds(not bench.attached, "a volume is still attached")

@@ -1,0 +1,249 @@
+"""The whole control plane around the driver: migrations and retypes from the request to the end.
+
+Two back-ends under the simulated Cinder and Nova, one of them, or both, with the driver under test. Everything
+is asked for through the API, as users and operators do, and judged when it has come to rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from conformance.bench import compare
+from conformance.contents import Contents, pages_of
+from conformance.guard import Guarded, LimitedSimulation, Misconduct, Watch, described
+from conformance.law import Broken, holds, same
+from conformance.naming import Names
+from conformance.subject import Subject
+from fake_backends.block_store import PAGE
+from harness import errors
+from harness.control_plane.cloud import Cloud
+from harness.control_plane.deployment import BackendPlan, Deployment
+from harness.control_plane.nova_profiles import PROFILES
+from harness.control_plane.servers import Server
+from harness.control_plane.volume_manager import VolumeManager
+from harness.model import GIB, Context, Volume, is_migrating
+from harness.sim.faults import Fault, FaultPlan
+
+OWNER = Context("user", "project", is_admin=False)
+ADMIN = Context("admin", "admin-project", is_admin=True)
+
+
+class GuardedCloud(Cloud):
+    """A cloud whose drivers are watched; the fakes of arrays are there before the first driver is made."""
+
+    def __init__(
+        self, subject: Subject, simulation: LimitedSimulation, deployment: Deployment, nova: str
+    ) -> None:
+        self._subject = subject
+        self._ready = False
+        self.watch = Watch(simulation, repr)
+        super().__init__(deployment, simulation, nova=PROFILES[nova])
+
+    def _start(self, name: str, *, fail: bool = False) -> None:
+        if not self._ready:
+            self._ready = True
+            self.watch.name = Names(self.database).of
+            if self._subject.prepare is not None:
+                self._subject.prepare(self.world)
+        super()._start(name, fail=fail)
+
+    def _run(self, manager: VolumeManager, *, fail: bool) -> None:
+        if not isinstance(manager.driver, Guarded):
+            manager.driver = Guarded(manager.driver, self.watch, f"{manager.plan.name}.")  # type: ignore[assignment]
+        super()._run(manager, fail=fail)
+
+
+class Move:
+    """`open` the cloud first: which back-ends there are is the law's choice."""
+
+    def __init__(self, subject: Subject, seed: int = 0) -> None:
+        self.subject = subject
+        self.simulation = LimitedSimulation()
+        self.cloud: GuardedCloud
+        self._opened = False
+
+    # ---------------------------------------------------------------------------------------- the stage
+
+    def steps(self) -> list[str]:
+        return self.cloud.watch.steps if self._opened else []
+
+    def misconduct(self) -> list[str]:
+        return self.cloud.watch.misconduct if self._opened else []
+
+    def is_foreign(self, error: BaseException) -> bool:
+        return isinstance(error, errors.CrucibleError | Misconduct) or self.cloud.watch.raised(error)
+
+    def close(self) -> None:
+        self.simulation.close()
+        if self._opened:
+            self.cloud.close()
+
+    # ---------------------------------------------------------------------------------------- the cloud
+
+    def plan(self, name: str) -> BackendPlan:
+        """subject, twin, neighbour, lvm, rbd or nfs."""
+        beside = {each.name.removeprefix("partner-"): each for each in self.subject.partners}
+        beside.update(subject=self.subject.plan, twin=self.subject.twin)
+        if self.subject.neighbour is not None:
+            beside["neighbour"] = self.subject.neighbour
+        return beside[name]
+
+    def open(self, *names: str, nova: str = "32") -> None:
+        """A cloud with these back-ends and no others."""
+        plans = tuple(self.plan(name) for name in dict.fromkeys(names))
+        deployment = Deployment(self.subject.deployment.nodes, plans)
+        try:
+            self.cloud = GuardedCloud(self.subject, self.simulation, deployment, nova)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise Broken(f"the driver cannot be made: {described(error)}") from error
+        self._opened = True
+        for manager in self.cloud.managers.values():
+            holds(manager.initialized, f"the driver of {manager.plan.name} cannot be set up")
+
+    def act(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+        """Ask, and let everything that follows come to rest; returns or raises the outcome of the request."""
+        task = self.simulation.kernel.spawn("user", function, *arguments, **keywords)
+        self.simulation.kernel.run()
+        self.simulation.kernel.failures.clear()
+        if task.error is not None:
+            raise task.error
+        return task.result
+
+    def note(self, text: str) -> None:
+        self.cloud.watch.steps.append(f"({text})")
+
+    def volume(self, volume_id: str) -> Volume:
+        try:
+            return self.cloud.database.get_volume(volume_id)
+        except errors.VolumeNotFound:
+            raise Broken("the record of the volume is gone, but should be there") from None
+
+    # -------------------------------------------------------------------------------------------- requests
+
+    def create(self, backend: str, size: int = 1, volume_type: str | None = None) -> str:
+        """A volume on a back-end; returns its id."""
+        host = self.plan(backend).address
+        made = self.act(self.cloud.api.create_volume, OWNER, size, volume_type=volume_type, host=host)
+        same("the status of the new volume", self.volume(made.id).status, "available")
+        return str(made.id)
+
+    def migrate(self, volume_id: str, backend: str, **options: bool) -> None:
+        """lock_volume, force_host_copy."""
+        chosen = "".join(f", {key}" for key, value in options.items() if value)
+        self.note(f"migrate to {backend}{chosen}")
+        self.act(self.cloud.api.migrate_volume, ADMIN, volume_id, self.plan(backend).address, **options)
+
+    def retype(self, volume_id: str, type_name: str, policy: str) -> None:
+        self.note(f"retype to {type_name}, {policy}")
+        self.act(
+            self.cloud.api.retype, OWNER, volume_id, self.cloud.database.get_volume_type(type_name).id, policy
+        )
+
+    def delete(self, volume_id: str) -> None:
+        """Broken if it is not gone afterwards."""
+        self.act(self.cloud.api.delete_volume, OWNER, volume_id)
+        row = self.cloud.database.volumes.get(volume_id)
+        holds(row is None, f"the deleted volume is {row and row['status']}, but should be gone")
+
+    def extend(self, volume_id: str, size: int) -> None:
+        self.act(self.cloud.api.extend_volume, OWNER, volume_id, size)
+        volume = self.volume(volume_id)
+        same("status and size after extending", (volume.status, volume.size), ("available", size))
+
+    def attach(self, volume_id: str, server: str = "server") -> Server:
+        """A new server, with the volume attached."""
+        made = self.cloud.nova.create_server(server)
+        self.act(self.cloud.nova.attach_volume, made, volume_id)
+        return made
+
+    def detach(self, server: Server, volume_id: str) -> None:
+        self.act(self.cloud.nova.detach_volume, server, volume_id)
+        same("the status after detaching", self.volume(volume_id).status, "available")
+
+    # ------------------------------------------------------------------------------------------------ data
+
+    def write(self, volume_id: str, contents: Contents) -> None:
+        server = self.attach(volume_id, f"writer-{contents.writer}")
+        self.guest_writes(server, volume_id, contents)
+        self.detach(server, volume_id)
+
+    def guest_writes(self, server: Server, volume_id: str, contents: Contents) -> None:
+        disk = server.disks[volume_id]
+        for page, data in pages_of(contents, disk.device.size).items():
+            disk.write(page, data)
+
+    def guest_reads(self, server: Server, volume_id: str, contents: Contents, what: str) -> None:
+        """Broken unless the guest of a server reads these pages."""
+        device = server.disks[volume_id].device
+        wanted = pages_of(contents, device.size)
+        compare({page: device.read(page * PAGE, PAGE) for page in wanted}, wanted, what)
+
+    def must_hold(self, volume_id: str, contents: Contents, what: str = "the volume") -> None:
+        """Broken unless the data can be read through the record, and are these."""
+        size = self.volume(volume_id).size
+        try:
+            server = self.attach(volume_id, "reader")
+        except errors.CrucibleError as error:
+            raise Broken(f"{what} cannot be attached: {described(error)}") from error
+        same(f"the size of {what} in bytes", server.disks[volume_id].device.size, size * GIB)
+        self.guest_reads(server, volume_id, contents, what)
+        self.detach(server, volume_id)
+
+    # -------------------------------------------------------------------------------------------- judgement
+
+    def must_have_moved(self, volume_id: str, backend: str, status: str = "available") -> None:
+        """Broken unless the record is at rest there, and the migration a success."""
+        volume = self.volume(volume_id)
+        got = (volume.host, volume.status, volume.migration_status)
+        same("(host, status, migration_status)", got, (self.plan(backend).address, status, "success"))
+
+    def must_be_at_rest(self, volume_id: str, *statuses: str) -> None:
+        """Broken if a status is stuck."""
+        volume = self.volume(volume_id)
+        holds(
+            volume.status in statuses and not is_migrating(volume.migration_status),
+            f"status and migration_status are {volume.status} and {volume.migration_status}, but should be "
+            f"{' or '.join(statuses)}, and error or success",
+        )
+
+    def objects(self) -> dict[str, list[str]]:
+        """Names by container, of the back-ends that can tell."""
+        found: dict[str, list[str]] = {}
+        for manager in self.cloud.managers.values():
+            listing = getattr(manager.driver._driver, "objects", None)  # type: ignore[attr-defined]
+            if callable(listing):
+                found[manager.plan.container] = sorted(listing())
+        return found
+
+    def must_be_tidy(self, before: Mapping[str, list[str]]) -> None:
+        """Broken unless there is one object for each volume on record beyond `before`, and no target or record
+        that belongs to nothing."""
+        rows = self.cloud.database.volumes.values()
+        stray = [row for row in rows if (row["migration_status"] or "").startswith("target:")]
+        holds(not stray, f"{len(stray)} temporary volumes are still on record, but should be gone")
+        hosts = {manager.plan.address: manager.plan.container for manager in self.cloud.managers.values()}
+        for container, names in self.objects().items():
+            new = [name for name in names if name not in before.get(container, [])]
+            wanted = sorted(
+                self.cloud.database.get_volume(row["id"]).name
+                for row in rows
+                if hosts.get(row["host"]) == container
+            )
+            same(f"the number of objects in {container}", len(new), len(wanted))
+        attached = {row["volume_id"] for row in self.cloud.database.attachments.values()}
+        if not attached:
+            exports = [iqn for node in self.cloud.world.nodes.values() for iqn in node.targets.targets]
+            same("the targets", exports, [])
+
+    def fail_at(self, point: str, nth: int, kind: Any, actor: str = "*") -> None:
+        self.simulation.faults = FaultPlan([Fault(point=point, kind=kind, nth=nth, actor=actor)])
+
+    def heal(self) -> None:
+        self.simulation.faults.heal()
+
+    def assisted(self) -> bool:
+        """Whether no temporary volume was made so far."""
+        return not any(event.step == "create temporary volume" for event in self.simulation.history)

@@ -1,0 +1,39 @@
+"""How hard a law is tried: ``ci``, ``dev`` or ``nightly``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+NAMES = ("ci", "dev", "nightly")
+DEFAULT = "dev"
+_EXAMPLES = {"ci": 12, "dev": 40, "nightly": 1500}
+EXAMPLE_DIRECTORY = ".crucible/examples"
+"""Where nightly runs keep examples that failed, in the working directory, to begin with them the next time."""
+
+
+def settings_of(profile: str, weight: float) -> settings:
+    """Hypothesis's settings for a law. The seed decides everything; no profile looks at the clock.
+
+    ci: a fixed budget and no shrinking. dev: failures are shrunk. nightly: many examples, and a database of
+    those that failed.
+    """
+    common: dict[str, Any] = {
+        "max_examples": max(2, round(_EXAMPLES[profile] * weight)),
+        "deadline": None,
+        "verbosity": Verbosity.quiet,
+        "suppress_health_check": list(HealthCheck),
+        "report_multiple_bugs": False,
+        "print_blob": False,
+    }
+    if profile == "ci":
+        return settings(database=None, phases=(Phase.explicit, Phase.generate), **common)
+    if profile == "dev":
+        return settings(database=None, phases=(Phase.explicit, Phase.generate, Phase.shrink), **common)
+    return settings(
+        database=DirectoryBasedExampleDatabase(EXAMPLE_DIRECTORY),
+        phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink),
+        **common,
+    )

@@ -1,0 +1,158 @@
+"""Checking laws against a subject. Independent of pytest; the plug-in and the command line are thin shells.
+
+Whatever a driver does is a verdict on the law that met it, and the next law goes on. An exception is the
+driver's if it came out of a call of the driver or of its storage; any other is Crucible's own (``error``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import hypothesis
+from hypothesis.errors import HypothesisException
+
+from conformance.bench import Lacking
+from conformance.capabilities import Capabilities
+from conformance.guard import changed_signals, contained, described, shortened, signal_handlers
+from conformance.law import Broken, Law, Stage
+from conformance.profiles import DEFAULT, settings_of
+from conformance.subject import Subject
+from harness.certificates import LawResult, Status
+
+
+def check(
+    subject: Subject,
+    laws: Sequence[Law],
+    *,
+    profile: str = DEFAULT,
+    seed: int = 0,
+    on_result: Callable[[LawResult], None] = lambda result: None,
+) -> list[LawResult]:
+    """Check these laws, in order; `on_result` is told of each as soon as it is decided."""
+    results = []
+    for result in each(subject, laws, profile=profile, seed=seed):
+        on_result(result)
+        results.append(result)
+    return results
+
+
+def each(
+    subject: Subject, laws: Iterable[Law], *, profile: str = DEFAULT, seed: int = 0
+) -> Iterator[LawResult]:
+    """The same, one by one."""
+    capabilities = Capabilities(subject, seed)
+    for law in laws:
+        with contained():
+            result = check_law(subject, law, capabilities, profile=profile, seed=seed)
+        yield result
+
+
+def check_law(
+    subject: Subject, law: Law, capabilities: Capabilities, *, profile: str = DEFAULT, seed: int = 0
+) -> LawResult:
+    """One law, inside of `contained`."""
+    for need in law.needs:
+        if reason := capabilities.lacks(need):
+            return _result(law, "skipped", reason=reason)
+    trial = _Trial(subject, law, seed)
+    handlers = signal_handlers()
+    try:
+        trial.run(profile)
+        if name := changed_signals(handlers):
+            trial.reason = f"the driver changes what happens at {name}, which is the service's business"
+            return _result(law, "failed", trial)
+        if not trial.examples and trial.lacking:
+            return _result(law, "skipped", reason=trial.lacking)
+    except _Failure:
+        return _result(law, "failed", trial)
+    except HypothesisException as error:
+        if trial.failed:
+            # The same values did not fail again: the driver depends on something that is no part of its input.
+            trial.reason += f" (but not each time: {type(error).__name__})"
+            return _result(law, "failed", trial)
+        return _result(law, "error", trial, reason=described(error))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 (a defect of ours on one law; the others go on)
+        return _result(law, "error", trial, reason=described(error))
+    return _result(law, "passed", examples=trial.examples)
+
+
+class _Failure(Exception):
+    """Tells Hypothesis that an example failed."""
+
+
+class _Trial:
+    """The examples of one law: how many, and what the last one that failed was."""
+
+    def __init__(self, subject: Subject, law: Law, seed: int) -> None:
+        self.subject = subject
+        self.law = law
+        self.seed = seed
+        self.examples = 0
+        self.failed = False
+        self.lacking = ""
+        self.reason = ""
+        self.values: dict[str, str] = {}
+        self.steps: list[str] = []
+
+    def run(self, profile: str) -> None:
+        if not self.law.draws:
+            self.play({})
+            return
+
+        def example(**values: Any) -> None:
+            self.play(values)
+
+        given = hypothesis.given(**self.law.draws)(example)
+        hypothesis.seed(self.seed)(settings_of(profile, self.law.weight)(given))()
+
+    def play(self, values: dict[str, Any]) -> None:
+        """One example. _Failure if the driver broke the law."""
+        self.examples += 1
+        stage: Stage | None = None
+        try:
+            stage = self.law.stage(self.subject, self.seed)
+            self.law.check(stage, **values)
+        except Lacking as error:
+            self.examples -= 1
+            self.lacking = str(error)
+        except Broken as error:
+            raise self._failure(str(error), values, stage) from error
+        except Exception as error:
+            if stage is not None and not stage.misconduct() and not stage.is_foreign(error):
+                raise
+            raise self._failure(described(error), values, stage) from error
+        else:
+            if misconduct := stage.misconduct():
+                raise self._failure(misconduct[0], values, stage)
+        finally:
+            if stage is not None:
+                stage.close()
+
+    def _failure(self, reason: str, values: dict[str, Any], stage: Stage | None) -> _Failure:
+        self.failed = True
+        if stage is not None and stage.misconduct():
+            reason = stage.misconduct()[0]
+        self.reason = reason
+        self.values = {name: shortened(value) for name, value in values.items()}
+        self.steps = list(stage.steps()) if stage is not None else []
+        return _Failure(reason)
+
+
+def _result(
+    law: Law, status: Status, trial: _Trial | None = None, *, examples: int = 0, reason: str = ""
+) -> LawResult:
+    return LawResult(
+        law=law.name,
+        sentence=law.sentence,
+        source=law.source,
+        group=law.group,
+        level=law.level,
+        status=status,
+        examples=trial.examples if trial else examples,
+        reason=reason or (trial.reason if trial else ""),
+        values=trial.values if trial else {},
+        steps=trial.steps if trial else [],
+    )

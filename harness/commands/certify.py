@@ -1,0 +1,133 @@
+"""``crucible certify``: hold a driver to the laws, and say which it keeps."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from harness import certificates
+from harness.commands import options
+from harness.commands.options import Session
+from harness.results import check_writable, write_atomically
+from reports.certificate import CertificateTerminal
+from reports.printable import quoted
+from reports.terminal import console
+
+if TYPE_CHECKING:
+    from harness.certificates import Certificate
+
+EXIT_STATUS = {"keeps": 0, "breaks": 1, "unchecked": 1, "error": 3}
+
+
+@click.command()
+@click.argument("driver", metavar="DRIVER")
+@options.config
+@click.option(
+    "--backend", metavar="NAME", help="The section of the driver, if cinder.conf has several with it."
+)
+@click.option(
+    "--level", "levels", multiple=True, metavar="LEVEL", help="Only laws of this level; may be repeated."
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["ci", "dev", "nightly"]),
+    default="dev",
+    show_default=True,
+    help="ci: few examples, no shrinking. nightly: many, and those that failed come first the next time.",
+)
+@options.seed
+@click.option(
+    "-k",
+    "keyword",
+    default="",
+    metavar="TEXT",
+    help="Only laws that have TEXT in name or sentence; 'not TEXT'.",
+)
+@click.option(
+    "--xfail",
+    "xfail_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Failures that are known, in TOML: law, reason, bug, expires.",
+)
+@options.json_file
+@options.debug
+@click.pass_obj
+def certify(
+    session: Session,
+    *,
+    driver: str,
+    configs: tuple[Path, ...],
+    backend: str | None,
+    levels: tuple[str, ...],
+    profile: str,
+    seed: int,
+    keyword: str,
+    xfail_path: Path | None,
+    json_path: Path | None,
+) -> int:
+    """Check a driver against the laws of Cinder's driver contract.
+
+    DRIVER is lvm, lvm-thin, rbd, nfs, nfs-qcow2 (the reference drivers), or my_pkg.driver:MyDriver.
+
+    Exit status: 0 the driver keeps the contract, 1 it does not, or the list of known failures is out of date,
+    2 bad usage or input, 3 a defect of Crucible.
+    """
+    # Imported here: Hypothesis takes its time, and other commands do not need it.
+    from conformance import xfail
+    from conformance.catalogue import select
+    from conformance.certify import certify as make
+    from conformance.subject import subject
+
+    if json_path is not None:
+        check_writable(json_path)
+    expected = xfail.load(xfail_path) if xfail_path else []
+    laws = select(levels, keyword)
+    under_test = subject(driver, configs=configs, backend=backend)
+    repeat = f"crucible certify {quoted(driver)} --profile {profile} --seed {seed}" + "".join(
+        f" --config {quoted(str(path))}" for path in configs
+    )
+    terminal = CertificateTerminal(console(), console(sys.stderr), repeat=repeat, total=len(laws))
+    version = getattr(under_test.driver, "VERSION", "")
+    terminal.begin(
+        [
+            f"crucible certify {driver}: {under_test.plan.driver}{f', version {version}' if version else ''}",
+            f"{len(laws)} laws, profile {profile}, seed {seed}",
+        ]
+    )
+    started, begun_s = datetime.now(UTC), time.monotonic()
+    try:
+        certificate = make(
+            under_test,
+            levels=levels,
+            keyword=keyword,
+            profile=profile,
+            seed=seed,
+            expected=expected,
+            today=started.date(),
+            configuration=[str(path) for path in configs],
+            on_result=terminal.law,
+        )
+    except BaseException:
+        terminal.abort()
+        raise
+    certificate = msgspec.structs.replace(
+        certificate,
+        started=started.isoformat(timespec="seconds"),
+        duration_s=round(time.monotonic() - begun_s, 3),
+    )
+    return finish(certificate, terminal, json_path)
+
+
+def finish(certificate: Certificate, terminal: CertificateTerminal, json_path: Path | None) -> int:
+    """Show it, write it, and say it as an exit status."""
+    terminal.end(certificate)
+    if json_path is not None:
+        write_atomically(json_path, certificates.encode(certificate))
+    return EXIT_STATUS[certificate.verdict]

@@ -1,0 +1,164 @@
+"""A certificate on the terminal, and as a row of a table: what was checked, what broke, and how to see it
+again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from harness.certificates import VERDICTS, Certificate, LawResult, reached
+from reports.printable import printable, quoted
+
+STYLES = {"passed": "green", "failed": "red", "skipped": "yellow", "error": "magenta", "known": "cyan"}
+VERDICT_STYLES = {"keeps": "bold green", "breaks": "bold red", "unchecked": "bold red", "error": "bold magenta"}
+
+
+class CertificateTerminal:
+    """Shows laws as they are decided, and the certificate at the end.
+
+    `repeat` is the command that checks the same again, without ``-k``.
+    """
+
+    def __init__(self, out: Console, progress: Console, *, repeat: str, total: int) -> None:
+        self._out = out
+        self._repeat = repeat
+        self._failed = 0
+        self._bar = Progress(
+            TextColumn("laws"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[law]}"),
+            console=progress,
+            transient=True,
+            disable=not progress.is_terminal,
+        )
+        self._task: TaskID = self._bar.add_task("laws", total=total, law="")
+
+    def begin(self, header: Sequence[str]) -> None:
+        for line in header:
+            self._line(printable(line))
+        self._bar.start()
+
+    def law(self, result: LawResult) -> None:
+        self._failed += result.status in ("failed", "error")
+        self._bar.update(self._task, advance=1, law=printable(result.law))
+
+    def abort(self) -> None:
+        self._bar.stop()
+
+    def end(self, certificate: Certificate) -> None:
+        self._bar.stop()
+        self._groups(certificate.laws)
+        self._skips(certificate.laws)
+        self._known(certificate.laws)
+        self._failures(certificate.laws)
+        for text in certificate.stale:
+            self._line()
+            self._line(Text(f"Known failures: {printable(text)}", style=STYLES["failed"]))
+        self._levels(certificate)
+        self._line()
+        self._line(totals(certificate))
+        self._line(
+            Text(f"verdict: {certificate.verdict}", style=VERDICT_STYLES[certificate.verdict]).append(
+                f" ({VERDICTS[certificate.verdict]})", style="default"
+            )
+        )
+
+    # -------------------------------------------------------------------------------------- its sections
+
+    def _line(self, text: Text | str = "") -> None:
+        self._out.print(text, soft_wrap=True)
+
+    def _groups(self, laws: Sequence[LawResult]) -> None:
+        self._line()
+        names = list(dict.fromkeys(law.group for law in laws))
+        width = max(map(len, names))
+        self._line(
+            Text(f"  {'group'.ljust(width)}  laws  passed  known  failed  skipped  examples", style="dim")
+        )
+        for name in names:
+            mine = [law for law in laws if law.group == name]
+            known = sum(bool(law.known) for law in mine)
+            broke = sum(law.status in ("failed", "error") and not law.known for law in mine)
+            line = Text(
+                f"  {name.ljust(width)}  {len(mine):4}  {sum(law.status == 'passed' for law in mine):6}"
+            )
+            line.append(f"  {known or '.':>5}", style=STYLES["known"] if known else "dim")
+            line.append(f"  {broke or '.':>6}", style=STYLES["failed"] if broke else "dim")
+            skipped = sum(law.status == "skipped" for law in mine)
+            line.append(f"  {skipped or '.':>7}", style=STYLES["skipped"] if skipped else "dim")
+            line.append(f"  {sum(law.examples for law in mine):8}")
+            self._line(line)
+
+    def _skips(self, laws: Sequence[LawResult]) -> None:
+        """Not checked, by reason."""
+        skipped = sorted((law for law in laws if law.status == "skipped"), key=lambda law: law.reason)
+        if not skipped:
+            return
+        self._line()
+        self._line(Text(f"Not checked ({len(skipped)})", style=f"bold {STYLES['skipped']}"))
+        for reason, those in groupby(skipped, key=lambda law: law.reason):
+            number = len(list(those))
+            self._line(f"  {number:3} {'law ' if number == 1 else 'laws'}  {printable(reason)}")
+
+    def _known(self, laws: Sequence[LawResult]) -> None:
+        known = [law for law in laws if law.known]
+        if known:
+            self._line()
+            self._line(Text(f"Known failures ({len(known)})", style=f"bold {STYLES['known']}"))
+        for law in known:
+            self._line(f"  {law.law}  # {printable(law.known)}")
+
+    def _failures(self, laws: Sequence[LawResult]) -> None:
+        broke = [law for law in laws if law.status in ("failed", "error") and not law.known]
+        for law in broke:
+            self._line()
+            word = "Broken" if law.status == "failed" else "Defect of Crucible, please report it"
+            self._line(Text(f"{word}: {printable(law.sentence)}", style=f"bold {STYLES[law.status]}"))
+            self._line(f"  law       {law.law} ({printable(law.source)})")
+            if law.values:
+                values = ", ".join(f"{name}={value}" for name, value in law.values.items())
+                self._line(f"  values    {printable(values)}")
+            self._line(f"  found     {printable(law.reason)}")
+            for number, step in enumerate(law.steps, start=1):
+                self._line(f"  {'sequence' if number == 1 else '':8} {number:3}. {printable(step)}")
+            self._line(f"  repeat    {self._repeat} -k {quoted(law.law)}")
+
+    def _levels(self, certificate: Certificate) -> None:
+        self._line()
+        for level, (passed, failed, skipped) in reached(certificate).items():
+            known = sum(bool(law.known) for law in certificate.laws if law.level == level)
+            what = (
+                "reached"
+                if passed and failed == known
+                else "not checked"
+                if not passed and not failed
+                else "not reached"
+            )
+            details = [f"{passed} passed"]
+            details += [f"{known} known"] if known else []
+            details += [f"{failed - known} failed"] if failed - known else []
+            details += [f"{skipped} skipped"] if skipped else []
+            style = {"reached": "green", "not checked": "yellow", "not reached": "red"}[what]
+            self._line(
+                Text(f"  level {level.ljust(22)}")
+                .append(what.ljust(12), style=style)
+                .append(", ".join(details))
+            )
+
+
+def totals(certificate: Certificate) -> str:
+    """Laws by status, examples, time, on one line."""
+    laws = certificate.laws
+    counts = ", ".join(
+        f"{sum(law.status == status and not (status == 'failed' and law.known) for law in laws)} {status}"
+        for status in ("passed", "failed", "skipped", "error")
+    )
+    known = sum(bool(law.known) for law in laws)
+    examples = sum(law.examples for law in laws)
+    line = f"{len(laws)} laws: {counts}, {known} known; {examples} examples in {certificate.duration_s:.1f} s"
+    return line + (f", {examples / certificate.duration_s:.0f}/s" if certificate.duration_s > 0 else "")
