@@ -1,7 +1,7 @@
 """Conformance: laws that a volume driver must keep, and a runner that holds it to them.
 
-Start with `subject`, then `check_level` or one of the other functions; ``crucible certify`` and the pytest plug-in
-`conformance.plugin` are thin shells over the same.
+Start with `subject`, then `check_level` or one of the other functions; ``crucible certify`` and the pytest
+plug-in `conformance.plugin` are thin shells over the same.
 """
 
 from conformance.functions import (

@@ -5,9 +5,9 @@
     def test_volumes() -> None:
         check_volumes(subject("my_pkg.driver:MyDriver"))
 
-Each raises AssertionError with every law that is broken, its values, its steps and what should be. Known failures
-of the reference driver that a driver derives from do not count. ValueError if all laws were skipped: nothing was
-checked then.
+Each raises AssertionError with every law that is broken, its values, its steps and what should be. Known
+failures of the reference driver that a driver derives from do not count. ValueError if all laws were skipped:
+nothing was checked then.
 """
 
 from __future__ import annotations

@@ -1,0 +1,50 @@
+"""The reference drivers keep the laws, but for the failures that are known."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance import xfail
+from conformance.capabilities import Capabilities
+from conformance.catalogue import catalogue
+from conformance.guard import contained
+from conformance.law import Law
+from conformance.runner import check_law
+from conformance.subject import Subject, subject
+
+SUBJECTS = ("lvm", "lvm-thin", "rbd", "nfs")
+
+
+@pytest.fixture(scope="module", params=SUBJECTS)
+def reference(request: pytest.FixtureRequest) -> tuple[Subject, Capabilities]:
+    """Each reference subject, and what is known of its capabilities."""
+    found = subject(request.param)
+    return found, Capabilities(found)
+
+
+@pytest.mark.parametrize("law", catalogue(), ids=lambda law: law.name)
+def test_a_reference_driver_keeps_the_law(reference: tuple[Subject, Capabilities], law: Law) -> None:
+    """Passed, skipped for a reason, or broken in the way that is known."""
+    under_test, capabilities = reference
+    with contained():
+        result = check_law(under_test, law, capabilities, profile="ci")
+    known = [entry for entry in xfail.known(under_test.reference) if entry.law == law.name]
+    if known and known[0].strict:
+        assert result.status == "failed"
+    elif not known:
+        assert result.status in ("passed", "skipped"), f"{result.reason}\n" + "\n".join(result.steps)
+        assert result.reason or result.status == "passed"
+
+
+def test_every_known_failure_is_of_a_law() -> None:
+    """No list names a law that there is not."""
+    names = {law.name for law in catalogue()}
+    for name in SUBJECTS:
+        assert {entry.law for entry in xfail.known(name)} <= names
+
+
+def test_every_law_is_a_sentence_with_a_source() -> None:
+    """Laws are sentences, say where they come from, and have names of their own."""
+    laws = catalogue()
+    assert len({law.name for law in laws}) == len(laws)
+    assert all(law.sentence.endswith(".") and law.source for law in laws)
