@@ -9,7 +9,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 NAMES = ("ci", "dev", "nightly")
 DEFAULT = "dev"
-_EXAMPLES = {"ci": 12, "dev": 40, "nightly": 1500}
+_EXAMPLES = {"smoke": 4, "ci": 12, "dev": 40, "nightly": 1500}
 EXAMPLE_DIRECTORY = ".crucible/examples"
 """Where nightly runs keep examples that failed, in the working directory, to begin with them the next time."""
 
@@ -17,7 +17,7 @@ EXAMPLE_DIRECTORY = ".crucible/examples"
 def settings_of(profile: str, weight: float) -> settings:
     """Hypothesis's settings for a law. The seed decides everything; no profile looks at the clock.
 
-    ci: a fixed budget and no shrinking. dev: failures are shrunk. nightly: many examples, and a database of
+    smoke: a handful, to see that the suite itself works. ci: a fixed budget and no shrinking. dev: failures are shrunk. nightly: many examples, and a database of
     those that failed.
     """
     common: dict[str, Any] = {
@@ -28,7 +28,7 @@ def settings_of(profile: str, weight: float) -> settings:
         "report_multiple_bugs": False,
         "print_blob": False,
     }
-    if profile == "ci":
+    if profile in ("smoke", "ci"):
         return settings(database=None, phases=(Phase.explicit, Phase.generate), **common)
     if profile == "dev":
         return settings(database=None, phases=(Phase.explicit, Phase.generate, Phase.shrink), **common)

@@ -15,19 +15,25 @@ from conformance.subject import Subject, subject
 SUBJECTS = ("lvm", "lvm-thin", "rbd", "nfs")
 
 
-@pytest.fixture(scope="module", params=SUBJECTS)
-def reference(request: pytest.FixtureRequest) -> tuple[Subject, Capabilities]:
+@pytest.fixture(scope="module")
+def references() -> dict[str, tuple[Subject, Capabilities]]:
     """Each reference subject, and what is known of its capabilities."""
-    found = subject(request.param)
-    return found, Capabilities(found)
+    subjects = {name: subject(name) for name in SUBJECTS}
+    return {name: (each, Capabilities(each)) for name, each in subjects.items()}
 
 
-@pytest.mark.parametrize("law", catalogue(), ids=lambda law: law.name)
-def test_a_reference_driver_keeps_the_law(reference: tuple[Subject, Capabilities], law: Law) -> None:
+CASES = [(law, SUBJECTS[number % len(SUBJECTS)]) for number, law in enumerate(catalogue())]
+"""Each law on one of the drivers: `crucible certify` checks all on each."""
+
+
+@pytest.mark.parametrize(("law", "name"), CASES, ids=lambda each: getattr(each, "name", each))
+def test_a_reference_driver_keeps_the_law(
+    references: dict[str, tuple[Subject, Capabilities]], law: Law, name: str
+) -> None:
     """Passed, skipped for a reason, or broken in the way that is known."""
-    under_test, capabilities = reference
+    under_test, capabilities = references[name]
     with contained():
-        result = check_law(under_test, law, capabilities, profile="ci")
+        result = check_law(under_test, law, capabilities, profile="smoke")
     known = [entry for entry in xfail.known(under_test.reference) if entry.law == law.name]
     if known and known[0].strict:
         assert result.status == "failed"
