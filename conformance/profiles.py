@@ -17,8 +17,8 @@ EXAMPLE_DIRECTORY = ".crucible/examples"
 def settings_of(profile: str, weight: float) -> settings:
     """Hypothesis's settings for a law. The seed decides everything; no profile looks at the clock.
 
-    smoke: a handful, to see that the suite itself works. ci: a fixed budget and no shrinking. dev: failures are shrunk. nightly: many examples, and a database of
-    those that failed.
+    smoke: a handful, to see that the suite itself works. ci: a fixed budget and no shrinking. dev: failures
+    are shrunk. nightly: many examples, and a database of those that failed.
     """
     common: dict[str, Any] = {
         "max_examples": max(2, round(_EXAMPLES[profile] * weight)),
