@@ -7,7 +7,7 @@ is asked for through the API, as users and operators do, and judged when it has 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from conformance.bench import compare
 from conformance.contents import Contents, pages_of
@@ -21,7 +21,9 @@ from harness.control_plane.cloud import Cloud
 from harness.control_plane.deployment import BackendPlan, Deployment
 from harness.control_plane.nova_profiles import PROFILES
 from harness.control_plane.servers import Server
+from harness.control_plane.services import Services
 from harness.control_plane.volume_manager import VolumeManager
+from harness.driver import VolumeDriver
 from harness.model import GIB, Context, Volume, is_migrating
 from harness.sim.faults import Fault, FaultPlan
 
@@ -29,29 +31,17 @@ OWNER = Context("user", "project", is_admin=False)
 ADMIN = Context("admin", "admin-project", is_admin=True)
 
 
-class GuardedCloud(Cloud):
-    """A cloud whose drivers are watched; the fakes of arrays are there before the first driver is made."""
+class GuardedServices(Services):
+    """Volume services whose drivers are watched."""
 
-    def __init__(
-        self, subject: Subject, simulation: LimitedSimulation, deployment: Deployment, nova: str
-    ) -> None:
-        self._subject = subject
-        self._ready = False
-        self.watch = Watch(simulation, repr)
-        super().__init__(deployment, simulation, nova=PROFILES[nova])
+    def __init__(self, cloud: Cloud, watch: Watch) -> None:
+        super().__init__(cloud)
+        self._watch = watch
 
-    def _start(self, name: str, *, fail: bool = False) -> None:
-        if not self._ready:
-            self._ready = True
-            self.watch.name = Names(self.database).of
-            if self._subject.prepare is not None:
-                self._subject.prepare(self.world)
-        super()._start(name, fail=fail)
-
-    def _run(self, manager: VolumeManager, *, fail: bool) -> None:
-        if not isinstance(manager.driver, Guarded):
-            manager.driver = Guarded(manager.driver, self.watch, f"{manager.plan.name}.")  # type: ignore[assignment]
-        super()._run(manager, fail=fail)
+    def _process(self, plan: BackendPlan) -> VolumeManager:
+        manager = super()._process(plan)
+        manager.driver = cast("VolumeDriver", Guarded(manager.driver, self._watch, f"{plan.name}."))
+        return manager
 
 
 class Move:
@@ -60,19 +50,20 @@ class Move:
     def __init__(self, subject: Subject, seed: int = 0) -> None:
         self.subject = subject
         self.simulation = LimitedSimulation()
-        self.cloud: GuardedCloud
+        self.watch = Watch(self.simulation, repr)
+        self.cloud: Cloud
         self._opened = False
 
     # ---------------------------------------------------------------------------------------- the stage
 
     def steps(self) -> list[str]:
-        return self.cloud.watch.steps if self._opened else []
+        return self.watch.steps
 
     def misconduct(self) -> list[str]:
-        return self.cloud.watch.misconduct if self._opened else []
+        return self.watch.misconduct
 
     def is_foreign(self, error: BaseException) -> bool:
-        return isinstance(error, errors.CrucibleError | Misconduct) or self.cloud.watch.raised(error)
+        return isinstance(error, errors.CrucibleError | Misconduct) or self.watch.raised(error)
 
     def close(self) -> None:
         self.simulation.close()
@@ -94,7 +85,9 @@ class Move:
         plans = tuple(self.plan(name) for name in dict.fromkeys(names))
         deployment = Deployment(self.subject.deployment.nodes, plans)
         try:
-            self.cloud = GuardedCloud(self.subject, self.simulation, deployment, nova)
+            self.cloud = Cloud(
+                deployment, self.simulation, nova=PROFILES[nova], before_start=self._before_start
+            )
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -102,6 +95,13 @@ class Move:
         self._opened = True
         for manager in self.cloud.managers.values():
             holds(manager.initialized, f"the driver of {manager.plan.name} cannot be set up")
+
+    def _before_start(self, cloud: Cloud) -> None:
+        """The fakes of arrays are there before the first driver is made."""
+        self.watch.name = Names(cloud.database).of
+        cloud.services = GuardedServices(cloud, self.watch)
+        if self.subject.prepare is not None:
+            self.subject.prepare(cloud.world)
 
     def act(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         """Ask, and let everything that follows come to rest; returns or raises the outcome of the request."""
@@ -113,7 +113,7 @@ class Move:
         return task.result
 
     def note(self, text: str) -> None:
-        self.cloud.watch.steps.append(f"({text})")
+        self.watch.steps.append(f"({text})")
 
     def volume(self, volume_id: str) -> Volume:
         try:
