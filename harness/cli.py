@@ -20,6 +20,7 @@ from harness.commands.engine import Engine, open_engine
 from harness.commands.listing import listing
 from harness.commands.matrix import matrix
 from harness.commands.options import Session
+from harness.commands.plan import plan
 from harness.commands.releases import releases
 from harness.commands.reproduce import reproduce
 from harness.commands.serve import serve
@@ -49,13 +50,14 @@ def crucible(context: click.Context) -> None:
     crucible matrix                         the whole migration matrix
     crucible matrix --config cinder.conf    the same on your own deployment
     crucible reproduce lvm-to-rbd-in-use    one migration, step by step
+    crucible plan --help                    a migration of your own, before you do it
     crucible certify my_pkg.driver:MyDriver  hold a driver to the laws of Cinder's driver contract
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-for command in (matrix, reproduce, certify, compare, releases, listing, storage, serve):
+for command in (matrix, reproduce, plan, certify, compare, releases, listing, storage, serve):
     crucible.add_command(command)
 
 

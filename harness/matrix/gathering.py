@@ -14,7 +14,7 @@ from harness.checkers import Evidence, Wanted
 from harness.control_plane.deployment import BackendPlan
 from harness.control_plane.manager_base import host_connector
 from harness.matrix.contents import FOREIGN
-from harness.matrix.scenario import SIZE_GB, Scenario, free_space
+from harness.matrix.scenario import Scenario, free_space
 from harness.model import GIB, Volume, service_host
 from harness.sim.ledger import foreign_pages
 
@@ -189,7 +189,7 @@ def _compare(scenario: Scenario, volume: Volume, device: BlockDevice) -> Reading
             return Reading(short=short)
         device = luks.LuksDevice(device, scenario.cloud.key_manager.keys[volume.encryption_key_id])
     # What lies behind the original size was never copied, only added by an extension.
-    chunks = device.occupied(0, min(device.chunk_count, SIZE_GB * GIB // CHUNK))
+    chunks = device.occupied(0, min(device.chunk_count, scenario.size_gb * GIB // CHUNK))
     shown = foreign_pages(device.load, chunks, FOREIGN) - scenario.shown_before
     foreign = [f"{len(shown)} pages of a former tenant can be read, first page {min(shown)}"] if shown else []
     return Reading(_lost(scenario, device, "the record leads to"), foreign, short)

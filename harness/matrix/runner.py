@@ -9,7 +9,6 @@ from itertools import repeat
 from multiprocessing import get_context
 from typing import Literal
 
-from fake_backends.files.directory import Directory
 from harness import errors
 from harness.checkers import Wanted, judge
 from harness.control_plane.cloud import Cloud
@@ -22,7 +21,7 @@ from harness.matrix.families import facts_of
 from harness.matrix.gathering import gather
 from harness.matrix.life_after import live_on
 from harness.matrix.picture import picture
-from harness.matrix.scenario import Scenario
+from harness.matrix.scenario import SIZE_GB, Scenario
 from harness.results import (
     CellResult,
     Expectation,
@@ -53,10 +52,11 @@ def run_cell(
     schedule: Schedule | None = None,
     storage: CellStorage = MEMORY,
     launch: Launch = Cloud,
+    size_gb: int = SIZE_GB,
 ) -> CellResult:
     """One cell in a world of its own. Whatever goes wrong is a verdict, never an exception.
 
-    `launch` is the engine: what brings the control plane up.
+    `launch` is the engine: what brings the control plane up. `size_gb` is the volume's size.
 
     What comes through from a foreign driver is a finding about it ("fail"), else our own defect ("error").
     """
@@ -65,7 +65,10 @@ def run_cell(
     simulation = Simulation(schedule)
     try:
         with storage.opened(cell.id) as home:
-            result = _judged(deployment, cell, expected, seed, keep_timeline, simulation, home, launch)
+            scenario = Scenario(
+                deployment, cell, seed=seed, home=home, launch=launch, simulation=simulation, size_gb=size_gb
+            )
+            result = _judged(scenario, expected, keep_timeline)
         storage.finish(cell.id, result.verdict)
         return result
     except KeyboardInterrupt:
@@ -95,17 +98,7 @@ def not_run(deployment: Deployment, cell: Cell, what: str, history: Sequence[Eve
     )
 
 
-def _judged(
-    deployment: Deployment,
-    cell: Cell,
-    expected: Expectation,
-    seed: int,
-    keep_timeline: bool,
-    simulation: Simulation,
-    home: Directory | None,
-    launch: Launch,
-) -> CellResult:
-    scenario = Scenario(deployment, cell, seed=seed, home=home, launch=launch, simulation=simulation)
+def _judged(scenario: Scenario, expected: Expectation, keep_timeline: bool) -> CellResult:
     try:
         scenario.run()
         crashes = [
@@ -140,8 +133,8 @@ def _judged(
     finally:
         scenario.close()
     return CellResult(
-        id=cell.id,
-        axes=cell.axes,
+        id=scenario.cell.id,
+        axes=scenario.cell.axes,
         expected=expected,
         observed=observed,
         verdict=verdict,

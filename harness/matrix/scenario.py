@@ -65,12 +65,15 @@ class Scenario:
         home: Directory | None = None,
         launch: Launch = Cloud,
         simulation: Simulation | None = None,
+        size_gb: int = SIZE_GB,
     ) -> None:
         """`home` is where the world keeps its storage, None for memory; `launch` is the engine.
 
+        A volume of another size than the matrix's has all the quota that it needs.
         `simulation` is one that somebody else looks at, too: what was done until it failed is in its history.
         """
         self.cell = cell
+        self.size_gb = size_gb
         self.deployment = deployment
         self.source = deployment.backend(cell.source)
         self.destination = deployment.backend(cell.destination)
@@ -116,6 +119,8 @@ class Scenario:
 
     def _prepare(self) -> None:
         self._age(self.destination.container)
+        if self.size_gb != SIZE_GB:
+            self.cloud.quotas.set_limit(self.owner.project_id, "gigabytes", -1)
         old, new = types_of(self.cell, self.source, self.destination)
         for each in (old, new):
             if each is not None:
@@ -124,7 +129,7 @@ class Scenario:
             "owner",
             self.cloud.api.create_volume,
             self.owner,
-            SIZE_GB,
+            self.size_gb,
             name="data",
             volume_type=old["name"] if old else None,
             host=self.source.address,
@@ -132,7 +137,7 @@ class Scenario:
         if self.cell.status == "read-only":
             metadata = {**self.volume().admin_metadata, "readonly": "True"}
             self.cloud.database.update(Volume, self.volume_id, {"admin_metadata": metadata})
-        self.wanted_name, self.wanted_size = "data", SIZE_GB
+        self.wanted_name, self.wanted_size = "data", self.size_gb
         self._fill()
         self.request = Request(
             self.admin, self.volume_id, self.destination.address, new["name"] if new else "new"
@@ -256,8 +261,8 @@ class Scenario:
                 api.rename_volume(self.owner, self.volume_id, "renamed")
                 self.wanted_name = "renamed"
             elif self.cell.meanwhile == "extend":
-                api.extend_volume(self.owner, self.volume_id, SIZE_GB + 1)
-                self.wanted_size = SIZE_GB + 1
+                api.extend_volume(self.owner, self.volume_id, self.size_gb + 1)
+                self.wanted_size = self.size_gb + 1
             else:
                 self._intrude()
         except errors.ServiceError as refusal:

@@ -1,0 +1,261 @@
+"""From what the user asks to cells of the matrix, one for each back-end that his volume may be on.
+
+Where a retype leads is decided by the simulated scheduler itself, on the pools that the configuration makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.control_plane import filters
+from harness.control_plane.cloud import Cloud
+from harness.control_plane.deployment import BackendPlan, Deployment
+from harness.control_plane.filters import PoolState
+from harness.control_plane.nova_profiles import PROFILES
+from harness.errors import InputError
+from harness.matrix.cells import Cell
+from harness.matrix.expectations import is_possible
+from harness.matrix.families import facts_of
+from harness.matrix.selection import nearest
+from harness.model import service_host
+from harness.rehearsal.words import OTHER_STATUSES, SERVERS, TypeWords, VolumeWords
+from harness.sim.simulation import Simulation
+
+_NOT_COMPARED = ("volume_backend_name", "RESKEY:availability_zones", "multiattach")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Everything that was asked. `to` is a host (migrate), `new_type` the name of a type (retype)."""
+
+    volume: VolumeWords
+    to: str | None = None
+    new_type: str | None = None
+    sources: tuple[str, ...] = ()
+    types: Mapping[str, TypeWords] = field(default_factory=dict)
+    policy: str = "on-demand"
+    lock: bool = False
+    force: bool = False
+    nova: str = "32"
+    fill: str = "full"
+    given: str = "none"
+
+    @property
+    def migrate(self) -> bool:
+        return self.to is not None
+
+
+class Questioner:
+    """Knows a deployment, and what its scheduler knows of it."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        with Simulation() as simulation:
+            cloud = Cloud(deployment, simulation, nova=PROFILES["32"])
+            self.pools: dict[str, PoolState] = {pool.address: pool for pool in cloud.scheduler.pools()}
+            cloud.close()
+
+    # ----------------------------------------------------------------------------------------- back-ends
+
+    def backend(self, word: str, option: str) -> BackendPlan:
+        """By name, section, ``host@backend`` or ``host@backend#pool``. InputError names the nearest."""
+        for plan in self.deployment.backends:
+            if word in (plan.name, plan.service, plan.address):
+                return plan
+        known = [name for plan in self.deployment.backends for name in (plan.name, plan.address)]
+        raise InputError(
+            f"{option} {word} is no back-end of this deployment{nearest(word, known)} "
+            f"known are {', '.join(plan.address for plan in self.deployment.backends)}"
+        )
+
+    def volume_type(self, question: Question, name: str | None) -> TypeWords | None:
+        """A type that was defined, else one that leads to the back-end of its name."""
+        if name is None:
+            return None
+        if name in question.types:
+            return question.types[name]
+        for plan in self.deployment.backends:
+            if name in (plan.name, plan.volume_backend_name):
+                return TypeWords(name=name, specs={"volume_backend_name": plan.volume_backend_name})
+        known = sorted({*question.types, *(plan.volume_backend_name for plan in self.deployment.backends)})
+        raise InputError(
+            f"the volume type {name!r} is not known{nearest(name, known)} cinder.conf says nothing of types: "
+            f"add --define '{name} volume_backend_name=... encryption=luks', or name a back-end"
+        )
+
+    # --------------------------------------------------------------------------------------------- cells
+
+    def cells(self, question: Question) -> list[Cell]:
+        """A cell for each source. InputError if no back-end can have such a volume."""
+        old = self.volume_type(question, question.volume.type_name)
+        plans = [self.backend(name, "--from") for name in question.sources] or list(self.deployment.backends)
+        found: list[Cell] = []
+        why: list[str] = []
+        for plan in dict.fromkeys(plan.name for plan in plans):
+            source = self.deployment.backend(plan)
+            reason = self._cannot_be_on(source, question, old)
+            cell = self._cell(question, source, old) if reason is None else None
+            if cell is not None and not is_possible(
+                cell, facts_of(source), facts_of(self.deployment.backend(cell.destination))
+            ):
+                reason = f"such a volume cannot exist on {source.name}, or the request contradicts itself"
+            if reason is None and cell is not None:
+                found.append(cell)
+            else:
+                why.append(f"{source.name}: {reason}")
+        if not found:
+            raise InputError(f"no back-end can have this volume: {'; '.join(why)}")
+        return found
+
+    def _cannot_be_on(self, source: BackendPlan, question: Question, old: TypeWords | None) -> str | None:
+        pool = self.pools.get(source.address)
+        if pool is None or old is None:
+            return None
+        wanted = filters.Request(size_gb=0, extra_specs=old.specs, operation="create")
+        return filters.passes(pool, wanted)
+
+    def _cell(self, question: Question, source: BackendPlan, old: TypeWords | None) -> Cell:
+        given = _given(question)
+        if question.migrate:
+            assert question.to is not None
+            destination = self.backend(question.to, "--to")
+            if given == "none" and question.to == source.address:
+                given = "same-host"
+            elif given == "none" and old is not None and not self._fits(destination, old):
+                given = "specs-mismatch"
+            relation = "same" if old is not None and set(old.specs) - set(_NOT_COMPARED) else "none"
+            encryption = old.encryption if old else "none"
+        else:
+            new = self.volume_type(question, question.new_type)
+            assert new is not None
+            destination, refusal = self._where_to(source, new)
+            if given == "none":
+                given = _type_refusal(question, old, new) or refusal
+            relation = _relation(old, new)
+            encryption = _change(old.encryption if old else "none", new.encryption)
+        return Cell(
+            operation="migrate" if question.migrate else "retype",
+            source=source.name,
+            destination=destination.name,
+            status=_status(question.volume),
+            policy="on-demand" if question.migrate else question.policy,
+            lock="yes" if question.lock else "no",
+            force="yes" if question.force else "no",
+            type=relation,
+            encryption=encryption,
+            fill=question.fill,
+            nova=question.nova,
+            precondition=given,
+        )
+
+    def _fits(self, plan: BackendPlan, kind: TypeWords) -> bool:
+        pool = self.pools.get(plan.address)
+        wanted = filters.Request(size_gb=0, extra_specs=kind.specs, operation="migrate")
+        return pool is None or filters.passes(pool, wanted) is None
+
+    def _where_to(self, source: BackendPlan, new: TypeWords) -> tuple[BackendPlan, str]:
+        """The scheduler's choice, and ``none``; or where the type leads, and why it may not go there.
+
+        How large the storage really is, the configuration does not say: capacity has no part in it. Source:
+        `cinder.scheduler.filter_scheduler:FilterScheduler.find_retype_backend`.
+        """
+        zones = new.specs.get("RESKEY:availability_zones")
+        anywhere = filters.Request(
+            size_gb=0, extra_specs=new.specs, operation="retype", current_address=source.address
+        )
+        here = (source.availability_zone,)
+        request = anywhere._replace(
+            availability_zones=tuple(zone.strip() for zone in zones.split(",")) if zones else here
+        )
+        passing = self._passing(request)
+        if any(pool.address == source.address for pool in passing):
+            return source, "none"
+        if passing:
+            chosen = self._plan_of(passing[0])
+            if chosen.availability_zone != source.availability_zone:
+                raise InputError(
+                    f"type {new.name} leads from zone {source.availability_zone} to "
+                    f"{chosen.availability_zone}, which cannot be rehearsed; rehearse a migration with --to"
+                )
+            return chosen, "none"
+        elsewhere = self._passing(anywhere)
+        if elsewhere:
+            return self._plan_of(elsewhere[0]), "other-zone" if zones else "none"
+        return source, "specs-mismatch"
+
+    def _passing(self, request: filters.Request) -> list[PoolState]:
+        """Pools that pass the filters, best first."""
+        passing = [pool for pool in self.pools.values() if filters.passes(pool, request) is None]
+        return filters.weigh(passing, request)
+
+    def _plan_of(self, pool: PoolState) -> BackendPlan:
+        service = service_host(pool.address)
+        return next(plan for plan in self.deployment.backends if plan.service == service)
+
+
+def _given(question: Question) -> str:
+    """What stands in the way, by the user's own words: one thing at most."""
+    volume = question.volume
+    states = {SERVERS[state] for state in volume.servers} - {"none"}
+    if volume.status in OTHER_STATUSES:
+        states.add(volume.status if volume.status in ("error", "maintenance") else "attaching")
+    if question.given != "none":
+        states.add(question.given)
+    if len(states) > 1:
+        raise InputError(
+            f"one obstacle at a time can be rehearsed, not {' and '.join(sorted(states))} together"
+        )
+    return states.pop() if states else "none"
+
+
+def _status(volume: VolumeWords) -> str:
+    if len(volume.servers) > 1:
+        return "multi-attached"
+    if volume.servers:
+        return "read-only" if volume.servers[0] == "read-only" else "in-use"
+    return "available"
+
+
+def _type_refusal(question: Question, old: TypeWords | None, new: TypeWords) -> str:
+    """What the API has against the new type, as a precondition; empty if nothing."""
+    if old is not None and old.name == new.name:
+        return "same-type"
+    lowest, highest = (new.specs.get(f"provisioning:{which}_vol_size") for which in ("min", "max"))
+    for limit, name in ((lowest, "min-size"), (highest, "max-size")):
+        if limit is not None and not limit.isdigit():
+            raise InputError(
+                f"type {new.name}: provisioning:{name[:3]}_vol_size={limit} must be a number of GiB"
+            )
+    if lowest is not None and question.volume.size_gb < int(lowest):
+        return "min-size"
+    if highest is not None and question.volume.size_gb > int(highest):
+        return "max-size"
+    return ""
+
+
+def _relation(old: TypeWords | None, new: TypeWords) -> str:
+    """The value of the axis `type`: what two types have apart from back-end name and encryption."""
+    before = {key: value for key, value in (old.specs if old else {}).items() if key not in _NOT_COMPARED}
+    after = {key: value for key, value in new.specs.items() if key not in _NOT_COMPARED}
+    if (old.qos if old else "none") != new.qos:
+        return "qos" if new.qos in ("back-end", "none") else "front-end-qos"
+    if new.multiattach and not (old and old.multiattach):
+        return "multiattach"
+    if before != after:
+        return "specs"
+    return "shared" if after else "none"
+
+
+def _change(before: str, after: str) -> str:
+    return before if before == after else f"{before}-{after}"
+
+
+def named(types: Sequence[TypeWords]) -> dict[str, TypeWords]:
+    """By name. InputError for a type that is defined twice."""
+    found: dict[str, TypeWords] = {}
+    for each in types:
+        if each.name in found:
+            raise InputError(f"--define: the type {each.name} is defined twice")
+        found[each.name] = each
+    return found

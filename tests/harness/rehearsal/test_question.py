@@ -1,0 +1,110 @@
+"""From words to cells: where the volume may be, and where the request leads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.errors import InputError
+from harness.rehearsal import words
+from harness.rehearsal.question import Question, Questioner, named
+
+TO_B = "b volume_backend_name=lvm-b"
+
+
+def cells(questioner: Questioner, volume: str, *define: str, **question: Any) -> list[str]:
+    """The ids of the cells that a question becomes."""
+    types = named([words.volume_type(text) for text in define])
+    asked = Question(volume=words.volume(volume), types=types, **{"fill": "sparse", **question})
+    return [each.id for each in questioner.cells(asked)]
+
+
+def test_a_migration(questioner: Questioner) -> None:
+    """From one back-end to another, by any of their names."""
+    for to in ("lvm-b", "node1@lvm-b", "node1@lvm-b#lvm-b"):
+        assert cells(questioner, "1,-,available", to=to, sources=["lvm-a"]) == ["migrate/lvm-a/lvm-b/available"]
+
+
+def test_flags_states_and_releases_are_axes(questioner: Questioner) -> None:
+    """Each as in the matrix."""
+    asked: dict[str, Any] = {"to": "rbd-a", "sources": ["lvm-a"]}
+    stopped = cells(questioner, "1,-,in-use,stopped", lock=True, force=True, nova="20", fill="full", **asked)
+    assert stopped == [
+        "migrate/lvm-a/rbd-a/in-use/lock=yes/force=yes/fill=full/nova=20/precondition=server-stopped"
+    ]
+    for words_of, axes in {
+        "in-use,2": "multi-attached",
+        "in-use,read-only": "read-only",
+        "uploading": "available/precondition=attaching",
+    }.items():
+        assert cells(questioner, f"1,-,{words_of}", **asked) == [f"migrate/lvm-a/rbd-a/{axes}"]
+
+
+def test_without_a_source_every_back_end_that_can_have_the_volume_is_asked(questioner: Questioner) -> None:
+    """The type says which they are; here it does not fit the destination."""
+    assert len(cells(questioner, "1,-,available", to="lvm-b")) == len(questioner.deployment.backends)
+    assert cells(questioner, "1,rbd-a,available", to="rbd-b") == [
+        "migrate/rbd-a/rbd-b/available/precondition=specs-mismatch"
+    ]
+
+
+def test_a_retype_goes_where_the_scheduler_says(questioner: Questioner) -> None:
+    """The current pool if it passes, else the best; nowhere, if none does."""
+    asked: dict[str, Any] = {"sources": ["lvm-a"]}
+    assert cells(questioner, "1,lvm-a,available", TO_B, new_type="b", **asked) == [
+        "retype/lvm-a/lvm-b/available"
+    ]
+    assert cells(questioner, "1,lvm-a,available", "any v:t=x", new_type="any", **asked) == [
+        "retype/lvm-a/lvm-a/available/type=specs"
+    ]
+    assert cells(questioner, "1,lvm-a,available", "no tier=x", new_type="no", **asked) == [
+        "retype/lvm-a/lvm-a/available/type=specs/precondition=specs-mismatch"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "axes"),
+    [
+        ("", "encryption=luks", "encryption=none-luks"),
+        ("encryption=luks", "encryption=luks", "encryption=luks"),
+        ("v:t=1", "v:t=1", "type=shared"),
+        ("v:t=1", "v:t=2", "type=specs"),
+        ("", "qos=back-end", "type=qos"),
+        ("", "qos=both", "type=front-end-qos"),
+        ("", "multiattach='<is> True'", "type=multiattach"),
+        ("", "provisioning:min_vol_size=9", "type=specs/precondition=min-size"),
+        ("", "provisioning:max_vol_size=0", "type=specs/precondition=max-size"),
+    ],
+)
+def test_how_two_types_relate(questioner: Questioner, old: str, new: str, axes: str) -> None:
+    """What they have apart from the back-end's name."""
+    types = f"a volume_backend_name=lvm-a {old}", f"{TO_B} {new}"
+    assert cells(questioner, "1,a,available", *types, new_type="b", sources=["lvm-a"]) == [
+        f"retype/lvm-a/lvm-b/available/{axes}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("volume", "question", "complaint"),
+    [
+        ("1,-,available", {"to": "lvmb"}, "did you mean 'lvm-b'"),
+        ("1,-,available", {"to": "lvm-b", "sources": ["nowhere"]}, "--from nowhere is no back-end"),
+        ("1,gold,available", {"to": "lvm-b"}, "add --define 'gold"),
+        ("1,-,available", {"new_type": "gold"}, "add --define 'gold"),
+        ("1,-,in-use,stopped", {"to": "lvm-b", "given": "snapshot"}, "one obstacle at a time"),
+        ("1,-,available", {"to": "lvm-b", "given": "server-stopped"}, "no back-end can have this volume"),
+    ],
+)
+def test_what_cannot_be_asked(
+    questioner: Questioner, volume: str, question: dict[str, Any], complaint: str
+) -> None:
+    """One line, with what would be right."""
+    with pytest.raises(InputError, match=complaint):
+        cells(questioner, volume, **question)
+
+
+def test_a_type_is_defined_once() -> None:
+    """Which of two would be meant?"""
+    with pytest.raises(InputError, match="defined twice"):
+        named([words.volume_type("a"), words.volume_type("a x=y")])
