@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fake_backends.lvm import dd
+from fake_backends.lvm import dd, manageable
 from fake_backends.lvm.exports import STORAGE_PROTOCOL, IscsiExports
 from fake_backends.lvm.logical_volume import ThickSnapshot
 from fake_backends.lvm.provisioning import capacity, create, ensure_pool, printed
@@ -33,6 +33,7 @@ from harness.model import (
     ConnectionInfo,
     Connector,
     Context,
+    Manageable,
     ModelUpdate,
     Snapshot,
     TypesDiff,
@@ -308,18 +309,24 @@ class LvmDriver(VolumeDriver):
 
     def manage_existing(self, volume: Volume, existing_ref: Mapping[str, str]) -> None:
         """Rename. ManageExistingAlreadyManaged if a volume of the id in the old name is on record."""
+        self._take_over(existing_ref, volume.name, volume)
+
+    def _take_over(self, existing_ref: Mapping[str, str], new_name: str, record: Volume | Snapshot) -> None:
         name = existing_ref["source-name"]
         match = re.fullmatch(VOLUME_NAME.replace("%s", "(.+)"), name)
-        if match and _on_record(volume, match[1]):
+        if match and _on_record(record, match[1]):
             raise ManageExistingAlreadyManaged(volume_ref=name)
         try:
-            self.group.rename(name, volume.name)
+            self.group.rename(name, new_name)
         except StorageError as error:
             reason = f"Failed to rename logical volume {name}, error message was: {error}"
             raise VolumeBackendAPIException(data=reason) from error
 
     def manage_existing_get_size(self, volume: Volume, existing_ref: Mapping[str, str]) -> int:
         """GiB, rounded up from what lvm2 prints. ManageExistingInvalidReference without source-name."""
+        return self._existing_size(existing_ref)
+
+    def _existing_size(self, existing_ref: Mapping[str, str]) -> int:
         if "source-name" not in existing_ref:
             raise ManageExistingInvalidReference(
                 existing_ref=existing_ref, reason="Reference must contain source-name element."
@@ -332,6 +339,19 @@ class LvmDriver(VolumeDriver):
                 existing_ref=name, reason="Specified logical volume does not exist."
             )
         return math.ceil(printed(self.group.volume(name).listed_size))
+
+    def get_manageable_volumes(self, cinder_volumes: Sequence[Volume]) -> list[Manageable]:
+        return manageable.volumes(self.group, [volume.id for volume in cinder_volumes])
+
+    def manage_existing_snapshot(self, snapshot: Snapshot, existing_ref: Mapping[str, str]) -> None:
+        """Rename, as for a volume: what the snapshot is of, is not looked at."""
+        self._take_over(existing_ref, _escaped(snapshot.name), snapshot)
+
+    def manage_existing_snapshot_get_size(self, snapshot: Snapshot, existing_ref: Mapping[str, str]) -> int:
+        return self._existing_size(existing_ref)
+
+    def get_manageable_snapshots(self, cinder_snapshots: Sequence[Snapshot]) -> list[Manageable]:
+        return manageable.snapshots(self.group, [snapshot.id for snapshot in cinder_snapshots])
 
     # ------------------------------------------------------------------------------------------- insides
 
@@ -398,9 +418,9 @@ def _parsed_location(location_info: str | None) -> tuple[str, str, str, int] | N
     return None
 
 
-def _on_record(volume: Volume, volume_id: str) -> bool:
+def _on_record(record: Volume | Snapshot, volume_id: str) -> bool:
     try:
-        volume._store.get_volume(volume_id)
+        record._store.get_volume(volume_id)
     except VolumeNotFound:
         return False
     return True

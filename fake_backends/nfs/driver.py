@@ -208,6 +208,10 @@ class NfsDriver(VolumeDriver):
         volume = snapshot.volume
         snapshots.delete(self._share(volume), volume, snapshot.id, self.world.compute)
 
+    def snapshot_revert_use_temp_snapshot(self) -> bool:
+        """One more file in the chain would not help."""
+        return False
+
     def revert_to_snapshot(self, context: Context, volume: Volume, snapshot: Snapshot) -> None:
         """NotImplementedError: the manager copies the snapshot instead."""
         raise NotImplementedError

@@ -8,10 +8,11 @@ whatever has the volume's name there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fake_backends import luks
+from fake_backends.rbd import manageable
 from fake_backends.rbd.clone_chain import (
     clone_depth,
     clone_through,
@@ -48,6 +49,7 @@ from harness.model import (
     ConnectionInfo,
     Connector,
     Context,
+    Manageable,
     ModelUpdate,
     Snapshot,
     TypesDiff,
@@ -314,6 +316,10 @@ class RbdDriver(VolumeDriver):
         except NotFound:
             return
 
+    def snapshot_revert_use_temp_snapshot(self) -> bool:
+        """A snapshot more would not help: going back is one step."""
+        return False
+
     def revert_to_snapshot(self, context: Context, volume: Volume, snapshot: Snapshot) -> None:
         """NotFound; ReadOnlyImage while a client holds the exclusive lock."""
         with self._pool().open(volume.name) as handle:
@@ -429,6 +435,40 @@ class RbdDriver(VolumeDriver):
             raise ManageExistingInvalidReference(
                 existing_ref=name, reason="Specified RBD image does not exist."
             ) from error
+
+    def get_manageable_volumes(self, cinder_volumes: Sequence[Volume]) -> list[Manageable]:
+        return manageable.volumes(self._pool(), [volume.id for volume in cinder_volumes])
+
+    def manage_existing_snapshot(self, snapshot: Snapshot, existing_ref: Mapping[str, str]) -> None:
+        """Rename and protect."""
+        with self._pool().open(snapshot.volume_name) as handle:
+            handle.image.rename_snapshot(existing_ref["source-name"], snapshot.name)
+            if not handle.image.snapshot(snapshot.name).protected:
+                handle.image.protect_snapshot(snapshot.name)
+
+    def manage_existing_snapshot_get_size(self, snapshot: Snapshot, existing_ref: Mapping[str, str]) -> int:
+        """ManageExistingInvalidReference."""
+        if "source-name" not in existing_ref:
+            raise ManageExistingInvalidReference(
+                existing_ref=existing_ref, reason="Reference must contain source-name element."
+            )
+        name = existing_ref["source-name"]
+        try:
+            return math.ceil(self._pool().image(snapshot.volume_name).snapshot(name).size / GIB)
+        except NotFound as error:
+            raise ManageExistingInvalidReference(
+                existing_ref=name, reason="Specified snapshot does not exist."
+            ) from error
+
+    def get_manageable_snapshots(self, cinder_snapshots: Sequence[Snapshot]) -> list[Manageable]:
+        return manageable.snapshots(self._pool(), [snapshot.id for snapshot in cinder_snapshots])
+
+    def unmanage_snapshot(self, snapshot: Snapshot) -> None:
+        """Take the protection away that Cinder gave it, unless there are clones."""
+        with self._pool().open(snapshot.volume_name) as handle:
+            image = handle.image
+            if image.snapshot(snapshot.name).protected and not image.children(snapshot.name):
+                image.unprotect_snapshot(snapshot.name)
 
     # ------------------------------------------------------------------------------------------- insides
 

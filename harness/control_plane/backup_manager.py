@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fake_backends.block_store import BlockDevice, MemoryDevice, copy_range
+from fake_backends.block_store import BlockDevice, MemoryDevice
 from fake_backends.connectors import connect
 from harness import errors
+from harness.control_plane.copying import copy_volume
 from harness.control_plane.manager_base import host_connector
 from harness.model import GIB, Backup, Snapshot, Volume, service_host
 
@@ -53,19 +54,19 @@ class BackupManager:
 
     def continue_backup(self, backup: Backup, device: Volume) -> None:
         """Read the device, forget it if it is a temporary one, and give the volume its status back."""
+        before = self.db.get_volume(backup.volume_id).previous_status
         try:
-            self.cloud.simulation.visit("backup.read", device.name)
-            with self._attached(device) as disk:
+            with self._attached(device, ignore_errors=True) as disk:
                 copy = MemoryDevice(min(disk.size, device.size * GIB))
-                copy_range(disk, copy, 0, copy.chunk_count)
+                self._copy(disk, copy, device.size)
             self.store[backup.id] = copy
         except Exception as error:
-            self._give_back(backup, "error_backing-up")
+            self._give_back(backup, before, "error_backing-up")
             self._fail(backup, str(error))
             raise
         finally:
             self._delete_temporary(backup)
-        self._give_back(backup, "backing-up")
+        self._give_back(backup, before, "backing-up")
         backup.refresh()
         if backup.status != "deleting":
             backup.status = "available"
@@ -73,13 +74,12 @@ class BackupManager:
             self._count_dependents(backup, 1)
         self.cloud.simulation.record("backup created", backup.id)
 
-    def _give_back(self, backup: Backup, previous: str) -> None:
+    def _give_back(self, backup: Backup, before: str | None, previous: str) -> None:
         """The status that the volume or the snapshot had, whatever it has become meanwhile."""
         if backup.snapshot_id:
             self.db.update(Snapshot, backup.snapshot_id, {"status": "available"})
         else:
-            volume = self.db.get_volume(backup.volume_id)
-            self.db.update(Volume, volume.id, {"status": volume.previous_status, "previous_status": previous})
+            self.db.update(Volume, backup.volume_id, {"status": before, "previous_status": previous})
 
     def _delete_temporary(self, backup: Backup) -> None:
         if backup.temp_volume_id:
@@ -112,10 +112,8 @@ class BackupManager:
                 f"{volume.status}."
             )
         try:
-            self.cloud.simulation.visit("backup.write", volume.name)
-            copy = self.store[backup.id]
             with self._attached(volume) as disk:
-                copy_range(copy, disk, 0, copy.chunk_count)
+                self._copy(self.store[backup.id], disk, backup.size)
             self._renew_key(backup, volume)
         except Exception as error:
             self.db.update(Volume, volume_id, {"status": "error_restoring"})
@@ -162,9 +160,16 @@ class BackupManager:
 
     # --------------------------------------------------------------------------------------------- disks
 
+    def _copy(self, source: BlockDevice, destination: BlockDevice, size_gb: int) -> None:
+        points = self.cloud.simulation
+        copy_volume(source, destination, size_gb, paths=False, sparse=False, points=points)
+
     @contextmanager
-    def _attached(self, volume: Volume) -> Iterator[BlockDevice]:
-        """The volume on this service's machine, for as long as the ``with`` lasts."""
+    def _attached(self, volume: Volume, *, ignore_errors: bool = False) -> Iterator[BlockDevice]:
+        """The volume on this service's machine, for as long as the ``with`` lasts.
+
+        `ignore_errors` is about the detaching (`BackupManager._detach_device`).
+        """
         address = service_host(volume.host or "")
         call = self.cloud.messaging.call
         info = call(address, "initialize_connection", volume, self._connector)
@@ -175,5 +180,10 @@ class BackupManager:
             finally:
                 connection.disconnect()
         finally:
-            call(address, "terminate_connection", volume.id, self._connector, True)
-            call(address, "remove_export", volume.id)
+            try:
+                call(address, "terminate_connection", volume.id, self._connector, True)
+                call(address, "remove_export", volume.id)
+            except errors.ServiceError as error:
+                if not ignore_errors:
+                    raise
+                self.cloud.simulation.record("ignored", str(error))

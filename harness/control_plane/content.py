@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fake_backends.block_store import copy_range
+from fake_backends.block_store import BlockDevice, MemoryDevice, copy_range
 from harness import errors
 from harness.control_plane.connections import LocalAttachment
-from harness.control_plane.copying import copy_volume
+from harness.control_plane.copying import copy_time_us, copy_volume
 from harness.control_plane.snapshots import Snapshots
 from harness.model import GIB, Backup, Snapshot, Volume
 
@@ -28,6 +28,9 @@ class Content(Snapshots):
         finally:
             self.detach_volume_here(attachment, volume, remote=False)
 
+    def _copy(self, source: BlockDevice, destination: BlockDevice, size_gb: int, *, paths: bool) -> None:
+        copy_volume(source, destination, size_gb, paths=paths, sparse=False, points=self.simulation)
+
     # --------------------------------------------------------------------------------------------- images
 
     def copy_volume_to_image(self, volume_id: str, image_id: str) -> None:
@@ -36,10 +39,11 @@ class Content(Snapshots):
         try:
             volume = self.db.get_volume(volume_id)
             self.require_driver_initialized()
-            self.simulation.visit("image.upload", volume.name)
             with self.attached_here(volume) as attachment:
-                content = attachment.connection.disk()
-                images.upload(image_id, content, min(volume.size * GIB, content.size))
+                disk = attachment.connection.disk()
+                content = MemoryDevice(min(volume.size * GIB, disk.size))
+                self._copy(disk, content, volume.size, paths=False)
+            images.upload(image_id, content, content.size)
         except Exception as error:
             self.note("copy_volume_to_image failed", str(error))
             images.delete(image_id)
@@ -55,8 +59,8 @@ class Content(Snapshots):
             self.require_driver_initialized()
             image = self.cloud.images.show(image_id)
             disk = self.cloud.images.disk(image_id)
-            self.simulation.visit("image.download", volume.name)
             with self.attached_here(volume) as attachment:
+                self.simulation.visit("image.download", image_id, cost_us=copy_time_us(image.size))
                 copy_range(disk, attachment.connection.disk(), 0, disk.chunk_count)
             volume.bootable = True
             volume.glance_metadata = {
@@ -134,14 +138,8 @@ class Content(Snapshots):
         temporary = self._temporary_volume(volume, snapshot, status="in-use", display_name=name)
         try:
             with self.attached_here(volume) as target, self.attached_here(temporary) as source:
-                copy_volume(
-                    source.device,
-                    target.device,
-                    volume.size,
-                    paths=source.has_path and target.has_path,
-                    sparse=False,
-                    points=self.simulation,
-                )
+                paths = source.has_path and target.has_path
+                self._copy(source.device, target.device, volume.size, paths=paths)
         finally:
             self.drive("delete_volume", temporary)
             self.db.destroy_volume(temporary.id)

@@ -46,7 +46,7 @@ class Manage(Volumes, Snapshots):
                 reason = f"Cannot find requested '{volume_type}' volume type"
                 raise errors.InvalidVolumeType(reason=reason) from None
         known = _VOLUME_NAME.fullmatch(ref.get("source-name", ""))
-        if known and any(known[1] in (row["_name_id"] or row_id,) for row_id, row in database.volumes.items()):
+        if known and known[1] in database.volumes:
             raise errors.InvalidVolume("Unable to manage existing volume. The volume is already managed")
         kind = kind or self._type_for(None, None, None)
         service = self._usable_service(host)
@@ -86,10 +86,7 @@ class Manage(Volumes, Snapshots):
     def get_manageable_volumes(self, context: Context, host: str) -> list[Manageable]:
         """What the back-end has, and whether it could be taken over (microversion 3.8)."""
         authorize(context, "volume_extension:list_manageable")
-        found: list[Manageable] = self.cloud.messaging.call(
-            self._usable_service(host).host, "get_manageable_volumes"
-        )
-        return found
+        return self._found(host, "get_manageable_volumes")
 
     def manage_snapshot(
         self,
@@ -119,10 +116,12 @@ class Manage(Volumes, Snapshots):
     def get_manageable_snapshots(self, context: Context, host: str) -> list[Manageable]:
         """What snapshots the back-end has, and whether they could be taken over."""
         authorize(context, "snapshot_extension:list_manageable")
-        found: list[Manageable] = self.cloud.messaging.call(
-            self._usable_service(host).host, "get_manageable_snapshots"
-        )
-        return found
+        return self._found(host, "get_manageable_snapshots")
+
+    def _found(self, host: str, method: str) -> list[Manageable]:
+        """By reference, descending, as a list that nobody sorted otherwise."""
+        found = self.cloud.messaging.call(self._usable_service(host).host, method)
+        return sorted(found, key=lambda each: str(each["reference"]["source-name"]), reverse=True)
 
     def _usable_service(self, host: str) -> Service:
         """ServiceNotFound (404); ServiceUnavailable (503) for one that is disabled or down."""

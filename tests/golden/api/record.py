@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,67 +23,38 @@ from harness.control_plane.nova_profiles import PROFILES
 from harness.model import Context, Volume
 from harness.sim.simulation import Simulation
 from tests.golden.api.requests import REQUESTS, SERVER, Request
+from tests.golden.api.stages import ADMIN, OWNER, STAGES, Stage, word
 from tests.golden.api.table import MIGRATION_STATUSES, STATUSES, Answer, Table, written_out
 
 HERE = Path(__file__).parent
-OWNER = Context("user", "project", is_admin=False)
-ADMIN = Context("admin", "admin-project", is_admin=True)
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 IMAGE = "1a9e0000-0000-4000-8000-000000000001"
 
 
-class Recording:
-    """One small cloud of the real Cinder, with a volume that every request is made on."""
+class Requester:
+    """Makes requests of the real API; what that sends to others is noted and goes nowhere."""
 
-    def __init__(self, process: Process, deployment: Deployment) -> None:
+    def __init__(self, process: Process, deployment: Deployment, backends: tuple[str, str]) -> None:
         from harness.cinder_engine.cloud import CinderCloud
 
-        self.cloud = CinderCloud(
-            process, deployment, Simulation(), nova=PROFILES["32"], backends=("lvm-a", "lvm-b")
-        )
+        self.here, self.there = (deployment.backend(name).address for name in backends)
+        self.cloud = CinderCloud(process, deployment, Simulation(), nova=PROFILES["32"], backends=backends)
         self._connection = process.connection
         self._application = process.application
         self.sent: list[str] = []
         self.names: dict[str, str] = {}
         _give_images(process)
-        self._prepare()
 
-    # ---------------------------------------------------------------------------------------- preparation
-
-    def _prepare(self) -> None:
-        """A volume, and one of everything that requests on it name."""
-        cloud, deployment = self.cloud, self.cloud.deployment
-        volume = self._act(lambda: cloud.api.create_volume(OWNER, 1, host=deployment.backend("lvm-a").address))
-        target = self._act(lambda: cloud.api.create_volume(OWNER, 1, host=deployment.backend("lvm-b").address))
-        cloud.messaging.cast = self._cast  # type: ignore[method-assign]
-        cloud.messaging.call = self._call  # type: ignore[method-assign]
-        self.names = {
-            "volume": volume.id,
-            "target": target.id,
-            "type": cloud.create_type("other").id,
-            "image": IMAGE,
-            "host": deployment.backend("lvm-b").address,
-            **_rows(volume.id),
-        }
-        cloud.database.update(Volume, target.id, {"migration_status": f"target:{volume.id}"})
+    def freeze(self, names: dict[str, str]) -> None:
+        """From here on only the API works. `names` are the ids that requests name."""
+        self.cloud.messaging.cast = self._cast  # type: ignore[method-assign]
+        self.cloud.messaging.call = self._call  # type: ignore[method-assign]
+        self.names = names
         self._bare = _copy(self._connection)
 
-    def situation(self, name: str, status: str, migration_status: str | None) -> None:
-        """Put the volume into that state; everything else is as it was."""
+    def thaw(self) -> None:
+        """Everything is as it was when it froze."""
         self._bare.backup(self._connection)
-        values: dict[str, Any] = {"status": status, "migration_status": migration_status}
-        if migration_status == "target":
-            values["migration_status"] = f"target:{self.names['target']}"
-        if name in ("attached", "multiattach"):
-            values["attach_status"] = "attached"
-            values["multiattach"] = name == "multiattach"
-        else:
-            self._connection.execute("DELETE FROM volume_attachment")
-        if name != "snapshot":
-            self._connection.execute("DELETE FROM snapshots")
-        self.cloud.database.update(Volume, self.names["volume"], values)
-
-    # -------------------------------------------------------------------------------------------- requests
 
     def ask(self, request: Request, context: Context | None = None) -> Answer:
         """What comes back, what is written to the volume, and what is sent."""
@@ -132,7 +104,62 @@ class Recording:
         return json.dumps(({}, None))
 
     def _act(self, function: Callable[[], Any]) -> Any:
-        return self.cloud.act("user", function)
+        """While everybody else stands still."""
+        kernel = self.cloud.simulation.kernel
+        task = kernel.spawn("user", function)
+        kernel.run(horizon_us=kernel.now_us)
+        if task.error is not None:
+            raise task.error
+        return task.result
+
+
+class Recording(Requester):
+    """One small cloud, with a volume in any state and one of everything that requests on it name."""
+
+    def __init__(self, process: Process, deployment: Deployment) -> None:
+        super().__init__(process, deployment, ("lvm-a", "lvm-b"))
+        cloud = self.cloud
+        volume, target = (
+            cloud.act("user", partial(cloud.api.create_volume, OWNER, 1, host=place))
+            for place in (self.here, self.there)
+        )
+        cloud.database.update(Volume, target.id, {"migration_status": f"target:{volume.id}"})
+        kind = cloud.create_type("other").id
+        names = {"volume": volume.id, "target": target.id, "type": kind, "image": IMAGE}
+        names.update(_dependents(volume.id), **_companions(volume.id))
+        self.freeze({**names, "host": self.there})
+
+    def situation(self, name: str, status: str, migration_status: str | None) -> None:
+        """Put the volume into that state; everything else is as it was."""
+        self.thaw()
+        values: dict[str, Any] = {"status": status, "migration_status": migration_status}
+        if migration_status == "target":
+            values["migration_status"] = f"target:{self.names['target']}"
+        if name in ("attached", "multiattach"):
+            values["attach_status"] = "attached"
+            values["multiattach"] = name == "multiattach"
+        else:
+            self._connection.execute("DELETE FROM volume_attachment")
+        if name != "snapshot":
+            self._connection.execute("DELETE FROM snapshots")
+        self.cloud.database.update(Volume, self.names["volume"], values)
+
+
+class Paused(Requester):
+    """A migration that stands still at one of `tests.golden.api.stages.STAGES`."""
+
+    def __init__(self, process: Process, deployment: Deployment, stage: str) -> None:
+        super().__init__(process, deployment, ("lvm-a", "rbd-a"))
+        reached = Stage(stage, self.cloud, (self.here, self.there))
+        kind = self.cloud.create_type("other").id
+        names = {"volume": reached.volume_id, "target": reached.other_id, "type": kind, "image": IMAGE}
+        self.freeze({**names, "host": reached.elsewhere, **_companions(reached.volume_id)})
+
+    def answer(self, name: str) -> str:
+        """The word for it in the table."""
+        self.thaw()
+        answer = self.ask(REQUESTS[name])
+        return word(answer.code, bool(answer.written or answer.sent), may_ignore=name == "begin-detaching")
 
 
 def _copy(connection: Any) -> Any:
@@ -143,18 +170,14 @@ def _copy(connection: Any) -> Any:
     return copy
 
 
-def _rows(volume_id: str) -> dict[str, str]:
-    """A snapshot, an attachment, a backup, a group and a service for backups; their ids by name."""
-    from cinder import context as cinder_context
+def _dependents(volume_id: str) -> dict[str, str]:
+    """A snapshot and an attachment; their ids by name."""
     from cinder import objects
-    from cinder.db import api as db
 
     from harness.cinder_engine.rest import request_context
 
-    admin, owner = cinder_context.get_admin_context(), request_context(OWNER)
-    volume = objects.Volume.get_by_id(admin, volume_id)
-    db.volume_update(admin, volume_id, {"bootable": True, "metadata": {"kept": "yes"}})
-    db.volume_glance_metadata_create(admin, volume_id, "kept", "yes")
+    owner = request_context(OWNER)
+    volume = objects.Volume.get_by_id(owner, volume_id)
     snapshot = objects.Snapshot(
         owner, volume_id=volume_id, user_id="user", project_id="project", status="available", volume_size=1,
         volume_type_id=volume.volume_type_id,
@@ -165,6 +188,21 @@ def _rows(volume_id: str) -> dict[str, str]:
         mountpoint="/dev/vdb", attach_mode="rw",
     )  # fmt: skip
     attachment.create()
+    return {"snapshot": snapshot.id, "attachment": attachment.id}
+
+
+def _companions(volume_id: str) -> dict[str, str]:
+    """Metadata, a backup, a group on the same pool, and a service for backups; their ids by name."""
+    from cinder import context as cinder_context
+    from cinder import objects
+    from cinder.db import api as db
+
+    from harness.cinder_engine.rest import request_context
+
+    admin, owner = cinder_context.get_admin_context(), request_context(OWNER)
+    volume = objects.Volume.get_by_id(admin, volume_id)
+    db.volume_update(admin, volume_id, {"bootable": True, "metadata": {"kept": "yes"}})
+    db.volume_glance_metadata_create(admin, volume_id, "kept", "yes")
     service = objects.Service(
         admin, host="controller", binary="cinder-backup", topic="cinder-backup", report_count=1,
         availability_zone="nova",
@@ -181,9 +219,7 @@ def _rows(volume_id: str) -> dict[str, str]:
         group_type_id=kind["id"], volume_type_ids=[volume.volume_type_id], availability_zone="nova",
     )  # fmt: skip
     group.create()
-    return {
-        "snapshot": snapshot.id, "attachment": attachment.id, "backup": backup.id, "group": group.id,
-    }  # fmt: skip
+    return {"backup": backup.id, "group": group.id}
 
 
 def _give_images(process: Process) -> None:
@@ -209,6 +245,23 @@ def recording() -> Iterator[Recording]:
             yield made
         finally:
             made.cloud.close()
+
+
+def during_migration(cells: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """(request, stage) -> the word for the installed Cinder's answer. To be called in a process of its own."""
+    deployment = Deployment.default()
+    result: dict[tuple[str, str], str] = {}
+    with Process(deployment, drivers="reference") as process:
+        for stage in STAGES:
+            names = [name for name, at in cells if at == stage]
+            if not names:
+                continue
+            paused = Paused(process, deployment, stage)
+            try:
+                result.update({(name, stage): paused.answer(name) for name in names})
+            finally:
+                paused.cloud.close()
+    return result
 
 
 def conditions(cloud: Recording, names: Iterable[str]) -> dict[str, dict[str, Any]]:

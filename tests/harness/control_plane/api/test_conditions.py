@@ -17,8 +17,9 @@ from harness import errors
 from harness.control_plane import policy
 from harness.control_plane.api.conditions import ACTIONS
 from harness.model import Attachment, Backup, Context, Group, Snapshot, Volume
-from tests.golden.api.requests import CONNECTOR, OTHER_SERVER, REQUESTS, SERVER
+from tests.golden.api.requests import REQUESTS, SERVER
 from tests.golden.api.table import MIGRATION_STATUSES, STATUSES, Answer, Table
+from tests.harness.control_plane.api.calls import CALLS
 
 if TYPE_CHECKING:
     from tests.harness.control_plane.conftest import Lab
@@ -107,7 +108,7 @@ class Asked:
         before = dict(self.lab.database.volumes[self.volume.id])
         code, message = 0, None
         try:
-            CALLS[name](self.lab, context, self.ids)
+            CALLS[name](self.lab.cloud, context, self.ids)
         except errors.ServiceError as error:
             code, message = error.code, str(error)
         after = self.lab.database.volumes.get(self.volume.id)
@@ -115,101 +116,6 @@ class Asked:
         for what, record_id in self.ids.items():
             message = message and message.replace(record_id, f"<{what}>")
         return Answer(code, message, written if after else {"gone": "yes"}, tuple(self.sent))
-
-
-Call = Callable[["Lab", Context, dict[str, str]], object]
-
-CALLS: dict[str, Call] = {
-    "show": lambda lab, who, ids: lab.api.get(who, ids["volume"]),
-    "reserve": lambda lab, who, ids: lab.api.reserve(who, ids["volume"]),
-    "unreserve": lambda lab, who, ids: lab.api.unreserve(who, ids["volume"]),
-    "begin-detaching": lambda lab, who, ids: lab.api.begin_detaching(who, ids["volume"]),
-    "roll-detaching": lambda lab, who, ids: lab.api.roll_detaching(who, ids["volume"]),
-    "attach": lambda lab, who, ids: lab.api.attach(who, ids["volume"], instance_uuid=SERVER),
-    "detach": lambda lab, who, ids: lab.api.detach(who, ids["volume"], ids["attachment"]),
-    "force-detach": lambda lab, who, ids: lab.api.force_detach(who, ids["volume"], ids["attachment"]),
-    "initialize-connection": lambda lab, who, ids: lab.api.initialize_connection(who, ids["volume"], CONNECTOR),
-    "terminate-connection": lambda lab, who, ids: lab.api.terminate_connection(who, ids["volume"], CONNECTOR),
-    "attachment-create": lambda lab, who, ids: lab.attachments.create(who, ids["volume"], OTHER_SERVER),
-    "attachment-create-same-server": lambda lab, who, ids: lab.attachments.create(who, ids["volume"], SERVER),
-    "attachment-update": lambda lab, who, ids: lab.attachments.update(who, ids["attachment"], CONNECTOR),
-    "attachment-complete": lambda lab, who, ids: lab.attachments.complete(who, ids["attachment"]),
-    "attachment-delete": lambda lab, who, ids: lab.attachments.delete(who, ids["attachment"]),
-    "extend": lambda lab, who, ids: lab.api.extend_volume(who, ids["volume"], 2),
-    "extend-before-3.42": lambda lab, who, ids: lab.api.extend_volume(
-        who, ids["volume"], 2, microversion=(3, 41)
-    ),
-    "extend-completion": lambda lab, who, ids: lab.api.extend_volume_completion(who, ids["volume"]),
-    "delete": lambda lab, who, ids: lab.api.delete_volume(who, ids["volume"]),
-    "delete-cascade": lambda lab, who, ids: lab.api.delete_volume(who, ids["volume"], cascade=True),
-    "delete-force": lambda lab, who, ids: lab.api.delete_volume(who, ids["volume"], force=True),
-    "delete-force-cascade": lambda lab, who, ids: lab.api.delete_volume(
-        who, ids["volume"], force=True, cascade=True
-    ),
-    "force-delete": lambda lab, who, ids: lab.api.delete_volume(who, ids["volume"], force=True),
-    "unmanage": lambda lab, who, ids: lab.api.unmanage_volume(who, ids["volume"]),
-    "snapshot-create": lambda lab, who, ids: lab.api.create_snapshot(who, ids["volume"]),
-    "snapshot-create-force-true": lambda lab, who, ids: lab.api.create_snapshot(who, ids["volume"], force=True),
-    "snapshot-create-force-false": lambda lab, who, ids: lab.api.create_snapshot(
-        who, ids["volume"], force=False
-    ),
-    "snapshot-create-before-3.66": lambda lab, who, ids: lab.api.create_snapshot(
-        who, ids["volume"], microversion=(3, 65)
-    ),
-    "snapshot-create-force-before-3.66": lambda lab, who, ids: lab.api.create_snapshot(
-        who, ids["volume"], force=True, microversion=(3, 65)
-    ),
-    "snapshot-delete": lambda lab, who, ids: lab.api.delete_snapshot(who, ids["snapshot"]),
-    "revert": lambda lab, who, ids: lab.api.revert_to_snapshot(who, ids["volume"], ids["snapshot"]),
-    "upload": lambda lab, who, ids: lab.api.upload_image(who, ids["volume"], "image"),
-    "upload-force": lambda lab, who, ids: lab.api.upload_image(who, ids["volume"], "image", force=True),
-    "reimage": lambda lab, who, ids: lab.api.reimage(who, ids["volume"], ids["image"]),
-    "reimage-reserved": lambda lab, who, ids: lab.api.reimage(
-        who, ids["volume"], ids["image"], reimage_reserved=True
-    ),
-    "retype": lambda lab, who, ids: lab.api.retype(who, ids["volume"], ids["type"], "on-demand"),
-    "migrate": lambda lab, who, ids: lab.api.migrate_volume(who, ids["volume"], ids["host"]),
-    "migrate-locked": lambda lab, who, ids: lab.api.migrate_volume(
-        who, ids["volume"], ids["host"], lock_volume=True
-    ),
-    "migrate-completion": lambda lab, who, ids: lab.api.migrate_volume_completion(
-        who, ids["volume"], ids["target"], error=False
-    ),
-    "migrate-completion-error": lambda lab, who, ids: lab.api.migrate_volume_completion(
-        who, ids["volume"], ids["target"], error=True
-    ),
-    "update-readonly-flag": lambda lab, who, ids: lab.api.update_readonly_flag(who, ids["volume"], True),
-    "set-bootable": lambda lab, who, ids: lab.api.set_bootable(who, ids["volume"], True),
-    "rename": lambda lab, who, ids: lab.api.update_volume(who, ids["volume"], name="new name"),
-    "metadata-create": lambda lab, who, ids: lab.api.create_metadata(who, ids["volume"], {"color": "blue"}),
-    "metadata-replace": lambda lab, who, ids: lab.api.update_metadata(
-        who, ids["volume"], {"color": "blue"}, delete=True
-    ),
-    "metadata-delete": lambda lab, who, ids: lab.api.delete_metadata(who, ids["volume"], "kept"),
-    "image-metadata-set": lambda lab, who, ids: lab.api.set_image_metadata(who, ids["volume"], {"os": "linux"}),
-    "image-metadata-unset": lambda lab, who, ids: lab.api.delete_image_metadata(who, ids["volume"], "kept"),
-    "transfer-create": lambda lab, who, ids: lab.cloud.transfers.create(who, ids["volume"]),
-    "transfer-create-no-snapshots": lambda lab, who, ids: lab.cloud.transfers.create(
-        who, ids["volume"], no_snapshots=True
-    ),
-    "backup-create": lambda lab, who, ids: lab.cloud.backups.create(who, ids["volume"]),
-    "backup-create-force": lambda lab, who, ids: lab.cloud.backups.create(who, ids["volume"], force=True),
-    "backup-create-snapshot": lambda lab, who, ids: lab.cloud.backups.create(
-        who, ids["volume"], snapshot_id=ids["snapshot"]
-    ),
-    "backup-restore": lambda lab, who, ids: lab.cloud.backups.restore(who, ids["backup"], ids["volume"]),
-    "group-add": lambda lab, who, ids: lab.cloud.groups.update(who, ids["group"], add_volumes=[ids["volume"]]),
-    "clone": lambda lab, who, ids: lab.api.create_volume(who, 1, source_volid=ids["volume"]),
-    "from-snapshot": lambda lab, who, ids: lab.api.create_volume(who, 1, snapshot_id=ids["snapshot"]),
-    "reset-status": lambda lab, who, ids: lab.api.reset_status(who, ids["volume"], status="error"),
-    "reset-status-in-use": lambda lab, who, ids: lab.api.reset_status(who, ids["volume"], status="in-use"),
-    "reset-migration-status": lambda lab, who, ids: lab.api.reset_status(
-        who, ids["volume"], migration_status="none"
-    ),
-    "reset-attach-status": lambda lab, who, ids: lab.api.reset_status(
-        who, ids["volume"], attach_status="detached"
-    ),
-}
 
 
 @pytest.fixture(scope="module")
