@@ -66,12 +66,21 @@ def extending_leaves_other_volumes_alone(bench: Bench, kept: Contents, more: int
     bench.must_hold(other, kept, "the other volume")
 
 
-@law(source=f"volume_clear; {EXTEND}", needs=["data path"], secret=contents("former owner"), more=sizes(2))
-def an_extension_shows_nothing_of_deleted_volumes(bench: Bench, secret: Contents, more: int) -> None:
+@law(
+    source=f"volume_clear; {EXTEND}",
+    needs=["data path"],
+    secret=contents("former owner"),
+    more=sizes(2),
+    behind=st.booleans(),
+)
+def an_extension_shows_nothing_of_deleted_volumes(
+    bench: Bench, secret: Contents, more: int, behind: bool
+) -> None:
     """No byte of a deleted volume can be read in what an extension adds."""
-    former = bench.create(1 + more)
+    # The former volume lies before or behind the one that grows.
+    first, second = (bench.create(size) for size in ((1, 1 + more) if behind else (1 + more, 1)))
+    volume, former = (first, second) if behind else (second, first)
     bench.write(former, secret)
-    volume = bench.create()
     bench.delete(former)
     bench.extend(volume, 1 + more)
     attached = bench.attach(volume)

@@ -1,0 +1,35 @@
+"""The table of wrong drivers and the laws that find them: ``python -m tests.conformance.mutants.table``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.conformance.mutants.catalogue import MUTANTS
+from tests.conformance.mutants.planted import Planted
+
+PLACE = Path(__file__).parents[3] / "docs" / "laws-and-mutants.md"
+HEAD = """# Laws and mutants
+
+Each wrong driver of `tests/conformance/mutants` has one fault, and the law that is named must find it:
+`pytest tests/conformance/test_mutants.py`. Those whose names begin with M are what bugs of Cinder's
+drivers were made of. Faults of the control plane are planted in `tests/harness/matrix/test_planted_faults.py`.
+
+| mutant | reference driver | what is wrong | law that finds it |
+|---|---|---|---|
+"""
+
+
+def table() -> str:
+    """The page, in the order of the catalogue."""
+    return HEAD + "".join(
+        f"| {planted.id} | {_reference(planted)} | {planted.change} | {planted.law} |\n" for planted in MUTANTS
+    )
+
+
+def _reference(planted: Planted) -> str:
+    """LVM, RBD or NFS: the class below `VolumeDriver`."""
+    return planted.driver.__mro__[-3].__name__.removesuffix("Driver").upper()
+
+
+if __name__ == "__main__":
+    PLACE.write_text(table())
