@@ -15,7 +15,7 @@ from conformance.contents import Contents, pages_of
 from conformance.guard import Guarded, LimitedSimulation, Misconduct, Watch, described, shortened
 from conformance.law import Broken, holds, same
 from conformance.naming import Names
-from conformance.subject import OpenDevice, Subject
+from conformance.subjects import OpenDevice, Subject
 from fake_backends.block_store import PAGE
 from fake_backends.world import World
 from harness.control_plane.database import Database

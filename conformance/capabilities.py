@@ -11,7 +11,7 @@ from typing import Any
 
 from conformance.bench import Bench, Lacking
 from conformance.guard import contained
-from conformance.subject import Subject
+from conformance.subjects import Subject
 from harness.driver import VolumeDriver
 
 Probe = Callable[[Subject, int], str]

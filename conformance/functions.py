@@ -18,7 +18,7 @@ from conformance import xfail
 from conformance.catalogue import catalogue
 from conformance.law import Law
 from conformance.runner import check
-from conformance.subject import Subject
+from conformance.subjects import Subject
 from harness.certificates import LawResult
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-    from conformance.subject import Subject
+    from conformance.subjects import Subject
 
 
 class Broken(AssertionError):

@@ -14,7 +14,7 @@ from conformance.contents import Contents, pages_of
 from conformance.guard import Guarded, LimitedSimulation, Misconduct, Watch, described
 from conformance.law import Broken, holds, same
 from conformance.naming import Names
-from conformance.subject import Subject
+from conformance.subjects import Subject
 from fake_backends.block_store import PAGE
 from harness import errors
 from harness.control_plane.cloud import Cloud

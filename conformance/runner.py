@@ -17,7 +17,7 @@ from conformance.capabilities import Capabilities
 from conformance.guard import changed_signals, contained, described, shortened, signal_handlers
 from conformance.law import Broken, Law, Stage
 from conformance.profiles import DEFAULT, settings_of
-from conformance.subject import Subject
+from conformance.subjects import Subject
 from harness.certificates import LawResult, Status
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from conformance.subjects import Subject
 from harness.certificates import LawResult
 from harness.errors import InputError
 
@@ -64,6 +65,14 @@ def known(reference: str | None) -> list[Expected]:
         return []
     file = files("conformance") / "known" / f"{reference}.toml"
     return _parsed(file.read_text(encoding="utf-8"), file.name) if file.is_file() else []
+
+
+def known_of(subject: Subject) -> list[Expected]:
+    """What a subject is known to fail: a reference driver for sure, what derives from it perhaps."""
+    entries = known(subject.reference)
+    if subject.is_reference:
+        return entries
+    return [msgspec.structs.replace(entry, strict=False) for entry in entries]
 
 
 def _parsed(text: str, name: str) -> list[Expected]:

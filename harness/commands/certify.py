@@ -83,7 +83,7 @@ def certify(
     from conformance import xfail
     from conformance.catalogue import select
     from conformance.certify import certify as make
-    from conformance.subject import subject
+    from conformance.subjects import subject
 
     if json_path is not None:
         check_writable(json_path)

@@ -9,7 +9,7 @@ from conformance.catalogue import catalogue
 from conformance.guard import contained
 from conformance.law import Broken, Chapter, Law
 from conformance.runner import check_law
-from conformance.subject import subject
+from conformance.subjects import subject
 from harness.certificates import LawResult
 from tests.conformance.mutants.catalogue import MUTANTS
 from tests.conformance.mutants.planted import Planted

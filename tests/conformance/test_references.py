@@ -10,7 +10,7 @@ from conformance.catalogue import catalogue
 from conformance.guard import contained
 from conformance.law import Law
 from conformance.runner import check_law
-from conformance.subject import Subject, subject
+from conformance.subjects import Subject, subject
 
 SUBJECTS = ("lvm", "lvm-thin", "rbd", "nfs")
 

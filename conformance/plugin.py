@@ -1,0 +1,163 @@
+"""The pytest plug-in: each law is a test of the driver that ``--crucible-subject`` names.
+
+    pytest -p conformance.plugin --crucible-subject my_pkg.testing:subject
+
+The subject is a driver (``lvm``, ``my_pkg.driver:MyDriver``), or a `conformance.Subject`, or a function that
+returns one. ``-k`` and ``-m`` select, pytest-xdist distributes, JUnit reports work as for any test. What is
+known to fail is marked ``xfail``, and strictly so: a law that passes then fails the run.
+
+Nothing but pytest is imported until the option is given: the plug-in is loaded wherever Crucible is installed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conformance.capabilities import Capabilities
+    from conformance.law import Law
+    from conformance.subjects import Subject
+    from conformance.xfail import Expected
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What can be said on the command line."""
+    group = parser.getgroup("crucible", "laws of Cinder's driver contract")
+    group.addoption("--crucible-subject", metavar="DRIVER", help="check the laws against this driver")
+    group.addoption("--crucible-profile", metavar="NAME", default="ci", choices=["ci", "dev", "nightly"])
+    group.addoption("--crucible-seed", metavar="N", default=0, type=int)
+    group.addoption(
+        "--crucible-level", metavar="LEVEL", action="append", default=[], help="only laws of this level"
+    )
+    group.addoption("--crucible-xfail", metavar="FILE", help="failures that are known, in TOML")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Names of the markers."""
+    config.addinivalue_line("markers", "crucible: a law of Cinder's driver contract")
+    config.addinivalue_line("markers", "crucible_level(name): what the law counts for")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Add the laws, before ``-k`` and ``-m`` select."""
+    name = config.getoption("--crucible-subject")
+    if not name:
+        return
+    from conformance.capabilities import Capabilities
+    from conformance.catalogue import select
+    from harness.errors import InputError
+
+    try:
+        under_test = subject_at(name)
+        laws = select(config.getoption("--crucible-level"))
+        known = _known(under_test, config.getoption("--crucible-xfail"))
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from None
+    capabilities = Capabilities(under_test, config.getoption("--crucible-seed"))
+    for law in laws:
+        item = LawItem.from_parent(session, name=law.name, nodeid=f"crucible::{law.name}")
+        item.prepare(under_test, law, capabilities, known)
+        items.append(item)
+
+
+def subject_at(name: str) -> Subject:
+    """The subject of that name. InputError."""
+    from conformance.subjects import Subject, subject
+    from harness.errors import InputError
+
+    module, colon, attribute = name.partition(":")
+    if colon:
+        try:
+            found = getattr(importlib.import_module(module), attribute, None)
+        except Exception as error:
+            raise InputError(f"cannot import {name}: {type(error).__name__}: {error}") from error
+        if isinstance(found, Subject):
+            return found
+        if callable(found) and not isinstance(found, type):
+            made = found()
+            if isinstance(made, Subject):
+                return made
+            raise InputError(f"{name} returned {made!r}, but should return a conformance.Subject")
+    return subject(name)
+
+
+def _known(under_test: Subject, path: str | None) -> list[Expected]:
+    """The user's list of known failures, and that of the reference driver. InputError for a stale entry."""
+    from conformance import xfail
+    from conformance.catalogue import catalogue
+    from harness.errors import InputError
+
+    entries = xfail.load(Path(path)) if path else []
+    today = datetime.datetime.now(datetime.UTC).date()  # noqa: TID251 (an entry expires in real time)
+    names = [law.name for law in catalogue()]
+    _, wrong = xfail.apply([], entries, today, all_laws=names)
+    if wrong:
+        raise InputError(f"{path}: {'; '.join(wrong)}")
+    return [*entries, *xfail.known_of(under_test)]
+
+
+class LawBroken(Exception):
+    """Carries the report of a broken law to pytest."""
+
+
+class LawItem(pytest.Item):
+    """One law as a test."""
+
+    under_test: Subject
+    law: Law
+    capabilities: Capabilities
+
+    def prepare(
+        self, under_test: Subject, law: Law, capabilities: Capabilities, known: Sequence[Expected]
+    ) -> None:
+        """Give the item its law; a failure that is known becomes an xfail."""
+        self.under_test, self.law, self.capabilities = under_test, law, capabilities
+        self.add_marker(pytest.mark.crucible)
+        self.add_marker(pytest.mark.crucible_level(law.level))
+        for entry in known:
+            if entry.law == law.name:
+                self.add_marker(pytest.mark.xfail(reason=entry.reason, strict=entry.strict))
+
+    def runtest(self) -> None:
+        """Check the law."""
+        from conformance.functions import told
+        from conformance.guard import contained
+        from conformance.runner import check_law
+
+        option = self.config.getoption
+        with contained():
+            result = check_law(
+                self.under_test,
+                self.law,
+                self.capabilities,
+                profile=option("--crucible-profile"),
+                seed=option("--crucible-seed"),
+            )
+        self.user_properties += [
+            ("level", result.level),
+            ("source", result.source),
+            ("examples", result.examples),
+        ]
+        if result.status == "skipped":
+            pytest.skip(result.reason)
+        if result.status != "passed":
+            raise LawBroken(told(result))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The law and its shortest sequence, and no traceback of ours."""
+        if isinstance(excinfo.value, LawBroken):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where the law is said to be: it has no file of the user's."""
+        return self.config.rootpath, None, f"{self.law.name}: {self.law.sentence}"
