@@ -219,6 +219,10 @@ class GroupTypeNotFound(NotFoundError):
     template = "Group type {group_type_id} could not be found."
 
 
+class GroupTypeNotFoundByName(GroupTypeNotFound):
+    template = "Group type with name {group_type_name} could not be found."
+
+
 class ServerNotFound(NotFoundError):
     template = "Instance {server_id} could not be found."
 

@@ -21,9 +21,6 @@ BACKUP_STATUSES = ("available", "error")
 GROUP_STATUSES = (
     "error", "available", "creating", "deleting", "deleted", "updating", "in-use", "error_deleting",
 )  # fmt: skip
-GROUP_SNAPSHOT_STATUSES = (
-    "error", "available", "creating", "deleting", "deleted", "updating", "error_deleting",
-)  # fmt: skip
 
 
 def invalid_parameter(text: str) -> Fault:
@@ -91,6 +88,15 @@ def _one_of(what: str, statuses: Sequence[str], *, may_be_empty: bool = True) ->
     return holds
 
 
+def _group_status(value: Any) -> bool:
+    if not value or value.lower() not in GROUP_STATUSES:
+        raise Fault(
+            400,
+            f"Invalid Group Status: Group status: {value} is invalid, valid status are: {GROUP_STATUSES}.",
+        )
+    return True
+
+
 def _some_state(value: Any) -> bool:
     if not any(value.get(name) for name in ("status", "attach_status", "migration_status")):
         raise invalid_parameter("Must specify 'status', 'attach_status' or 'migration_status' for update.")
@@ -130,8 +136,7 @@ FORMATS: dict[str, Callable[[Any], bool]] = {
     "volume_migration_status": _one_of("Volume migration status", RESETTABLE["migration_status"]),
     "snapshot_status": _one_of("Snapshot status", SNAPSHOT_STATUSES, may_be_empty=False),
     "backup_status": _one_of("Backup status", list(BACKUP_STATUSES), may_be_empty=False),
-    "group_status": _one_of("Group status", GROUP_STATUSES, may_be_empty=False),
-    "group_snapshot_status": _one_of("Group snapshot status", GROUP_SNAPSHOT_STATUSES, may_be_empty=False),
+    "group_status": _group_status,
     "availability_zone": _zone,
     "group_type": _mandatory("group_type"),
     "key_size": _key_size,

@@ -123,6 +123,28 @@ def _comparable(value: Any) -> tuple[bool, Any]:
     return (value is not None, value if value is None or isinstance(value, (int, float)) else str(value))
 
 
+def paged(
+    request: Request,
+    rows: Sequence[Row],
+    absent: Callable[[str], Exception],
+    *,
+    fields: Iterable[str],
+    name: str,
+    path: str,
+    view: Callable[[Row], Any],
+) -> dict[str, Any]:
+    """A whole answer: the views of one page under `name`, the link to the next page, the count if wanted."""
+    shown = page(request, rows, absent, fields=fields)
+    answer: dict[str, Any] = {name: [view(row) for row in shown]}
+    total = len(rows) if request.since(45) and request.flag("with_count") else None
+    links = next_link(request, shown, path, total=total)
+    if links:
+        answer[f"{name}_links"] = links
+    if total is not None:
+        answer["count"] = total
+    return answer
+
+
 def next_link(
     request: Request, items: Sequence[Row], collection: str, *, total: int | None = None
 ) -> list[dict[str, str]]:

@@ -47,8 +47,7 @@ def build(cloud: Cloud, pace: Pace, perform: Perform, epoch: datetime) -> Starle
         return _json(versions_document(_host(request)), 300, headers("3.0"))
 
     async def versions(request: Request) -> Response:
-        if "X-Auth-Token" not in request.headers:
-            return await api.answer(request)
+        """Without a token, too, or openstacksdk does not find the API; Cinder's noauth gives one away first."""
         return _json(versions_document(_host(request)), 200, headers("3.0"))
 
     async def described(request: Request) -> Response:

@@ -155,6 +155,11 @@ def force_delete(request: Request) -> None:
     request.cloud.api.delete_snapshot(request.context, _id(request), force=True)
 
 
+def unmanage(request: Request) -> None:
+    """Forget a snapshot, and leave what is on the back-end."""
+    request.cloud.api.unmanage_snapshot(request.context, _id(request))
+
+
 def reset_status(request: Request) -> None:
     """Write the status by hand."""
     request.cloud.api.reset_snapshot_status(request.context, _id(request), wish(request)["status"])
@@ -188,6 +193,10 @@ _STATUS = record({"status": {"type": "string", "format": "snapshot_status"}}, "s
 _FILTERS = ("all_tenants", "name", "status", "volume_id", "metadata", "limit", "marker", "offset", "sort")
 
 OPERATIONS = (
+    Operation(
+        method="POST", path=_ACTION, handler=unmanage, code=202, action="os-unmanage",
+        bodies=((0, only("os-unmanage", ANYTHING)),),
+    ),
     Operation(method="GET", path="/snapshots", handler=index, query=_FILTERS),
     Operation(method="GET", path="/snapshots/detail", handler=detail, query=_FILTERS),
     Operation(method="GET", path=_ONE, handler=show),

@@ -14,6 +14,7 @@ from harness.rest.schemas import (
     ANY_NAME,
     ANYTHING,
     BOOLEAN,
+    DESCRIPTION,
     SIZE,
     UUID,
     UUID_OR_NULL,
@@ -115,6 +116,55 @@ def update_readonly_flag(request: Request) -> None:
 def revert(request: Request) -> None:
     """Take a volume back to its latest snapshot."""
     request.cloud.api.revert_to_snapshot(request.context, volume_id(request), wish(request).get("snapshot_id"))
+
+
+def upload_image(request: Request) -> dict[str, Any]:
+    """Make an image of a volume."""
+    body = wish(request)
+    newer = request.since(1)
+    image = request.cloud.api.upload_image(
+        request.context,
+        volume_id(request),
+        body["image_name"],
+        force=to_bool(body.get("force", False)),
+        disk_format=body.get("disk_format", "raw"),
+        container_format=body.get("container_format") or "bare",
+        visibility=body.get("visibility", "private") if newer else "shared",
+        protected=to_bool(body.get("protected", False)) if newer else False,
+    )
+    row = request.cloud.database.volumes[volume_id(request)]
+    kind = request.cloud.database.volume_types.get(row["volume_type_id"] or "")
+    shown: dict[str, Any] = {
+        "id": row["id"],
+        "updated_at": request.at(row.get("updated_at")),
+        "status": "uploading",
+        "display_description": row["display_description"],
+        "size": row["size"],
+        "volume_type": {"id": kind["id"], "name": kind["name"]} if kind else None,
+        "image_id": image.id,
+        "container_format": image.container_format,
+        "disk_format": image.disk_format,
+        "image_name": image.name,
+    }
+    if newer:
+        shown |= {"visibility": image.visibility, "protected": image.protected}
+    return {"os-volume_upload_image": shown}
+
+
+def reimage(request: Request) -> None:
+    """Write an image over a volume."""
+    body = wish(request)
+    request.cloud.api.reimage(
+        request.context,
+        volume_id(request),
+        body["image_id"],
+        reimage_reserved=to_bool(body.get("reimage_reserved", False)),
+    )
+
+
+def unmanage(request: Request) -> None:
+    """Forget a volume, and leave what is on the back-end."""
+    request.cloud.api.unmanage_volume(request.context, volume_id(request))
 
 
 def set_image_metadata(request: Request) -> dict[str, Any]:
@@ -228,7 +278,32 @@ _ATTACH: Schema = {
 _CONNECTOR: Schema = {"type": ["string", "object", "null"]}
 _IMAGE_METADATA = mapping("^[a-zA-Z0-9-_:. /]{1,255}$", {"type": "string", "format": "mysql_text"})
 
+_UPLOAD: dict[str, Schema] = {
+    "image_name": {"type": "string", "minLength": 1, "maxLength": 255},
+    "force": BOOLEAN,
+    "disk_format": {"type": "string", "enum": ["raw", "vmdk", "vdi", "qcow2", "vhd", "vhdx", "ploop"]},
+    "container_format": DESCRIPTION,
+}
+_UPLOAD_SINCE_1 = {
+    **_UPLOAD,
+    "visibility": {"type": "string", "enum": ["community", "public", "private", "shared"]},
+    "protected": BOOLEAN,
+}
+
 OPERATIONS = (
+    action(
+        "os-volume_upload_image",
+        upload_image,
+        (0, record(_UPLOAD, "image_name")),
+        (1, record(_UPLOAD_SINCE_1, "image_name")),
+    ),
+    action(
+        "os-reimage",
+        reimage,
+        (0, record({"image_id": UUID, "reimage_reserved": BOOLEAN}, "image_id")),
+        since=68,
+    ),
+    action("os-unmanage", unmanage, (0, ANYTHING)),
     action("os-reserve", reserve, (0, ANYTHING)),
     action("os-unreserve", unreserve, (0, ANYTHING)),
     action("os-attach", attach, (0, _ATTACH)),

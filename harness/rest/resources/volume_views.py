@@ -39,6 +39,12 @@ class VolumeViews:
 
     def detail(self, row: Row, attachments: Iterable[Row]) -> View:
         """Everything that the caller may see, but for the attributes that extensions add."""
+        view = self.legacy(row, attachments)
+        self._newer(row, view)
+        return view
+
+    def legacy(self, row: Row, attachments: Iterable[Row]) -> View:
+        """As in microversion 3.0."""
         request = self._request
         type_id = row["volume_type_id"]
         view = {
@@ -67,7 +73,6 @@ class VolumeViews:
         }
         if request.context.is_admin:
             view["migration_status"] = row["migration_status"]
-        self._newer(row, view)
         return view
 
     def _newer(self, row: Row, view: View) -> None:

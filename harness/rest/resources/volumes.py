@@ -140,6 +140,8 @@ def create(request: Request) -> View:
             "types. Contact your administrator to create a multiattach enabled volume type and use it to "
             "create multiattach volumes.",
         )
+    if wish.get("image_id") or wish.get("imageRef") or wish.get("backup_id"):
+        raise Fault(400, "Invalid image identifier or unable to access requested image.")
     size = wish.get("size")
     database = request.cloud.database
     if size is None and wish.get("snapshot_id"):

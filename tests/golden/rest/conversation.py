@@ -113,7 +113,11 @@ def _plain(value: Any, known: Mapping[str, str]) -> Any:
             value = value.replace(meant, f"<{name}>")
         return _TIME.sub("<time>", _UUID.sub("<id>", value))
     if isinstance(value, Mapping):
-        plain = {_plain(key, known): _plain(each, known) for key, each in sorted(value.items())}
+        plain = {
+            _plain(key, known): _plain(each, known)
+            for key, each in sorted(value.items())
+            if key != "request_id"  # a number that means nothing outside of Cinder's logs
+        }
         if "pools" in plain:  # in the order in which services reported, which is nobody's business
             plain["pools"].sort(key=lambda pool: pool["name"])
         return plain

@@ -389,6 +389,90 @@ SURROUNDINGS = (
     get("/extensions/absent"),
 )  # fmt: skip
 
+TRANSFERS = (
+    post("/volumes", {"volume": {"size": 1, "name": "gift", "volume_type": "lvm-a"}}, token=MEMBER,
+         keep={"gift": "volume.id"}),
+    post("/volume-transfers", {"transfer": {"volume_id": "{gift}"}}, token=MEMBER),
+    post("/volume-transfers", {"transfer": {"volume_id": "{gift}", "name": " for you "}}, token=MEMBER,
+         after_s=10.0, keep={"transfer": "transfer.id", "key": "transfer.auth_key"}),
+    settled("gift", after_s=0),
+    get("/volume-transfers"),
+    get("/volume-transfers/detail"),
+    get("/volume-transfers/{transfer}"),
+    get("/volume-transfers/{transfer}", version="3.0"),
+    get("/os-volume-transfer/{transfer}", token=MEMBER),
+    post("/volume-transfers", {"transfer": {"volume_id": "{gift}"}}),
+    post("/volume-transfers", {"transfer": {"volume_id": ABSENT}}),
+    post("/volume-transfers", {"transfer": {"name": "nothing"}}),
+    post(f"/v3/{OTHER_PROJECT}/volume-transfers/{{transfer}}/accept", {"accept": {"auth_key": "wrong"}},
+         token=STRANGER),
+    post(f"/v3/{OTHER_PROJECT}/volume-transfers/{{transfer}}/accept", {"accept": {}}, token=STRANGER),
+    post(f"/v3/{OTHER_PROJECT}/volume-transfers/{{transfer}}/accept", {"accept": {"auth_key": "{key}"}},
+         token=STRANGER),
+    get(f"/v3/{OTHER_PROJECT}/volumes/{{gift}}", token=STRANGER, after_s=10.0),
+    get("/volumes/{gift}", token=MEMBER),
+    get("/volume-transfers/{transfer}"),
+    delete(f"/volume-transfers/{ABSENT}"),
+)  # fmt: skip
+
+GROUPS = (
+    get("/group_types", version="3.10"),
+    post("/group_types", {"group_type": {"name": "set", "group_specs": {"a": "b"}}},
+         keep={"group-type": "group_type.id"}),
+    post("/group_types", {"group_type": {"name": "set"}}),
+    post("/group_types", {"group_type": {"name": "mine"}}, token=MEMBER),
+    get("/group_types/{group-type}"),
+    get("/group_types/{group-type}", token=MEMBER),
+    get(f"/group_types/{ABSENT}"),
+    post("/groups", {"group": {"name": "pair", "group_type": "{group-type}", "volume_types": ["{lvm-a-type}"]}},
+         token=MEMBER, keep={"group": "group.id"}),
+    get("/groups/{group}", after_s=10.0),
+    get("/groups/{group}", token=MEMBER, version="3.13"),
+    get("/groups/{group}", token=STRANGER),
+    get("/groups"),
+    get("/groups/detail?list_volume=True", token=MEMBER),
+    post("/groups", {"group": {"group_type": "{group-type}", "volume_types": []}}),
+    post("/groups", {"group": {"group_type": "{group-type}"}}),
+    post("/groups", {"group": {"group_type": "absent", "volume_types": ["{lvm-a-type}"]}}),
+    put("/groups/{group}", {"group": {"description": "two of them"}}, token=MEMBER),
+    put("/groups/{group}", {"group": {}}),
+    post("/groups/{group}/action", {"reset_status": {"status": "happy"}}),
+    post("/groups/{group}/action", {"reset_status": {"status": "error"}}, token=MEMBER),
+    delete("/group_types/{group-type}"),
+    post("/groups/{group}/action", {"delete": {"delete-volumes": False}}, token=MEMBER),
+    get("/groups/{group}", after_s=10.0),
+    delete("/group_types/{group-type}"),
+)  # fmt: skip
+
+FAILURES = (
+    post("/types", {"volume_type": {"name": "nowhere"}}, keep={"nowhere-type": "volume_type.id"}),
+    post("/types/{nowhere-type}/extra_specs", {"extra_specs": {"volume_backend_name": "nowhere"}}),
+    post("/volumes", {"volume": {"size": 1, "volume_type": "nowhere"}}, token=MEMBER,
+         keep={"lost": "volume.id"}),
+    settled("lost", after_s=10.0, token=MEMBER),
+    get("/messages?resource_uuid={lost}", token=MEMBER),
+    get("/messages", token=STRANGER),
+    get(f"/messages/{ABSENT}"),
+    get("/messages", version="3.2"),
+    delete("/volumes/{lost}"),
+    settled("lost", after_s=10.0),
+    get(f"/backups/{ABSENT}"),
+    get("/backups"),
+    post("/backups", {"backup": {"name": "of nothing"}}),
+    post("/backups", {"backup": {"volume_id": ABSENT}}),
+    get("/manageable_volumes", version="3.7"),
+    get("/manageable_volumes"),
+    get("/manageable_volumes?host=node1@lvm-b%23lvm-b", token=MEMBER),
+    get("/manageable_volumes?host=node1@lvm-b%23lvm-b&sort=colour"),
+    post("/manageable_volumes", {"volume": {"host": "node1@lvm-b#lvm-b"}}),
+    act("os-reimage", {"image_id": "no-uuid"}),
+    act("os-reimage", {"image_id": ABSENT}, version="3.67"),
+    act("os-volume_upload_image", {"disk_format": "raw"}),
+    act("os-volume_upload_image", {"image_name": "i", "disk_format": "stone"}),
+    act("revert", {"snapshot_id": ABSENT}),
+    act("revert", {"snapshot_id": ABSENT}, version="3.39"),
+)  # fmt: skip
+
 END = (
     delete("/volumes/{volume}", token=MEMBER),
     settled(after_s=0),
@@ -397,5 +481,6 @@ END = (
 )
 
 STEPS: tuple[Step, ...] = (
-    *VERSIONS, *TYPES, *QOS, *VOLUMES, *MOVES, *SNAPSHOTS, *ATTACHMENTS, *SURROUNDINGS, *END
+    *VERSIONS, *TYPES, *QOS, *VOLUMES, *MOVES, *SNAPSHOTS, *ATTACHMENTS, *TRANSFERS, *GROUPS, *FAILURES,
+    *SURROUNDINGS, *END,
 )  # fmt: skip

@@ -51,6 +51,8 @@ def test_we_answer_as_cinder_does(number: int, ours: list[dict[str, Any]]) -> No
 
     Where Cinder fails with 500 over what a client has sent, ours refuses it with 400.
     """
+    if STEPS[number].path == "/v3/" and STEPS[number].token is None:
+        pytest.skip("who has no token yet is shown the versions, or openstacksdk does not find the API")
     if ANSWERS[number]["code"] == 500:
         assert ours[number]["code"] == 400
     else:
