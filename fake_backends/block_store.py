@@ -27,7 +27,7 @@ BLOCKS_PER_CHUNK = CHUNK // DD_BLOCK
 Chunk: TypeAlias = Mapping[int, bytes]
 EMPTY: Chunk = MappingProxyType({})
 _ZERO_PAGE = bytes(PAGE)
-_ZERO_CHUNK = bytes(CHUNK)
+ZERO_CHUNK = bytes(CHUNK)
 """What every reader of an empty chunk gets: comparing it with itself, or copying it whole, costs nothing."""
 
 
@@ -107,7 +107,7 @@ class BlockDevice(ABC):
             if chunk:
                 pieces.extend(chunk.get(index + step, _ZERO_PAGE) for step in range(count))
             else:
-                pieces.append(_ZERO_CHUNK[: count * PAGE])
+                pieces.append(ZERO_CHUNK[: count * PAGE])
             page += count
         data = b"".join(pieces)
         skip = offset - first * PAGE
@@ -138,7 +138,7 @@ class BlockDevice(ABC):
 
 def patched(chunk: Chunk, start: int, data: bytes) -> Chunk:
     """A chunk with `data` written at byte `start`; pages that become zero are dropped."""
-    if data == _ZERO_CHUNK:
+    if data == ZERO_CHUNK:
         return EMPTY
     pages = dict(chunk)
     position = 0

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from harness.model import split_host
+from harness.model import service_host, split_host
 from harness.results import Judgement
 
 Row = Mapping[str, Any]
@@ -37,12 +37,12 @@ class Wanted(msgspec.Struct, kw_only=True):
 class Evidence(msgspec.Struct, kw_only=True):
     """What was observed when everything had come to rest.
 
-    `subject` is the id of the user's volume, `known` the ids of all volumes that users have. `containers`
-    maps a pool's address to where its objects live, `objects` a container to the names in it, without what
-    was there before (`filler`). `exports` and `sessions` are (container's node, object name) and (object
-    name, initiator's host). `disks` are (server, volume id, attachment id, mode). `usages` and
-    `open_reservations` are those of `projects`. `short` tells of objects smaller than their records, `lost` and
-    `foreign` of bytes. Sizes are GiB.
+    `subject` is the id of the user's volume, `known` the ids of all volumes that users have. `containers` maps
+    a pool's address to where its objects live, `objects` a container to the names in it, without what was there
+    before (`filler`), `services` the host of a volume service to its uuid. `exports` and `sessions` are
+    (container's node, object name) and (object name, initiator's host). `disks` are (server, volume id,
+    attachment id, mode). `usages` and `open_reservations` are those of `projects`. `short` tells of objects
+    smaller than their records, `lost` and `foreign` of bytes. Sizes are GiB.
     """
 
     subject: str
@@ -54,6 +54,7 @@ class Evidence(msgspec.Struct, kw_only=True):
     type_names: dict[str, str]
     projects: frozenset[str]
     containers: dict[str, str]
+    services: dict[str, str] = {}
     objects: dict[str, list[str]]
     exporting: frozenset[str]
     exports: list[tuple[str, str]]
@@ -235,15 +236,15 @@ def statuses(evidence: Evidence) -> list[str]:
 
 
 def names(evidence: Evidence) -> list[str]:
-    """Name and provider_location of the user's record lead to an object in the container of its host."""
+    """The user's record leads to the service of its host, and to an object in the container of its host."""
     row = evidence.volumes.get(evidence.subject)
     if row is None:
         return ["the record of the volume is gone"]
+    wrong = _other_service(row, evidence.services)
     container = evidence.containers.get(row["host"] or "")
     if container is None or container not in evidence.objects:
-        return []
+        return wrong
     name = object_name(row)
-    wrong: list[str] = []
     if name not in evidence.objects[container]:
         wrong.append(
             f"{name} is not in {container}, where the record's host {split_host(row['host']).backend} is"
@@ -253,6 +254,15 @@ def names(evidence: Evidence) -> list[str]:
     if located is not None and located.group() not in (name, f"volume-{row['id']}"):
         wrong.append(f"provider_location leads to {located.group()}, but the object is {name}")
     return wrong
+
+
+def _other_service(row: Row, services: dict[str, str]) -> list[str]:
+    """`service_uuid` names the service whose lock Nova takes when it connects a volume with shared targets."""
+    here = service_host(row["host"] or "")
+    if here not in services or row["service_uuid"] == services[here]:
+        return []
+    named = [host for host, uuid in services.items() if uuid == row["service_uuid"]]
+    return [f"service_uuid leads to {named[0] if named else 'no service'}, but the volume is at {here}"]
 
 
 def life_after(evidence: Evidence) -> list[str] | None:

@@ -12,8 +12,9 @@ from harness.results import OUTCOMES, CellResult, MatrixResult
 def markdown(results: Sequence[MatrixResult]) -> str:
     """Two tables: cells by outcome, and the cells that came out differently, with their rule.
 
-    Only cells that every result has are compared. InputError if a result does not come from the real Cinder,
-    or two come from the same release.
+    A cell also came out differently where an invariant holds on one release and is broken on another. Only
+    cells that every result has are compared. InputError if a result does not come from the real Cinder, or two
+    come from the same release.
     """
     by_release: dict[str, dict[str, CellResult]] = {}
     for result in results:
@@ -48,13 +49,22 @@ def _changes(by_release: dict[str, dict[str, CellResult]], releases: list[str], 
     lines: list[str] = []
     for cell in common:
         found = [by_release[release][cell] for release in releases]
-        outcomes = [result.observed.outcome for result in found]
-        if len(set(outcomes)) > 1:
+        broken = [_broken(result) for result in found]
+        varying = set[str]().union(*broken).difference(broken[0].intersection(*broken))
+        shown = [
+            ", ".join([result.observed.outcome, *sorted(each & varying)])
+            for result, each in zip(found, broken, strict=True)
+        ]
+        if len(set(shown)) > 1:
             expected = found[-1].expected
-            lines.append(_row(f"`{cell}`<br>rule {expected.rule}, `{expected.source}`", list(outcomes)))
+            lines.append(_row(f"`{cell}`<br>rule {expected.rule}, `{expected.source}`", shown))
     if not lines:
         return ["No cell came out differently."]
     return [*_head("cells that came out differently", releases), *lines]
+
+
+def _broken(result: CellResult) -> set[str]:
+    return {judgement.name for judgement in result.invariants if judgement.holds is False}
 
 
 def _head(title: str, releases: list[str]) -> list[str]:

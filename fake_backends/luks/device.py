@@ -1,9 +1,10 @@
 """The payload of a container, as `cryptsetup open` and QEMU show it.
 
-Where this differs from dm-crypt: a page of ciphertext that is all zero reads as a page of zeros, and not as
-the noise that it decrypts to. A copy of whole chunks leaves out their zero pages, and so stores no ciphertext
-for them; a write stores what dm-crypt stores, zeros or not. With the noise, every page of every encrypted
-volume would have to be held and copied: 262,144 pages for 1 GiB, where a volume now costs what was written.
+Where this differs from dm-crypt: a page of ciphertext that is all zero reads as a page of zeros, and not as the
+noise that it decrypts to. A copy of whole chunks leaves out their zero pages, and so stores no ciphertext for
+them, and so does the write of a chunk that is all zero; any other write stores what dm-crypt stores. With the
+noise, every page of every encrypted volume would have to be held and copied: 262,144 pages for 1 GiB, where a
+volume now costs what was written.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK, BlockDevice, Chunk
+from fake_backends.block_store import CHUNK, EMPTY, PAGE, PAGES_PER_CHUNK, ZERO_CHUNK, BlockDevice, Chunk
 from fake_backends.luks.cipher import SectorCipher
 from fake_backends.luks.container import unlock
 from harness.errors import InvalidArgument, NoSpace
@@ -98,6 +99,10 @@ class LuksDevice(BlockDevice):
         return b"".join(pages)[skip : skip + length]
 
     def patch(self, number: int, start: int, data: bytes) -> None:
+        if data == ZERO_CHUNK:
+            # As in a copy of whole chunks: a GiB of encrypted zeros would be a GiB of memory.
+            self.store(number, EMPTY)
+            return
         first, inside = divmod(number * CHUNK + start, PAGE)
         begin = first * PAGE
         plain = self.read(begin, inside) + data

@@ -46,6 +46,7 @@ def gather(scenario: Scenario, wanted: Wanted, *, read: bool = True) -> Evidence
         type_names={row["id"]: row["name"] for row in database.volume_types.values()},
         projects=frozenset({project}),
         containers={plan.address: plan.container for plan in plans},
+        services={host: row["uuid"] for host, row in database.services.items()},
         objects=objects,
         exporting=frozenset(plan.container for plan in plans if _exporting(plan, cloud.world)),
         exports=exports,

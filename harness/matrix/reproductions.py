@@ -168,6 +168,17 @@ _ALL = (
         seen=(Seen("<28", "failed-dirty", True), Seen(">=28", "succeeded", False)),
     ),
     Reproduction(
+        "service-uuid-left-behind",
+        "A volume that its driver has moved still names its former service",
+        Cell(source="rbd-a", destination="rbd-b"),
+        "When a driver has moved a volume by itself, the manager writes the new host into its record, and up "
+        "to Cinder 27 leaves service_uuid as it was. Nova takes the lock of that service when it connects or "
+        "disconnects a volume with shared targets: the wrong one.",
+        "cinder.volume.manager:VolumeManager.migrate_volume",
+        launchpad="2117273",
+        seen=(Seen("<28", "succeeded", True), Seen(">=28", "succeeded", False)),
+    ),
+    Reproduction(
         "in-use-retype-keeps-quota",
         "The retype of an attached volume fails in Nova",
         Cell(operation="retype", source="lvm-a", destination="rbd-a", status="in-use", nova="20"),

@@ -39,7 +39,7 @@ OFFSETS = st.builds(
     st.sampled_from(BORDERS),
     st.sampled_from([-PAGE - 1, -PAGE, -512, -1, 0, 1, 511, PAGE]),
 )
-LENGTHS = st.sampled_from([0, 1, 511, 512, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE])
+LENGTHS = st.sampled_from([0, 1, 511, 512, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE, CHUNK])
 WRITES = st.lists(st.tuples(OFFSETS, LENGTHS, st.integers(0, 3)), max_size=8)
 Writes = list[tuple[int, int, int]]
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness import checkers
 from harness.checkers import CHECKERS, Evidence, Wanted, judge
+from harness.model import service_host
 
 HERE = "node@lvm#pool"
 THERE = "ceph@rbd#rbd"
@@ -187,6 +188,13 @@ ONE_THING_WRONG: dict[str, tuple[Evidence, set[str], str]] = {
     "the name leads nowhere": (
         evidence(volumes={VOLUME: row(_name_id="x")}), {"objects", "names"},
         "vg: volume-4c1f belongs to no record",
+    ),
+    "another service is named": (
+        evidence(
+            volumes={VOLUME: row(service_uuid="there")},
+            services={service_host(HERE): "here", service_host(THERE): "there"},
+        ),
+        {"names"}, f"service_uuid leads to {service_host(THERE)}, but the volume is at {service_host(HERE)}",
     ),
     "life is hard": (evidence(life=["extend: no"]), {"life_after"}, "extend: no"),
 }  # fmt: skip

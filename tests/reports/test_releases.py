@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from harness.errors import InputError
-from harness.results import CellResult, Expectation, MatrixResult, Observation, Outcome
+from harness.results import CellResult, Expectation, Judgement, MatrixResult, Observation, Outcome
 from reports.releases import markdown
 
 
@@ -45,6 +45,20 @@ def test_releases_are_columns_in_their_order() -> None:
     ]
 
 
+def test_invariants_that_do_not_hold_everywhere_are_named() -> None:
+    """The outcome is the same; what is broken on all of them makes no difference."""
+
+    def broken(release: str, *names: str) -> MatrixResult:
+        judged = [Judgement(name=name, holds=name not in names) for name in ("capacity", "names", "quota")]
+        result = _result(release, cell="succeeded")
+        return replace(result, cells=[replace(result.cells[0], invariants=judged)])
+
+    results = [broken("27.0.0", "capacity", "names"), broken("28.0.0", "capacity")]
+    assert markdown(results).splitlines()[-1] == (
+        "| `cell`<br>rule driver-moves, `a.b:C.d` | succeeded, names | succeeded |"
+    )
+
+
 def test_no_difference_is_said() -> None:
     """An empty table would look like a mistake."""
     assert markdown([_result("28.0.0", same="refused"), _result("29.0.0", same="refused")]).endswith(
@@ -58,4 +72,4 @@ def test_results_without_a_release_or_of_one_release_are_refused() -> None:
         markdown([_result(None, same="succeeded")])
     one = _result("29.0.0", same="succeeded")
     with pytest.raises(InputError, match=r"two results are of Cinder 29\.0\.0"):
-        markdown([one, msgspec.structs.replace(one, seed=1)])
+        markdown([one, replace(one, seed=1)])

@@ -216,6 +216,18 @@ def test_zeros_written_over_old_bytes_are_zeros() -> None:
     assert device.read(5 * MIB, PAGE) == bytes(PAGE)
 
 
+@pytest.mark.parametrize("offset", [None, 3 * CHUNK])
+def test_chunks_of_zeros_take_no_memory(offset: int | None) -> None:
+    """A copy through file objects writes all zeros of a volume. They clear what was there."""
+    device = container(8 * CHUNK, offset=offset)
+    before = sum(len(chunk) for chunk in device.chunks.values())
+    payload = luks.LuksDevice(device, KEY)
+    payload.write(CHUNK - PAGE, b"x" * 3 * PAGE)
+    payload.write(0, bytes(3 * CHUNK))
+    assert payload.read(0, 3 * CHUNK) == bytes(3 * CHUNK)
+    assert sum(len(chunk) for chunk in device.chunks.values()) == before
+
+
 def test_a_copy_that_does_not_fit_ends_where_the_container_ends() -> None:
     """A volume of N GiB into LUKS1 on N GiB: everything but the last 2 MiB goes through (dd's count)."""
     payload = luks.LuksDevice(container(64 * MIB), KEY)
