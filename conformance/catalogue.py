@@ -15,6 +15,7 @@ from conformance.laws import (
     extend,
     faults,
     in_use,
+    interface,
     manage,
     migration,
     multiattach,
@@ -32,9 +33,9 @@ from conformance.levels import LEVELS
 from harness.errors import InputError
 
 MODULES = (
-    volumes, snapshots, clones, extend, connections, exports, stats, naming, restart, faults, concurrency,
-    sequences,
-    migration, destination, assisted, in_use, retype, retype_moves, multiattach, manage, revert,
+    interface, volumes, snapshots, clones, extend, connections, exports, stats, naming, restart, faults,
+    concurrency, sequences, migration, destination, assisted, in_use, retype, retype_moves, multiattach, manage,
+    revert,
 )  # fmt: skip
 
 

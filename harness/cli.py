@@ -17,6 +17,7 @@ import harness
 from harness.commands.certify import certify
 from harness.commands.compare import compare
 from harness.commands.engine import Engine, open_engine
+from harness.commands.interface import interface
 from harness.commands.listing import listing
 from harness.commands.matrix import matrix
 from harness.commands.options import Session
@@ -57,7 +58,7 @@ def crucible(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (matrix, reproduce, plan, certify, compare, releases, listing, storage, serve):
+for command in (matrix, reproduce, plan, certify, interface, compare, releases, listing, storage, serve):
     crucible.add_command(command)
 
 

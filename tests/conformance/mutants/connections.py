@@ -99,6 +99,17 @@ class EndsAll(LvmDriver):
         return super().terminate_connection(volume, None, **kwargs)
 
 
+@mutant("old-signature", "interface/methods_take_what_the_manager_passes", "create_export takes no connector")
+class OldSignature(LvmDriver):
+    def create_export(self, context: Any, volume: Any) -> Any:  # type: ignore[override]
+        return super().create_export(context, volume, {})
+
+
+@mutant("no-version", "interface/a_driver_has_a_version", "has no version")
+class NoVersion(RbdDriver):
+    VERSION = None  # type: ignore[assignment]
+
+
 # ------------------------------------------------------------------------------------------------- exports
 
 
