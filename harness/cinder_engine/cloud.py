@@ -144,7 +144,7 @@ class CinderCloud:
         self.act(service.actor, service.create, within_us=self._setup_max_us)
         self.messaging.register(plan.service, service.actor, Endpoint(service.manager, self))
         self.act(service.actor, service.set_up, within_us=self._setup_max_us)
-        if plan.kind == "other" and service.setup_error is not None:
+        if plan.foreign and service.setup_error is not None:
             raise service.setup_error
 
     def act(self, actor: str, function: Callable[[], Any], within_us: int | None = None) -> Any:

@@ -72,7 +72,7 @@ def cinder_conf(deployment: Deployment, home: Path, drivers: Mapping[str, str]) 
         options.setdefault("volumes_dir", [str(home / "volumes")])
         if plan.kind in drivers:
             options["volume_driver"] = [drivers[plan.kind]]
-        elif plan.kind == "other":
+        elif plan.foreign:
             options["volume_driver"] = [plan.driver.replace(":", ".")]
         if plan.kind == "nfs":
             options.setdefault("nfs_mount_point_base", [DEFAULTS["nfs_mount_point_base"]])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
@@ -40,13 +40,8 @@ def load(paths: Sequence[Path], patience_s: float = PATIENCE_S) -> Deployment:
     """The deployment of these cinder.conf files, whatever drivers are in it. InputError."""
     first = deployments.load(paths, partial(_recognise, {}))
     unknown = [plan for plan in first.backends if plan.kind == "other"]
-    if not unknown:
-        return first
-    kinds = _ask(partial(_import, paths), unknown, patience_s, _died_at_import)
-    found = deployments.load(paths, partial(_recognise, {plan.driver: kinds[plan.name] for plan in unknown}))
-    strangers = [plan for plan in found.backends if plan.kind == "other"]
-    seen = _ask(partial(_set_up, found), strangers, patience_s, _died_at_setup)
-    return Deployment(found.nodes, tuple(seen.get(plan.name, plan) for plan in found.backends))
+    seen = _ask(first, paths, unknown, patience_s)
+    return Deployment(first.nodes, tuple(seen.get(plan.name, plan) for plan in first.backends))
 
 
 def _recognise(kinds: Mapping[str, str], name: str) -> Recognised:
@@ -62,25 +57,25 @@ def _recognise(kinds: Mapping[str, str], name: str) -> Recognised:
 
 
 def _ask(
-    work: Callable[[Sequence[str], Connection], None],
-    plans: Sequence[BackendPlan],
-    patience_s: float,
-    died: Callable[[BackendPlan, str], Any],
-) -> dict[str, Any]:
-    """What `work` says of each back-end, by name; `died` if the process ended, or did not, over one of them."""
-    answers: dict[str, Any] = {}
+    deployment: Deployment, paths: Sequence[Path], plans: Sequence[BackendPlan], patience_s: float
+) -> dict[str, BackendPlan]:
+    """The plans, by name, as they are once their drivers have been seen. InputError."""
+    answers: dict[str, BackendPlan] = {}
     while left := [plan for plan in plans if plan.name not in answers]:
-        worker = Worker(partial(work, [plan.name for plan in left]))
-        how = ""
+        worker = Worker(partial(_look, paths, [plan.name for plan in left]))
+        imported, how = False, ""
         try:
             while len(answers) < len(plans):
                 if not worker.line.poll(patience_s):
                     how = f"it had not come back after {patience_s:g} s"
                     break
-                name, answer = worker.line.recv()
-                if isinstance(answer, Exception):
+                answer = worker.line.recv()
+                if isinstance(answer, InputError):
                     raise answer
-                answers[name] = answer
+                if answer is None:
+                    imported = True
+                else:
+                    answers[answer.name] = answer
         except (EOFError, ConnectionResetError):
             how = "it ended its process"
         finally:
@@ -88,61 +83,46 @@ def _ask(
         if how:
             # They are taken in order, so the first without an answer is the one.
             plan = next(plan for plan in plans if plan.name not in answers)
-            answers[plan.name] = died(plan, how)
+            if not imported:
+                raise InputError(f"{_where(deployment, plan)}: cannot be imported: {how}")
+            answers[plan.name] = replace(plan, seen=Seen(driver=_class_name(plan), failure=how))
     return answers
-
-
-def _died_at_import(plan: BackendPlan, how: str) -> str:
-    raise InputError(f"[{plan.section}] volume_driver = {_dotted(plan)}: cannot be imported: {how}")
-
-
-def _died_at_setup(plan: BackendPlan, how: str) -> BackendPlan:
-    return replace(plan, seen=Seen(driver=_class_name(plan), failure=how))
 
 
 # --------------------------------------------------------------------------------- the process that is asked
 
 
-def _import(paths: Sequence[Path], names: Sequence[str], line: Connection) -> None:
-    """Say for each back-end what kind its driver is."""
-
-    def kinds(process: Process, plan: BackendPlan) -> str:
-        ancestors = [f"{each.__module__}.{each.__qualname__}" for each in _driver_class(plan).__mro__]
-        return next((_KINDS[ancestor] for ancestor in ancestors if ancestor in _KINDS), "other")
-
-    _answer(deployments.load(paths, partial(_recognise, {})), names, line, kinds)
-
-
-def _set_up(deployment: Deployment, names: Sequence[str], line: Connection) -> None:
-    """Say for each back-end what is seen of its driver when it runs."""
-    _answer(deployment, names, line, _observed)
-
-
-def _answer(
-    deployment: Deployment,
-    names: Sequence[str],
-    line: Connection,
-    about: Callable[[Process, BackendPlan], Any],
-) -> None:
+def _look(paths: Sequence[Path], names: Sequence[str], line: Connection) -> None:
+    """Import all drivers, say so with None, then set one after another up; the answers are their plans."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    name = names[0]
     try:
-        with Process(deployment) as process:
+        with Process(deployments.load(paths, partial(_recognise, {}))) as process:
             from harness.cinder_engine.seams import streams
 
             streams.install(process.patches, process.stage)
+            unknown = [process.deployment.backend(name) for name in names]
+            kinds = {plan.driver: _kind(_driver_class(process.deployment, plan)) for plan in unknown}
+            deployment = deployments.load(paths, partial(_recognise, kinds))
+            line.send(None)
             for name in names:
-                line.send((name, about(process, deployment.backend(name))))
+                plan = deployment.backend(name)
+                line.send(_observed(process, deployment, plan) if plan.kind == "other" else plan)
     except InputError as error:
-        line.send((name, error))
+        line.send(error)
 
 
-def _driver_class(plan: BackendPlan) -> Any:
+def _kind(driver: Any) -> str:
+    """What the driver is derived from, ``other`` for nothing that Crucible knows."""
+    ancestors = [f"{each.__module__}.{each.__qualname__}" for each in driver.__mro__]
+    return next((_KINDS[ancestor] for ancestor in ancestors if ancestor in _KINDS), "other")
+
+
+def _driver_class(deployment: Deployment, plan: BackendPlan) -> Any:
     """The class of a driver. InputError, with what to install, if it cannot be had."""
     from cinder.interface import volume_driver
     from cinder.volume import driver
 
-    where = f"[{plan.section}] volume_driver = {_dotted(plan)}"
+    where = _where(deployment, plan)
     module_name, _, attribute = plan.driver.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -183,22 +163,24 @@ def _is_driver(value: Any, module_name: str | None = None) -> bool:
     return has_methods and module_name in (None, value.__module__)
 
 
-def _observed(process: Process, plan: BackendPlan) -> BackendPlan:
+def _observed(process: Process, deployment: Deployment, plan: BackendPlan) -> BackendPlan:
     """The plan with what is only known when the driver runs: its pool, its name, and what it can do.
 
     InputError if the driver rejects its section, or talks to an array of which there is no fake.
     """
     from cinder.volume import driver
 
-    kind = _driver_class(plan)
+    kind = _driver_class(deployment, plan)
     base = driver.VolumeDriver
     try:
-        stats = _stats(process, plan)
+        stats = _stats(process, deployment, plan)
     except InputError:
         raise
     except BaseException as error:  # noqa: BLE001 (whatever a driver does is a finding)
-        _reject(process, plan, kind, error)
-        return replace(plan, seen=Seen(driver=_class_name(plan), failure=_one_line(error)))
+        if why := _rejected(process, plan, kind, error):
+            raise InputError(process.stage.mask.text(f"{_where(deployment, plan)}: {why}")) from None
+        failure = process.stage.mask.text(_one_line(error))
+        return replace(plan, seen=Seen(driver=_class_name(plan), failure=failure))
     pool = (stats.get("pools") or [stats])[0]
     backend_name = stats.get("volume_backend_name") or plan.volume_backend_name
     seen = Seen(
@@ -213,7 +195,7 @@ def _observed(process: Process, plan: BackendPlan) -> BackendPlan:
     return replace(plan, volume_backend_name=backend_name, pool=name, thin=seen.thin, seen=seen)
 
 
-def _stats(process: Process, plan: BackendPlan) -> Mapping[str, Any]:
+def _stats(process: Process, deployment: Deployment, plan: BackendPlan) -> Mapping[str, Any]:
     """Set the driver up and ask it for its stats. Raises whatever the driver raises."""
     from harness.cinder_engine.cloud import CinderCloud
     from harness.control_plane.nova_profiles import PROFILES
@@ -221,7 +203,7 @@ def _stats(process: Process, plan: BackendPlan) -> Mapping[str, Any]:
     process.stage.unanswered.clear()
     with Simulation() as simulation:
         cloud = CinderCloud(
-            process, process.deployment, simulation, nova=PROFILES["32"], backends=[], setup_max_us=SETUP_MAX_US
+            process, deployment, simulation, nova=PROFILES["32"], backends=[], setup_max_us=SETUP_MAX_US
         )
         try:
             cloud.start(plan.name)
@@ -234,33 +216,28 @@ def _stats(process: Process, plan: BackendPlan) -> Mapping[str, Any]:
             cloud.close()
 
 
-def _reject(process: Process, plan: BackendPlan, kind: Any, error: BaseException) -> None:
-    """InputError for what the user can put right in cinder.conf, or by installing something."""
+def _rejected(process: Process, plan: BackendPlan, kind: Any, error: BaseException) -> str:
+    """What the user can put right in cinder.conf, or by installing something; nothing if it is a finding."""
     from cinder import exception
 
-    where = f"[{plan.section}]"
     if isinstance(error, KernelError):
-        return
-    causes = [error, *([error.__cause__] if error.__cause__ else [])]
-    if any(isinstance(each, ModuleNotFoundError) for each in causes):
-        name = next(str(each.name) for each in causes if isinstance(each, ModuleNotFoundError))
-        raise InputError(
-            f"{where} volume_driver = {_dotted(plan)}: needs {name}, which is not installed: "
-            f"pip install {_package(name)}"
-        ) from None
+        return ""
+    for each in (error, error.__cause__):
+        if isinstance(each, ModuleNotFoundError):
+            return f"needs {each.name}, which is not installed: pip install {_package(str(each.name))}"
     if absent := _absent_library(kind):
-        raise InputError(
-            f"{where} volume_driver = {_dotted(plan)}: needs {absent}, which is not installed: "
-            f"pip install {_package(absent)}, or let the fake of its array offer the module "
-            f"({_one_line(error)})"
-        ) from None
-    if process.stage.unanswered:
-        raise InputError(
-            f"{where} {_class_name(plan)} talks to {process.stage.unanswered[0]}, and nobody is there: set "
-            f"crucible_array = package.module:Class, a fake of the array that answers"
-        ) from None
+        return (
+            f"needs {absent}, which is not installed: pip install {_package(absent)}, or let the fake of its "
+            f"array offer the module ({_one_line(error)})"
+        )
+    if plan.array is None and process.stage.unanswered:
+        return (
+            f"talks to {process.stage.unanswered[0]}, and nobody is there; set crucible_array = "
+            "package.module:Class, a fake of the array that answers"
+        )
     if isinstance(error, exception.Invalid | exception.NotFound) or _is_of_oslo_config(error):
-        raise InputError(f"{where} is rejected by {_class_name(plan)}: {_one_line(error)}") from None
+        return f"rejects its section: {_one_line(error)}"
+    return ""
 
 
 def _is_of_oslo_config(error: BaseException) -> bool:
@@ -298,8 +275,10 @@ def _package(module: str) -> str:
     return _LIBRARIES.get(module, module.partition(".")[0])
 
 
-def _dotted(plan: BackendPlan) -> str:
-    return plan.driver.replace(":", ".")
+def _where(deployment: Deployment, plan: BackendPlan) -> str:
+    """File, section and option, for whoever reads a message."""
+    file = next(node.file for node in deployment.nodes if node.host == plan.node)
+    return f"{file}: [{plan.section}] volume_driver = {plan.driver.replace(':', '.')}"
 
 
 def _class_name(plan: BackendPlan) -> str:

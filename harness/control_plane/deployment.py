@@ -107,6 +107,11 @@ class BackendPlan:
     seen: Seen | None = None
 
     @property
+    def foreign(self) -> bool:
+        """True if the driver is somebody else's, be it derived from a reference driver."""
+        return self.driver not in registry.KINDS
+
+    @property
     def qcow2(self) -> bool:
         """True if the volumes are qcow2 files (nfs_qcow2_volumes)."""
         return self.kind == "nfs" and bool(self.configuration.nfs_qcow2_volumes)

@@ -85,7 +85,7 @@ def run_cell(
 def not_run(deployment: Deployment, cell: Cell, what: str, history: Sequence[Event] = ()) -> CellResult:
     """The result of a cell that came to no end of its own, for the reason `what`, after `history`."""
     source, destination = (facts_of(deployment.backend(name)) for name in (cell.source, cell.destination))
-    foreign = "other" in (source.kind, destination.kind)
+    foreign = any(deployment.backend(name).foreign for name in (cell.source, cell.destination))
     whose = "the cell could not be run" if foreign else "Crucible failed on this cell"
     return CellResult(
         id=cell.id,

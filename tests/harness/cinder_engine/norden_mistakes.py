@@ -14,8 +14,10 @@ from types import ModuleType
 from typing import Any
 
 from cinder import exception, utils
+from cinder.volume.drivers.lvm import LVMVolumeDriver
 from norden.driver import NordenISCSIDriver
 from norden.testing import NordenArray
+from oslo_config import cfg
 
 from fake_backends.command_line import Result
 from fake_backends.host.commands import Program
@@ -121,6 +123,24 @@ class Rejects(NordenISCSIDriver):
         raise exception.InvalidInput(reason="norden_tier must be set")
 
 
+class NeedsLibrary(NordenISCSIDriver):
+    """Imports what is not there when it is set up."""
+
+    def do_setup(self, context: Any) -> None:
+        importlib.import_module("no_such_library")
+
+
+class WantsOption(NordenISCSIDriver):
+    """Asks oslo.config for an option that has no value."""
+
+    def do_setup(self, context: Any) -> None:
+        raise cfg.RequiredOptError("norden_tier", cfg.OptGroup("mine"))
+
+
+class Alone(NordenISCSIDriver):
+    """Has no fake of its array."""
+
+
 class NoDriver:
     """Something else."""
 
@@ -151,3 +171,7 @@ class Talkative(NordenISCSIDriver):
         said = (norden_sdk.pool(), self._execute("show", "pools")[0].strip(), stdout.strip())
         if said != ("pool-1", "admin says show pools", "node1 status"):
             raise exception.VolumeBackendAPIException(data=said)
+
+
+class OwnLvm(LVMVolumeDriver):
+    """Cinder's own, under another name."""

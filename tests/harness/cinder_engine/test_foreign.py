@@ -5,15 +5,21 @@ Each needs processes of its own, so the cells of all run once for all tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
 from harness.cinder_engine import foreign
-from harness.cinder_engine.engine import CinderEngine
+from harness.cinder_engine.boot import Process
+from harness.cinder_engine.engine import CinderEngine, Worker
 from harness.cinder_engine.release import installed
-from harness.control_plane.deployment import Deployment
+from harness.cli import main
+from harness.control_plane import deployment as deployments
+from harness.control_plane.deployment import BackendPlan, Deployment, Seen
 from harness.errors import InputError
 from harness.matrix import families
 from harness.results import CellResult
@@ -31,6 +37,7 @@ san_ip = 203.0.113.1
 san_login = admin
 san_password = not-for-anybody
 norden_pool = pool-1
+target_helper = lioadm
 crucible_array = norden.testing:NordenArray
 crucible_array_name = {array}
 """
@@ -74,6 +81,7 @@ MISTAKES = {
     "LeavesAtOnce": ("migrate/lvm/LeavesAtOnce/available", "does not initialise: SystemExit: 4"),
 }
 """What goes wrong with each mistake: a cell that shows it, and words of the finding."""
+DERIVED = "retype/OwnLvm/OwnLvm/available/type=specs"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -109,8 +117,9 @@ def good() -> dict[str, CellResult]:
 def bad(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CellResult]:
     drivers = {name: f"norden_mistakes.{name}" for name in MISTAKES}
     drivers["FirstUnit-2"] = drivers["FirstUnit"]
+    drivers["OwnLvm"] = "norden_mistakes.OwnLvm"
     deployment = _deployment(tmp_path_factory.mktemp("mistakes") / "cinder.conf", drivers)
-    return _run(deployment, [cell_id for cell_id, _ in MISTAKES.values()])
+    return _run(deployment, [*(cell_id for cell_id, _ in MISTAKES.values()), DERIVED])
 
 
 @pytest.mark.parametrize("cell_id", GOOD)
@@ -147,58 +156,88 @@ def test_what_a_driver_prints_is_in_the_timeline(
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_is_only_known_of_a_running_driver_is_seen(tmp_path: Path) -> None:
-    """Its pool, its name, and what it can do."""
-    plan = _deployment(tmp_path / "cinder.conf", {"mine": "norden.driver:NordenISCSIDriver"}).backend("mine")
-    assert plan.address == "node1@mine#pool-1"
+def test_a_driver_that_is_derived_from_cinders_has_its_storage(bad: dict[str, CellResult]) -> None:
+    """It needs the volume group, and is judged as an LVM driver."""
+    assert bad[DERIVED].verdict == "pass", bad[DERIVED].difference
+
+
+SETUPS = {
+    "absent.driver.Driver": "there is no module absent; install the package",
+    "norden.driver.Absent": "norden.driver has no class Absent; it has the drivers NordenISCSIDriver",
+    "norden_mistakes.NoDriver": "is no driver of Cinder",
+    "norden_mistakes.NeedsLibrary": "needs no_such_library, .* pip install no_such_library",
+    "norden_mistakes.Rejects": "rejects its section: InvalidInput: .*norden_tier must be set",
+    "norden_mistakes.WantsOption": "rejects its section: .*norden_tier",
+    "norden_mistakes.Alone": "talks to 203.0.113.1:443, and nobody is there; set crucible_array =",
+    "norden_mistakes.Refuses": "",
+    "norden_mistakes.Talkative": "",
+}
+"""What is said of a driver when it is looked at; nothing, if there is nothing that the user can put right."""
+
+
+def _look(path: Path, line: Connection) -> None:
+    """All of them in one process."""
+    deployment = deployments.load([path], partial(foreign._recognise, {}))
+    with Process(deployment) as process:
+        for plan in deployment.backends:
+            try:
+                line.send(foreign._observed(process, deployment, plan))
+            except InputError as error:
+                line.send(str(error))
+
+
+@pytest.fixture(scope="module")
+def looks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BackendPlan | str]:
+    path = tmp_path_factory.mktemp("looks") / "cinder.conf"
+    sections = [
+        SECTION.format(name=f"s{number}", driver=driver, array=f"s{number}")
+        for number, driver in enumerate(SETUPS)
+    ]
+    sections[6] = sections[6].replace("crucible_array = ", "other_option = ")
+    sections[8] = sections[8].replace("norden.testing:NordenArray", "norden_mistakes:TalkativeArray")
+    names = ", ".join(f"s{number}" for number in range(len(SETUPS)))
+    path.write_text(f"[DEFAULT]\nenabled_backends = {names}\n{''.join(sections)}")
+    worker = Worker(partial(_look, path))
+    found = {driver: worker.line.recv() for driver in SETUPS}
+    worker.end()
+    return found
+
+
+@pytest.mark.parametrize("driver", [driver for driver, message in SETUPS.items() if message])
+def test_what_cannot_be_meant_is_said_in_one_line(looks: dict[str, BackendPlan | str], driver: str) -> None:
+    """With file, section and option, and what would be right."""
+    said = looks[driver]
+    assert isinstance(said, str)
+    assert re.match(rf"/.*cinder.conf: \[s\d\] volume_driver = {driver}: ", said)
+    assert re.search(SETUPS[driver], said)
+    assert "\n" not in said
+
+
+def test_any_other_failure_is_a_finding(looks: dict[str, BackendPlan | str]) -> None:
+    """And without secrets."""
+    plan = looks["norden_mistakes.Refuses"]
+    assert isinstance(plan, BackendPlan)
     assert plan.seen is not None
-    assert (plan.seen.multiattach, plan.seen.retypes, plan.seen.failure) == (True, False, "")
+    assert plan.seen.failure.endswith("the array is on strike; secret=***")
 
 
-def test_a_driver_may_talk_to_its_array_in_every_way(tmp_path: Path) -> None:
-    """By a vendor's SDK, over SSH, and through a program on its host."""
-    section = SECTION.format(name="mine", driver="norden_mistakes.Talkative", array="mine")
-    section = section.replace("norden.testing:NordenArray", "norden_mistakes:TalkativeArray")
+def test_a_driver_may_talk_to_its_array_in_every_way(looks: dict[str, BackendPlan | str]) -> None:
+    """By a vendor's SDK, over SSH, and through a program on its host; what it is, is seen."""
+    plan = looks["norden_mistakes.Talkative"]
+    assert isinstance(plan, BackendPlan), plan
+    assert plan.address == "node1@s8#pool-1"
+    assert plan.seen == Seen(driver="Talkative", multiattach=True)
+
+
+def test_bad_input_ends_the_command_with_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, and nothing else."""
     path = tmp_path / "cinder.conf"
+    section = SECTION.format(name="mine", driver="norden.driver.Absent", array="mine")
     path.write_text(f"[DEFAULT]\nenabled_backends = mine\n{section}")
-    seen = foreign.load([path]).backend("mine").seen
-    assert seen is not None
-    assert seen.failure == ""
-
-
-Spoil = Callable[[str], str]
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (lambda text: text.replace("norden.driver", "absent.driver"), "there is no module absent; install"),
-        (
-            lambda text: text.replace("NordenISCSIDriver", "Absent"),
-            "has no class Absent; it has the drivers Norden",
-        ),
-        (
-            lambda text: text.replace("norden.driver.NordenISCSIDriver", "norden_mistakes.NoDriver"),
-            "is no driver",
-        ),
-        (
-            lambda text: text.replace("norden.driver.NordenISCSIDriver", "norden_mistakes.Rejects"),
-            "norden_tier must",
-        ),
-        (lambda text: text.replace("norden_pool = pool-1", ""), "norden_pool must be set"),
-        (
-            lambda text: text.replace("crucible_array =", "option ="),
-            "talks to 203.0.113.1:443, .*crucible_array =",
-        ),
-        (lambda text: text.replace("norden.testing", "absent.testing"), "there is no module absent"),
-    ],
-    ids=["module", "class", "no-driver", "rejected", "missing-option", "no-array", "array-module"],
-)
-def test_what_cannot_be_meant_is_refused_in_one_line(spoil: Spoil, message: str, tmp_path: Path) -> None:
-    """With the section, and what would be right."""
-    section = SECTION.format(name="mine", driver="norden.driver.NordenISCSIDriver", array="mine")
-    path = tmp_path / "cinder.conf"
-    path.write_text(f"[DEFAULT]\nenabled_backends = mine\n{spoil(section)}")
-    with pytest.raises(InputError, match=message) as refusal:
-        foreign.load([path])
-    assert "\n" not in str(refusal.value)
+    assert main(["matrix", "--engine", "cinder", "--config", str(path)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(
+        f"crucible: {path}: [mine] volume_driver = norden.driver.Absent: norden.driver has no"
+    )
+    assert err.count("\n") == 1
