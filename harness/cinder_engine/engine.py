@@ -179,6 +179,9 @@ def _work(
     except InputError as error:
         line.send(error)
         return
+    except ModuleNotFoundError as error:
+        line.send(InputError(f"Cinder {require()} does not start: {error}; install what it needs"))
+        return
     with process:
         from harness.cinder_engine.cloud import CinderCloud
         from harness.cinder_engine.seams import streams
