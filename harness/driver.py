@@ -65,6 +65,8 @@ class VolumeDriver:
     VERSION: ClassVar[str] = "0"
     VENDOR: ClassVar[str] = "Crucible"
     REQUIRED_CONNECTOR_KEYS: ClassVar[tuple[str, ...]] = ()
+    SUPPORTS_ACTIVE_ACTIVE: ClassVar[bool] = False
+    """Services of several nodes may drive one back-end at a time (`[DEFAULT] cluster`)."""
 
     def __init__(self, *, configuration: Configuration, world: Any, host: str) -> None:
         self.configuration = configuration

@@ -239,6 +239,16 @@ class Volume(Record):
         return volume
 
     @property
+    def resource_backend(self) -> str:
+        """`cluster_name` of what a cluster serves, else `host`: as what the scheduler knows its pool."""
+        return self.cluster_name or self.host or ""
+
+    @property
+    def service_topic_queue(self) -> str:
+        """The queue of its service, or of its cluster, where any service of it may answer."""
+        return service_host(self.resource_backend)
+
+    @property
     def name_id(self) -> str:
         """The id that the back-end object is named after: `_name_id` where set, else `id`."""
         return self._name_id or self.id

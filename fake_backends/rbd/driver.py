@@ -75,6 +75,7 @@ class RbdDriver(VolumeDriver):
     VERSION = "1.3.0"
     VENDOR = "Open Source"
     STORAGE_PROTOCOL = "ceph"
+    SUPPORTS_ACTIVE_ACTIVE = True
 
     @property
     def container(self) -> str:

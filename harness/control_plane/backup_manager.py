@@ -15,7 +15,7 @@ from fake_backends.connectors import connect
 from harness import errors
 from harness.control_plane.copying import copy_volume
 from harness.control_plane.manager_base import host_connector
-from harness.model import GIB, Backup, Snapshot, Volume, service_host
+from harness.model import GIB, Backup, Snapshot, Volume
 
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud
@@ -50,7 +50,7 @@ class BackupManager:
             backup.encryption_key_id = self.cloud.key_manager.clone_key(volume.encryption_key_id)
         backup.service = DRIVER
         backup.save()
-        self.cloud.messaging.cast(service_host(volume.host or ""), "get_backup_device", backup)
+        self.cloud.messaging.cast(volume.service_topic_queue, "get_backup_device", backup)
 
     def continue_backup(self, backup: Backup, device: Volume) -> None:
         """Read the device, forget it if it is a temporary one, and give the volume its status back."""
@@ -84,7 +84,7 @@ class BackupManager:
     def _delete_temporary(self, backup: Backup) -> None:
         if backup.temp_volume_id:
             temporary = self.db.get_volume(backup.temp_volume_id)
-            self.cloud.messaging.cast(service_host(temporary.host or ""), "delete_volume", temporary)
+            self.cloud.messaging.cast(temporary.service_topic_queue, "delete_volume", temporary)
             backup.temp_volume_id = None
             backup.save()
 
@@ -170,7 +170,7 @@ class BackupManager:
 
         `ignore_errors` is about the detaching (`BackupManager._detach_device`).
         """
-        address = service_host(volume.host or "")
+        address = volume.service_topic_queue
         call = self.cloud.messaging.call
         info = call(address, "initialize_connection", volume, self._connector)
         try:

@@ -24,6 +24,7 @@ SHARED_SECTION = "backend_defaults"
 DEFAULT_OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.ListOpt("enabled_backends"),
     cfg.StrOpt("host"),
+    cfg.StrOpt("cluster"),
     cfg.HostAddressOpt("my_ip"),
     cfg.StrOpt("state_path", default="/var/lib/cinder"),
     cfg.StrOpt("storage_availability_zone", default="nova"),

@@ -84,7 +84,7 @@ class BackendPlan:
     `options` is the section as it is written, with what it has from ``[backend_defaults]``. `array` is the
     class of the fake that the driver talks to (crucible_array), ``package.module:Class``, and `array_name` what
     it is called: back-ends with one name have one array. `seen` is what a driver that Crucible does not know
-    was seen to be.
+    was seen to be. `service_cluster` is ``cluster@section`` where services of several nodes share the work.
     """
 
     name: str
@@ -105,6 +105,7 @@ class BackendPlan:
     array: str | None = None
     array_name: str = ""
     seen: Seen | None = None
+    service_cluster: str | None = None
 
     @property
     def foreign(self) -> bool:
@@ -326,7 +327,24 @@ def _plan(
         options=file.written(section),
         array=fake,
         array_name=fake_name,
+        service_cluster=_cluster_of_services(file, node, section, driver),
     )
+
+
+def _cluster_of_services(file: ConfigurationFile, node: NodePlan, section: str, driver: str) -> str | None:
+    """``cluster@section``. A driver must say that it supports this (`VolumeManager.__init__`)."""
+    name = node.options["cluster"]
+    if not name:
+        return None
+    if "@" in name or "#" in name:
+        raise file.error("DEFAULT", "cluster", f" = {name}: must have no @ and no #")
+    if not getattr(registry.load(driver), "SUPPORTS_ACTIVE_ACTIVE", False):
+        raise file.error(
+            section, "volume_driver",
+            f": does not support active/active (SUPPORTS_ACTIVE_ACTIVE), which [DEFAULT] cluster = {name} asks "
+            "for; leave cluster out, or put the section into another file",
+        )  # fmt: skip
+    return f"{name}@{section}"
 
 
 def _array(file: ConfigurationFile, section: str, path: str | None) -> str | None:

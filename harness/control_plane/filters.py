@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from harness.control_plane import extra_specs
+from harness.model import service_host
 
 UNMEASURED = ("infinite", "unknown")
 """What a driver may report instead of a capacity."""
@@ -35,7 +36,7 @@ _PROTOCOL_SPELLINGS = (
 
 @dataclass(frozen=True)
 class PoolState:
-    """What the scheduler knows of a pool. `address` is ``host@backend#pool``.
+    """What the scheduler knows of a pool. `address` is ``host@backend#pool``, or ``cluster@backend#pool``.
 
     `capabilities` are the pool's statistics as its back-end reported them, back-end level ones filled in (see
     `pool_states`). `default_ratio` is the scheduler's own max_over_subscription_ratio, which stands in where
@@ -46,6 +47,22 @@ class PoolState:
     availability_zone: str
     capabilities: Mapping[str, Any]
     default_ratio: str = "20.0"
+    member: str | None = None
+    """``host@backend`` of the service that speaks for the cluster."""
+
+    @property
+    def host(self) -> str:
+        """``host@backend#pool``, where there is a cluster too."""
+        return (
+            self.address
+            if self.member is None
+            else self.member + self.address[len(service_host(self.address)) :]
+        )
+
+    @property
+    def cluster_name(self) -> str | None:
+        """``cluster@backend#pool``, or None."""
+        return None if self.member is None else self.address
 
     @cached_property
     def total_capacity_gb(self) -> Any:
@@ -185,7 +202,7 @@ def consumed(pool: PoolState, size_gb: int) -> PoolState:
         "provisioned_capacity_gb": pool.provisioned_capacity_gb + size_gb,
         "free_capacity_gb": free if free in UNMEASURED else free - size_gb,
     }
-    return PoolState(pool.address, pool.availability_zone, capabilities, pool.default_ratio)
+    return replace(pool, capabilities=capabilities)
 
 
 def virtual_free_capacity(pool: PoolState, *, thin: bool) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness import errors
 from harness.control_plane.heartbeat import Heartbeat
 from harness.driver import VolumeDriver
-from harness.model import Connector, Context, Record, Volume, split_host
+from harness.model import Connector, Context, Record, Volume, service_host, split_host
 
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud
@@ -34,6 +34,8 @@ class ManagerBase:
         self.configuration = driver.configuration
         self.plan = plan
         self.host = plan.service
+        self.topic_queue = plan.service_cluster or plan.service
+        self.is_clustered = plan.service_cluster is not None
         self.actor = f"c-vol@{plan.name}"
         self.admin = Context("cinder", "service", is_admin=True)
         options, now_us = cloud.node_options(plan), self.simulation.kernel.now_us
@@ -90,9 +92,9 @@ class ManagerBase:
         """Connector properties of this volume service's own host, for copies that it does itself."""
         return host_connector(split_host(self.host).host)
 
-    def is_our_backend(self, host: str) -> bool:
-        """True for any pool of this back-end (`cinder.volume.volume_utils:hosts_are_equivalent`)."""
-        return host.partition("#")[0] == self.host
+    def is_our_backend(self, host: str, cluster_name: str | None = None) -> bool:
+        """True for any pool of this back-end, whichever service of its cluster is asked (`_is_our_backend`)."""
+        return service_host(cluster_name or host) == self.topic_queue
 
     def update_allocated_capacity(
         self, volume: Volume, *, decrement: bool = False, host: str | None = None

@@ -61,7 +61,7 @@ class Managing(Content):
         ours = [
             Volume.from_row(row, self.db)
             for row in self.db.volumes.values()
-            if self.is_our_backend(row["host"] or "")
+            if self.is_our_backend(row["host"] or "", row["cluster_name"])
         ]
         found: list[Manageable] = self.drive("get_manageable_volumes", ours)
         return found
@@ -72,7 +72,7 @@ class Managing(Content):
         ours = [
             snapshot
             for row in self.db.volumes.values()
-            if self.is_our_backend(row["host"] or "")
+            if self.is_our_backend(row["host"] or "", row["cluster_name"])
             for snapshot in self.db.snapshots_of(row["id"])
         ]
         found: list[Manageable] = self.drive("get_manageable_snapshots", ours)

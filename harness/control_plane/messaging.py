@@ -18,6 +18,7 @@ oslo.messaging would have known it again.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -42,7 +43,7 @@ class Messaging:
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
-        self._services: dict[str, tuple[str, object]] = {}
+        self._services: dict[str, deque[tuple[str, object]]] = {}
         self._waiting: dict[str, list[Message]] = {}
         self._held_until_us: dict[tuple[str, str], int] = {}
         self.on_task: Callable[[str, Task], None] = lambda address, task: None
@@ -50,15 +51,23 @@ class Messaging:
     def register(self, address: str, actor: str, service: object) -> None:
         """`address` is ``host@backend`` or a topic such as ``cinder-scheduler``; `actor` names its tasks.
 
-        Casts that came while the service was away are handled now.
+        Where several services read one queue, as those of a cluster do, they take turns. Casts that came while
+        nobody did are handled now.
         """
-        self._services[address] = (actor, service)
+        readers = self._services.setdefault(address, deque())
+        for known in [each for each in readers if each[0] == actor]:
+            readers.remove(known)
+        readers.append((actor, service))
         for method, arguments in self._waiting.pop(address, ()):
             self._deliver(address, method, arguments)
 
-    def unregister(self, address: str) -> None:
-        """The service is gone; its queue stays."""
-        if self._services.pop(address, None) is not None:
+    def unregister(self, address: str, actor: str | None = None) -> None:
+        """The service of that actor is gone, or all that read the queue; the queue stays."""
+        readers = self._services.get(address, deque())
+        left = deque(each for each in readers if actor is not None and each[0] != actor)
+        if left:
+            self._services[address] = left
+        elif self._services.pop(address, None) is not None:
             self._waiting[address] = []
 
     def cast(self, address: str, method: str, *arguments: Any) -> None:
@@ -154,7 +163,9 @@ class Messaging:
         return {"lost": 0, "duplicated": 2}.get(fault.kind, 1), delay_us
 
     def _deliver(self, address: str, method: str, arguments: tuple[Any, ...]) -> Task:
-        actor, service = self._services[address]
+        readers = self._services[address]
+        actor, service = readers[0]
+        readers.rotate(-1)
         task = self._simulation.kernel.spawn(actor, getattr(service, method), *arguments, delay_us=LATENCY_US)
         self.on_task(address, task)
         return task

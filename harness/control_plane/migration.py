@@ -145,7 +145,7 @@ class Migration(Connections):
         )
         temporary = self.db.get_volume(self.db.create(Volume, values))
         self.note("create temporary volume", temporary.name)
-        self.messaging.cast(service.host, "create_volume", temporary)
+        self.messaging.cast(self._address(temporary), "create_volume", temporary)
         return temporary
 
     def _wait_for_temporary(self, volume: Volume, temporary: Volume) -> None:

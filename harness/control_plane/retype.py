@@ -42,7 +42,7 @@ class Retype(Migration):
         retyped = equal
         if equal:
             self.note("types are equal", "no driver call")
-        elif not diff["encryption"] and self.is_our_backend(host["host"]):
+        elif not diff["encryption"] and self.is_our_backend(host["host"], host.get("cluster_name")):
             retyped, update = self._retype_by_driver(volume, new_type_id, diff, host)
 
         if retyped:

@@ -7,13 +7,15 @@ Sources: `cinder.scheduler.manager:SchedulerManager`, `cinder.scheduler.filter_s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import errors
 from harness.control_plane import filters
 from harness.control_plane.backup_manager import BACKUP_HOST
 from harness.control_plane.filters import PoolState, Request
 from harness.control_plane.heartbeat import Heartbeat
+from harness.control_plane.start import CleanupRequest
 from harness.control_plane.user_messages import Action
 from harness.model import Backup, Group, Snapshot, Volume, VolumeType, service_host
 
@@ -23,6 +25,17 @@ if TYPE_CHECKING:
 
 TOPIC = "cinder-scheduler"
 SECOND_US = 1_000_000
+
+
+class CleanupFilter(NamedTuple):
+    """Whose work to take up: by default that of all services that are down (`CleanupRequest`)."""
+
+    host: str | None = None
+    cluster_name: str | None = None
+    is_up: bool | None = False
+    disabled: bool | None = None
+    resource_id: str | None = None
+    resource_type: str | None = None
 
 
 class Scheduler:
@@ -46,23 +59,30 @@ class Scheduler:
     def update_capabilities(self, manager: ManagerBase) -> None:
         """Remember a service's stats, with what it has allocated in each pool."""
         service = self.cloud.database.service(manager.host)
-        self._pools[manager.host] = filters.pool_states(
-            manager.host,
+        self._pools[manager.topic_queue] = filters.pool_states(
+            manager.topic_queue,
             service.availability_zone,
             _with_allocated(manager),
             self.cloud.options["max_over_subscription_ratio"],
         )
 
     def pools(self) -> list[PoolState]:
-        """Candidates: of services that are up, not disabled, not frozen, and have reported."""
+        """Candidates: of services that are up, not disabled, not frozen, and have reported.
+
+        The first such service of a cluster speaks for it (`HostManager._update_backend_state_map`).
+        """
         services = self.cloud.services
         services.catch_up()
-        pools: list[PoolState] = []
-        for host in services.managers:
+        found: dict[str, list[PoolState]] = {}
+        for host, manager in services.managers.items():
             service = self.cloud.database.service(host)
-            if not (service.disabled or service.frozen) and services.is_up(host):
-                pools.extend(self._pools.get(host, ()))
-        return pools
+            if service.disabled or service.frozen or not services.is_up(host) or manager.topic_queue in found:
+                continue
+            pools = self._pools.get(manager.topic_queue, [])
+            if manager.is_clustered:
+                pools = [replace(pool, member=host) for pool in pools]
+            found[manager.topic_queue] = pools
+        return [pool for pools in found.values() for pool in pools]
 
     def _passing(self, request: Request) -> tuple[list[PoolState], str]:
         """Pools that pass all filters, best first, and why the others do not."""
@@ -86,7 +106,7 @@ class Scheduler:
         """
         attempts_max = self.cloud.options["scheduler_max_attempts"]
         if tried:
-            self._give_back(tried[-1], volume.size)
+            self._count(tried[-1], -volume.size)
         request = _request(volume, volume.volume_type, "create", (volume.availability_zone,))
         passing, reasons = self._passing(request)
         if len(tried) >= attempts_max:
@@ -100,7 +120,9 @@ class Scheduler:
             self._note("no valid backend", reasons)
             return
         self._consume(passing[0], volume.size)
-        volume.update({"host": passing[0].address, "availability_zone": passing[0].availability_zone})
+        best = passing[0]
+        volume.update({"host": best.host, "cluster_name": best.cluster_name})
+        volume.availability_zone = best.availability_zone
         volume.save()
         self._note("create_volume", passing[0].address)
         # With a single attempt nothing comes back.
@@ -112,7 +134,7 @@ class Scheduler:
         growth_gb = new_size - volume.size
         request = _request(volume, volume.volume_type, "extend", None, size_gb=growth_gb)
         passing, reasons = self._passing(request)
-        chosen = next((pool for pool in passing if _same_place(pool.address, volume.host or "")), None)
+        chosen = next((pool for pool in passing if _same_place(pool.address, volume.resource_backend)), None)
         if chosen is None:
             self.cloud.quotas.rollback(reservations)
             state = {"status": volume.previous_status, "previous_status": None}
@@ -123,9 +145,7 @@ class Scheduler:
             self._note("no valid backend", reasons)
             return
         self._consume(chosen, growth_gb)
-        self.cloud.messaging.cast(
-            service_host(volume.host or ""), "extend_volume", volume, new_size, reservations
-        )
+        self.cloud.messaging.cast(volume.service_topic_queue, "extend_volume", volume, new_size, reservations)
 
     def create_snapshot(self, snapshot: Snapshot, host: str) -> None:
         """Check that the volume's own pool has room for its size again; if not, the snapshot is error."""
@@ -164,7 +184,7 @@ class Scheduler:
             group.save()
             self._note("no valid backend", f"for group {group.id}")
             return
-        group.host = common[0].address
+        group.host = common[0].host
         group.save()
         self._note("create_group", group.host)
         self.cloud.messaging.cast(service_host(group.host), "create_group", group)
@@ -172,12 +192,12 @@ class Scheduler:
     def manage_existing(self, volume: Volume, ref: dict[str, str]) -> None:
         """Check the back-end that was asked for, and fill in its pool; if it is not fit: error_managing."""
         passing, reasons = self._passing(_request(volume, volume.volume_type, "manage_existing", None))
-        chosen = next((pool for pool in passing if _same_place(pool.address, volume.host or "")), None)
+        chosen = next((pool for pool in passing if _same_place(pool.address, volume.resource_backend)), None)
         if chosen is None:
             self._set(volume, {"status": "error_managing"})
             self._note("no valid backend", reasons)
             return
-        volume.host = chosen.address
+        volume.update({"host": chosen.host, "cluster_name": chosen.cluster_name})
         volume.save()
         self.cloud.messaging.cast(service_host(chosen.address), "manage_existing", volume, ref)
 
@@ -209,8 +229,35 @@ class Scheduler:
             raise
         self._note("migrate_volume", f"{chosen.address} passes the filters")
         self.cloud.messaging.cast(
-            service_host(volume.host or ""), "migrate_volume", volume, _host(chosen), force_host_copy
+            volume.service_topic_queue, "migrate_volume", volume, _host(chosen), force_host_copy
         )
+
+    def work_cleanup(self, wanted: CleanupFilter, until_us: int) -> tuple[list[str], list[str]]:
+        """Have the work of dead services taken up (`SchedulerManager.work_cleanup`).
+
+        A service that is up cleans up itself; for one of a cluster any of the cluster does. Returns the hosts
+        whose work is taken up, and those that nobody is there for.
+        """
+        services = self.cloud.services
+        requested: list[str] = []
+        unavailable: list[str] = []
+        for host, manager in services.managers.items():
+            row = self.cloud.database.services[host]
+            matches = (
+                wanted.host in (None, host)
+                and wanted.cluster_name in (None, row["cluster_name"])
+                and wanted.is_up in (None, services.is_up(host))
+                and wanted.disabled in (None, row["disabled"])
+            )
+            if not matches:
+                continue
+            if any(services.is_up(each) for each in services.of_queue(manager.topic_queue)):
+                request = CleanupRequest(host, until_us, wanted.resource_id, wanted.resource_type)
+                self.cloud.messaging.cast(manager.topic_queue, "do_cleanup", request)
+                requested.append(host)
+            else:
+                unavailable.append(host)
+        return requested, unavailable
 
     def _refuse_migration(self, volume: Volume, error: Exception) -> None:
         """migration_status error; only `maintenance` is undone (`_migrate_volume_set_error`)."""
@@ -247,7 +294,7 @@ class Scheduler:
             raise
         self._note("retype", f"{chosen.address} passes the filters")
         self.cloud.messaging.cast(
-            service_host(volume.host or ""),
+            volume.service_topic_queue,
             "retype",
             volume,
             new_type_id,
@@ -269,7 +316,7 @@ class Scheduler:
         if not passing:
             raise errors.NoValidBackend(reason=f"No valid hosts for volume {volume.id}: {reasons}")
         for pool in passing:
-            if _same_place(pool.address, volume.host or ""):
+            if _same_place(pool.address, volume.resource_backend):
                 return pool
         if migration_policy != "on-demand":
             raise errors.NoValidBackend(
@@ -283,15 +330,14 @@ class Scheduler:
 
         Migrations are not counted. Source: `cinder.scheduler.host_manager:BackendState.consume_from_volume`.
         """
-        known = self._pools[service_host(pool.address)]
-        known[known.index(pool)] = filters.consumed(pool, size_gb)
+        self._count(pool.address, size_gb)
 
-    def _give_back(self, address: str, size_gb: int) -> None:
-        """What was promised of a pool has come to nothing (`HostManager.revert_volume_consumed_capacity`)."""
+    def _count(self, address: str, size_gb: int) -> None:
+        """So many GiB more of a pool are promised, or less (`revert_volume_consumed_capacity`)."""
         known = self._pools.get(service_host(address), [])
         for number, pool in enumerate(known):
             if pool.address == address:
-                known[number] = filters.consumed(pool, -size_gb)
+                known[number] = filters.consumed(pool, size_gb)
 
     def _set(self, volume: Volume, values: dict[str, Any]) -> None:
         """Write to the row, whatever the message's copy of the record says."""
@@ -327,7 +373,7 @@ def _request(
         extra_specs=volume_type.extra_specs if volume_type else {},
         availability_zones=availability_zones,
         operation=operation,
-        current_address=volume.host,
+        current_address=volume.resource_backend or None,
         attached=volume.attach_status != "detached",
     )
 
@@ -339,4 +385,8 @@ def _same_place(address: str, wanted: str) -> bool:
 
 def _host(pool: PoolState) -> dict[str, Any]:
     """What the manager and the driver are told of the destination."""
-    return {"host": pool.address, "cluster_name": None, "capabilities": dict(pool.capabilities)}
+    return {
+        "host": pool.host,
+        "cluster_name": pool.cluster_name,
+        "capabilities": dict(pool.capabilities),
+    }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.control_plane.deployment import make_driver
 from harness.control_plane.volume_manager import VolumeManager
-from harness.model import Service
+from harness.model import Service, service_host
 from harness.sim.kernel import Task
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Services:
         self._running: dict[str, None] = {}
         self._tasks: dict[str, list[Task]] = {}
         self.managers: dict[str, VolumeManager] = {}
-        cloud.messaging.on_task = lambda address, task: self._tasks.setdefault(address, []).append(task)
+        cloud.messaging.on_task = lambda address, task: self._tasks.setdefault(task.actor, []).append(task)
         cloud.simulation.crash = self._crash
         cloud.simulation.start = self._start_actor
 
@@ -42,13 +42,24 @@ class Services:
             if plan.service not in database.services:
                 fields = {"id": plan.service, "uuid": database.new_id(), "host": plan.service}
                 database.create(Service, {**fields, "availability_zone": plan.availability_zone})
+            self._join_cluster(plan)
             self._run(self._process(plan), set_up=plan.name not in uninitialised)
+
+    def _join_cluster(self, plan: BackendPlan) -> None:
+        """A service that was in no cluster takes its volumes along (`_include_resources_in_cluster`)."""
+        row = self._cloud.database.services[plan.service]
+        if plan.service_cluster is None or row["cluster_name"]:
+            return
+        row["cluster_name"] = plan.service_cluster
+        for volume in self._cloud.database.volumes.values():
+            if service_host(volume["host"] or "") == plan.service:
+                volume["cluster_name"] = self.cluster_of(volume["host"])
 
     def start_again(self, plan: BackendPlan) -> None:
         """A process in place of the one that ended. Returns when its driver is set up, or has failed to be."""
         manager = self._process(plan)
         task = self._kernel.spawn(manager.actor, self._run, manager)
-        self._tasks.setdefault(plan.service, []).append(task)
+        self._tasks.setdefault(manager.actor, []).append(task)
         self._kernel.wait(task)
 
     def _process(self, plan: BackendPlan) -> VolumeManager:
@@ -61,17 +72,20 @@ class Services:
         """The service reads its messages when its driver is set up, or has failed to be."""
         if set_up:
             manager.init_host()
-        self._cloud.messaging.register(manager.host, manager.actor, manager)
+        for queue in dict.fromkeys((manager.host, manager.topic_queue)):
+            self._cloud.messaging.register(queue, manager.actor, manager)
 
     def stop(self, address: str, *, seconds_ago: int = 0) -> None:
         """The process ends: its tasks die, its records stay. It was last heard of at least `seconds_ago`."""
         now_us = self._kernel.now_us
         self.catch_up()
         heard_us = now_us - seconds_ago * SECOND_US if seconds_ago else None
-        self.managers[address].end(heard_us)
+        manager = self.managers[address]
+        manager.end(heard_us)
         self._running.pop(address, None)
-        self._cloud.messaging.unregister(address)
-        self._kernel.kill(*self._tasks.pop(address, ()))
+        for queue in dict.fromkeys((address, manager.topic_queue)):
+            self._cloud.messaging.unregister(queue, manager.actor)
+        self._kernel.kill(*self._tasks.pop(manager.actor, ()))
 
     def _crash(self, actor: str) -> None:
         """A planned crash strikes the service that the running task belongs to.
@@ -105,6 +119,16 @@ class Services:
         """Heard of within `service_down_time` (`cinder.objects.service:Service.is_up`)."""
         down_us: int = self._cloud.options["service_down_time"] * SECOND_US
         return self._kernel.now_us - self.heard_us(address) <= down_us
+
+    def cluster_of(self, host: str) -> str | None:
+        """``cluster@backend#pool`` for ``host@backend#pool``, if the service there is one of a cluster."""
+        address = service_host(host)
+        cluster: str | None = self._cloud.database.services[address]["cluster_name"]
+        return cluster + host.removeprefix(address) if cluster else None
+
+    def of_queue(self, queue: str) -> list[str]:
+        """The services, dead or alive, that read ``host@backend`` or ``cluster@backend``."""
+        return [host for host, manager in self.managers.items() if queue in (host, manager.topic_queue)]
 
     def catch_up(self) -> None:
         """Let everything periodic have happened that would have by now, before something changes."""

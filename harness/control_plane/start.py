@@ -64,7 +64,7 @@ class Start(ManagerBase):
             return
         self.allocated_capacity_gb = {}
         for row in list(self.db.volumes.values()):
-            if self.is_our_backend(row["host"] or ""):
+            if self.is_our_backend(row["host"] or "", row["cluster_name"]):
                 volume = Volume.from_row(row, self.db)
                 self.update_allocated_capacity(volume)
                 if volume.status == "in-use":

@@ -11,7 +11,7 @@ from harness import errors
 from harness.control_plane.groups import Groups
 from harness.control_plane.scheduler import TOPIC
 from harness.control_plane.user_messages import Action, Detail
-from harness.model import Volume
+from harness.model import Volume, service_host, split_host
 
 
 class VolumeManager(Groups):
@@ -25,6 +25,7 @@ class VolumeManager(Groups):
         The counter of the pool goes up first, and stays up when the creation fails. `tried` has the pools that
         the scheduler has chosen so far: then the volume goes back to it. It is None for who chose by himself.
         """
+        self._set_resource_host(volume)
         host = volume.host
         self.update_allocated_capacity(volume)
         with self.worker(volume):
@@ -40,6 +41,13 @@ class VolumeManager(Groups):
                 else:
                     self.db.update(Volume, volume.id, {"status": "error"})
                 raise
+
+    def _set_resource_host(self, volume: Volume) -> None:
+        """Of the services of a cluster the one that creates a volume is its host."""
+        parts = split_host(volume.host or "")
+        if self.is_clustered and volume.cluster_name and service_host(volume.host or "") != self.host:
+            volume.host = f"{self.host}#{parts.pool}" if parts.pool else self.host
+            volume.save()
 
     def _reschedule(self, volume: Volume, tried: Sequence[str]) -> None:
         """Let the scheduler try once more, and delete what the driver may have made.
@@ -99,7 +107,7 @@ class VolumeManager(Groups):
             return
         if volume.attach_status == "attached":
             raise errors.VolumeAttached(volume_id=volume.id)
-        if not self.is_our_backend(volume.host or ""):
+        if not self.is_our_backend(volume.host or "", volume.cluster_name):
             raise errors.Invalid(f"Invalid Volume: Volume {volume.id} is not local to {self.host}.")
         event = "unmanage" if unmanage_only else "delete"
         if volume.use_quota:

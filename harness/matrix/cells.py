@@ -52,7 +52,8 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     the host name of the volume service. `wipes` is False where volume_clear is none; `over_subscription` is
     max_over_subscription_ratio. `qcow2` is nfs_qcow2_volumes, `snapshots` False where nfs_snapshot_support is.
     `retypes`: the driver changes a volume's type in place; `multiattach`: it reports that; `measured`: its free
-    space is a number; `exports`: whether a volume is exported can be seen.
+    space is a number; `exports`: whether a volume is exported can be seen. `service_cluster` is the cluster of
+    services (active/active) that it is served by.
     """
 
     name: str
@@ -72,3 +73,4 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     multiattach: bool = True
     measured: bool = True
     exports: bool = False
+    service_cluster: str | None = None

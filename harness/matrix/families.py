@@ -58,6 +58,7 @@ def facts_of(plan: BackendPlan) -> BackendFacts:
         multiattach=plan.seen.multiattach if plan.seen else plan.kind != "nfs",
         measured=plan.seen is None or plan.seen.measured,
         exports=plan.kind == "lvm" or plan.array is not None,
+        service_cluster=plan.service_cluster,
     )
 
 

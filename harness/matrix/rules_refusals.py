@@ -81,7 +81,14 @@ def impossible(s: Situation) -> bool:
         or _no_type_leads_there(s)
         or _no_type_leads_elsewhere(s)
         or _can_never_be_full(s)
+        or _within_a_cluster(s)
     )
+
+
+def _within_a_cluster(s: Situation) -> bool:
+    """The services of an active/active cluster are one place, and nothing moves between them."""
+    cluster = s.source.service_cluster
+    return cluster is not None and cluster == s.destination.service_cluster and not s.in_place
 
 
 def _without_a_point(s: Situation) -> bool:

@@ -9,7 +9,7 @@ from harness import errors
 from harness.control_plane.api.chapter import Chapter
 from harness.control_plane.api.conditions import ACTIONS
 from harness.control_plane.policy import authorize, visible
-from harness.model import Attachment, Connector, Context, Volume, service_host
+from harness.model import Attachment, Connector, Context, Volume
 
 
 class AttachmentApi(Chapter):
@@ -58,7 +58,7 @@ class AttachmentApi(Chapter):
         info = None
         if connector:
             info = self.cloud.messaging.call(
-                service_host(volume.host or ""), "attachment_update", volume, connector, attachment_id
+                volume.service_topic_queue, "attachment_update", volume, connector, attachment_id
             )
         attachment = database.get_attachment(attachment_id)
         attachment.connection_info = info
@@ -103,7 +103,7 @@ class AttachmentApi(Chapter):
             if len(others) > 1 and not shareable and any(other.connection_info for other in others):
                 raise errors.ResourceConflict(reason=f"duplicate connectors detected on volume {volume.id}")
             attachment.connection_info = self.cloud.messaging.call(
-                service_host(volume.host or ""), "attachment_update", volume, connector, attachment_id
+                volume.service_topic_queue, "attachment_update", volume, connector, attachment_id
             )
             attachment.save()
         self.note("attachment-update", f"{volume.name} to {connector['host']}")
@@ -132,9 +132,7 @@ class AttachmentApi(Chapter):
         if attachment.attach_status == "reserved":
             self.notify(volume, "detach.start")
         else:
-            self.cloud.messaging.call(
-                service_host(volume.host or ""), "attachment_delete", attachment_id, volume
-            )
+            self.cloud.messaging.call(volume.service_topic_queue, "attachment_delete", attachment_id, volume)
         self.cloud.database.volume_detached(volume.id, attachment_id)
         volume.refresh()
         self.notify(volume, "detach.end")

@@ -16,7 +16,6 @@ from harness.model import (
     Snapshot,
     Volume,
     VolumeType,
-    service_host,
 )
 
 if TYPE_CHECKING:
@@ -82,8 +81,10 @@ class Chapter:
             raise errors.InvalidVolume(reason=action.reason(volume))
 
     def require_thawed(self, volume: Volume) -> None:
-        """InvalidInput if the volume's service is frozen (`ClusteredObject.assert_not_frozen`)."""
-        if self.cloud.database.service(service_host(volume.host or "")).frozen:
+        """InvalidInput if the volume's service or cluster is frozen (`ClusteredObject.assert_not_frozen`)."""
+        queue = volume.service_topic_queue
+        rows = self.cloud.database.services.values()
+        if any(row["frozen"] for row in rows if queue in (row["host"], row["cluster_name"])):
             raise errors.InvalidInput(
                 reason="Modification operations are not allowed on frozen storage backends."
             )

@@ -9,7 +9,7 @@ from harness import errors
 from harness.control_plane.api.chapter import Chapter
 from harness.control_plane.api.conditions import ACTIONS, ADMIN_ACTIONS, AVAILABLE_OR_IN_USE
 from harness.control_plane.policy import authorize
-from harness.model import Attachment, ConnectionInfo, Connector, Context, Volume, is_migrating, service_host
+from harness.model import Attachment, ConnectionInfo, Connector, Context, Volume, is_migrating
 
 
 class Connections(Chapter):
@@ -76,7 +76,7 @@ class Connections(Chapter):
         if volume.admin_metadata["readonly"] == "True" and mode != "ro":
             raise errors.InvalidVolumeAttachMode(mode=mode, volume_id=volume.id)
         attachment_id: str = self.cloud.messaging.call(
-            service_host(volume.host or ""), "attach_volume", volume, instance_uuid, host_name, mountpoint, mode
+            volume.service_topic_queue, "attach_volume", volume, instance_uuid, host_name, mountpoint, mode
         )
         return attachment_id
 
@@ -90,7 +90,7 @@ class Connections(Chapter):
         authorize(context, action.rule, volume)
         self.require_deletion_allowed(context, volume, self._attachment(attachment_id))
         self.require(volume, action)
-        self.cloud.messaging.call(service_host(volume.host or ""), "detach_volume", volume.id, attachment_id)
+        self.cloud.messaging.call(volume.service_topic_queue, "detach_volume", volume.id, attachment_id)
 
     def _attachment(self, attachment_id: str | None) -> Attachment | None:
         if attachment_id is None or attachment_id not in self.cloud.database.attachments:
@@ -105,7 +105,7 @@ class Connections(Chapter):
         self.require(volume, action)
         try:
             info: ConnectionInfo = self.cloud.messaging.call(
-                service_host(volume.host or ""), "initialize_connection", volume, connector
+                volume.service_topic_queue, "initialize_connection", volume, connector
             )
         except errors.VolumeBackendAPIException:
             raise errors.ServiceError("Unable to fetch connection information from backend.") from None
@@ -118,7 +118,7 @@ class Connections(Chapter):
         self.require_deletion_allowed(context, volume, None)
         try:
             self.cloud.messaging.call(
-                service_host(volume.host or ""), "terminate_connection", volume.id, connector, False
+                volume.service_topic_queue, "terminate_connection", volume.id, connector, False
             )
         except errors.VolumeBackendAPIException:
             raise errors.ServiceError("Unable to terminate volume connection from backend.") from None

@@ -9,7 +9,7 @@ from harness.control_plane.api.chapter import Chapter
 from harness.control_plane.api.conditions import ACTIONS, AVAILABLE_OR_IN_USE, VOLUME_ACTIONS
 from harness.control_plane.images import Image, check_image
 from harness.control_plane.policy import authorize
-from harness.model import Context, Volume, service_host
+from harness.model import Context, Volume
 
 
 class Images(Chapter):
@@ -57,7 +57,7 @@ class Images(Chapter):
         self.claim(volume, action, values)
         image = self.cloud.images.create(context.project_id, **fields)
         self.note("upload_image", f"{volume.name} to {image.id}")
-        self.cloud.messaging.cast(service_host(volume.host or ""), "copy_volume_to_image", volume.id, image.id)
+        self.cloud.messaging.cast(volume.service_topic_queue, "copy_volume_to_image", volume.id, image.id)
         return image
 
     def reimage(
@@ -74,7 +74,7 @@ class Images(Chapter):
         self.claim(volume, ACTIONS["reimage_reserved" if reimage_reserved else "reimage"], values)
         self._require_fitting(volume, image)
         self.note("reimage", f"{volume.name} with {image_id}")
-        self.cloud.messaging.cast(service_host(volume.host or ""), "reimage", volume, image_id)
+        self.cloud.messaging.cast(volume.service_topic_queue, "reimage", volume, image_id)
 
     def _require_fitting(self, volume: Volume, image: Image) -> None:
         """The status goes back if the image is not fit."""

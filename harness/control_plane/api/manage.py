@@ -104,7 +104,9 @@ class Manage(Volumes, Snapshots):
         self._usable_service(volume.host or "")
         snapshot = self.record_snapshot(context, volume, name, description, metadata, in_use=True)
         self.note("manage_snapshot", f"{ref} of {volume.name}")
-        self.cloud.messaging.cast(TOPIC, "manage_existing_snapshot", snapshot, volume.host or "", dict(ref))
+        self.cloud.messaging.cast(
+            TOPIC, "manage_existing_snapshot", snapshot, volume.resource_backend, dict(ref)
+        )
         return snapshot
 
     def unmanage_snapshot(self, context: Context, snapshot_id: str) -> None:

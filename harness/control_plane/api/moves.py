@@ -32,9 +32,7 @@ class Moves(Connections):
         authorize(context, action.rule, volume)
         if bool(host) == bool(cluster):
             raise errors.InvalidInput(reason="One and only one of cluster and host must be set.")
-        if cluster or host is None:
-            raise errors.InvalidHost(reason=f"No available service in cluster {cluster}.")
-        self._require_service(host)
+        destination = self._destination(host, cluster)
         values = {
             "migration_status": "starting",
             "previous_status": lambda row: row["status"],
@@ -45,18 +43,24 @@ class Moves(Connections):
             "replication_status": NOT_REPLICATED,
             "consistencygroup_id": (None, ""),
             "group_id": (None, ""),
-            "host": Not(host),
+            # As in Cinder, a cluster is compared without its pool, and so is never where the volume is.
+            "cluster_name" if destination != host else "host": Not(destination),
         }
         self.claim(volume, action, values, expected, not volume.snapshots)
-        self.note("migrate_volume", f"{volume.name} from {volume.host} to {host}")
-        self.cloud.messaging.cast(TOPIC, "migrate_volume", volume, host, force_host_copy)
+        self.note("migrate_volume", f"{volume.name} from {volume.host} to {destination}")
+        self.cloud.messaging.cast(TOPIC, "migrate_volume", volume, destination, force_host_copy)
 
-    def _require_service(self, host: str) -> None:
-        """InvalidHost unless a service row exists, enabled and up. A frozen one passes here."""
-        address = service_host(host)
-        row = self.cloud.database.services.get(address)
-        if row is None or row["disabled"] or not self.cloud.is_up(address):
-            raise errors.InvalidHost(reason=f"No available service named '{host}'")
+    def _destination(self, host: str | None, cluster: str | None) -> str:
+        """The host, or the cluster that its service belongs to, which is then meant as a whole.
+
+        InvalidHost unless a service row exists, enabled and up. A frozen one passes here.
+        """
+        wanted = cluster or host or ""
+        column = "cluster_name" if cluster else "host"
+        for row in self.cloud.database.services.values():
+            if row[column] == service_host(wanted) and not row["disabled"] and self.cloud.is_up(row["host"]):
+                return row["cluster_name"] or wanted
+        raise errors.InvalidHost(reason=f"No available service named '{wanted}'")
 
     def migrate_volume_completion(
         self, context: Context, volume_id: str, new_volume_id: str, *, error: bool
@@ -78,7 +82,7 @@ class Moves(Connections):
             )
         self.note("migrate_volume_completion", f"error={error}")
         saved: str = self.cloud.messaging.call(
-            service_host(volume.host or ""), "migrate_volume_completion", volume, new_volume, error
+            volume.service_topic_queue, "migrate_volume_completion", volume, new_volume, error
         )
         return saved
 

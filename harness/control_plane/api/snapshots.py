@@ -9,7 +9,7 @@ from harness.control_plane.api.chapter import Chapter, check_metadata
 from harness.control_plane.api.conditions import ACTIONS, NEWEST, Microversion
 from harness.control_plane.policy import authorize
 from harness.control_plane.scheduler import TOPIC
-from harness.model import AVAILABLE_MIGRATION_STATUSES, Context, Snapshot, Volume, service_host
+from harness.model import AVAILABLE_MIGRATION_STATUSES, Context, Snapshot, Volume
 
 IN_USE: Microversion = (3, 66)
 """From here on snapshots of volumes in use need no force."""
@@ -57,7 +57,7 @@ class Snapshots(Chapter):
         in_use = bool(force) or microversion >= IN_USE
         snapshot = self.record_snapshot(context, volume, name, description, metadata, in_use=in_use)
         self.note("create_snapshot", snapshot.name)
-        self.cloud.messaging.cast(TOPIC, "create_snapshot", snapshot, volume.host or "")
+        self.cloud.messaging.cast(TOPIC, "create_snapshot", snapshot, volume.resource_backend)
         return snapshot
 
     def record_snapshot(
@@ -135,7 +135,7 @@ class Snapshots(Chapter):
             status = "" if force else "status must be available or error and"
             raise errors.InvalidSnapshot(reason=f"Snapshot {status} must not be part of a group.")
         self.note("delete_snapshot", snapshot.name)
-        self.cloud.messaging.cast(service_host(volume.host or ""), "delete_snapshot", snapshot, unmanage_only)
+        self.cloud.messaging.cast(volume.service_topic_queue, "delete_snapshot", snapshot, unmanage_only)
 
     def update_snapshot(
         self, context: Context, snapshot_id: str, *, name: str | None = None, description: str | None = None
@@ -212,4 +212,4 @@ class Snapshots(Chapter):
                 "Snapshot's status must be 'available'."
             )
         self.note("revert_to_snapshot", latest.name)
-        self.cloud.messaging.cast(service_host(volume.host or ""), "revert_to_snapshot", volume, latest)
+        self.cloud.messaging.cast(volume.service_topic_queue, "revert_to_snapshot", volume, latest)

@@ -11,7 +11,7 @@ from harness import errors
 from harness.control_plane.api.chapter import Chapter
 from harness.control_plane.api.conditions import ACTIONS
 from harness.control_plane.policy import authorize
-from harness.model import Context, Snapshot, Transfer, Volume, service_host
+from harness.model import Context, Snapshot, Transfer, Volume
 from harness.sim.seeds import stream
 
 SALT_LENGTH = 8
@@ -123,7 +123,7 @@ class TransferApi(Chapter):
             if volume.status == "maintenance":
                 raise errors.InvalidVolume(reason="The volume cannot accept transfer in maintenance mode.")
             self.cloud.messaging.call(
-                service_host(volume.host or ""), "accept_transfer", volume.id, context.user_id,
+                volume.service_topic_queue, "accept_transfer", volume.id, context.user_id,
                 context.project_id,
             )  # fmt: skip
             self._hand_over(context, transfer)

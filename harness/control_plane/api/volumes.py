@@ -83,6 +83,7 @@ class Volumes(Chapter):
                     "group_id": group_id,
                     "metadata": dict(metadata or {}),
                     "host": host,
+                    "cluster_name": self.cloud.services.cluster_of(host) if host else None,
                     "availability_zone": zone,
                     "created_at": self.cloud.simulation.kernel.now_us,
                 },
@@ -91,7 +92,7 @@ class Volumes(Chapter):
         self.cloud.quotas.commit(reservations)
         self.note("create_volume", f"{size} GiB {volume.name}")
         if host:
-            self.cloud.messaging.cast(service_host(host), "create_volume", volume)
+            self.cloud.messaging.cast(volume.service_topic_queue, "create_volume", volume)
         else:
             self.cloud.messaging.cast(TOPIC, "create_volume", volume)
         return volume
@@ -228,7 +229,7 @@ class Volumes(Chapter):
             # At once: should the deletion fail, nobody can read the volume any more.
             self.cloud.key_manager.delete_key(volume.encryption_key_id)
         self.note("unmanage_volume" if unmanage_only else "delete_volume", volume.name)
-        self.cloud.messaging.cast(service_host(volume.host), "delete_volume", volume, unmanage_only, cascade)
+        self.cloud.messaging.cast(volume.service_topic_queue, "delete_volume", volume, unmanage_only, cascade)
 
     def _delete_snapshots(self, volume: Volume, snapshots: Sequence[Snapshot], force: bool) -> None:
         """Mark them; their volume's service deletes them before the volume."""
@@ -314,7 +315,7 @@ class Volumes(Chapter):
         volume.admin_metadata = {name: value for name, value in pairs.items() if name not in left}
         volume.save()
         self.cloud.messaging.cast(
-            service_host(volume.host or ""), "extend_volume_completion", volume, new_size, reservations, error
+            volume.service_topic_queue, "extend_volume_completion", volume, new_size, reservations, error
         )
 
     def update_volume(
