@@ -441,6 +441,11 @@ class Group(Record):
         "replication_status": "disabled", "created_at": None,
     }  # fmt: skip
 
+    @classmethod
+    def revived(cls, row: dict[str, Any]) -> dict[str, Any]:
+        row["volume_type_ids"] = tuple(row["volume_type_ids"])
+        return row
+
 
 class Encryption(NamedTuple):
     """The encryption of a volume type. `provider` is luks or luks2; `key_size` is in bits."""

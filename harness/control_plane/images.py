@@ -38,7 +38,7 @@ class ImageService:
     def __init__(self, seed: int) -> None:
         self._ids = Ids(seed, "images")
         self.images: dict[str, Image] = {}
-        self._disks: dict[str, MemoryDevice] = {}
+        self.disks: dict[str, MemoryDevice] = {}
 
     def create(self, owner: str, **fields: Any) -> Image:
         """A queued image without a disk."""
@@ -56,20 +56,20 @@ class ImageService:
         """Copy the first `size` bytes of a disk into the image, which becomes active."""
         copy = MemoryDevice(size)
         copy_range(disk, copy, 0, copy.chunk_count)
-        self._disks[image_id] = copy
+        self.disks[image_id] = copy
         self.images[image_id] = replace(self.show(image_id), status="active", size=size)
         return self.images[image_id]
 
     def disk(self, image_id: str) -> BlockDevice:
         """What is in an active image. ImageNotFound if nothing was uploaded."""
-        if image_id not in self._disks:
+        if image_id not in self.disks:
             raise errors.ImageNotFound(image_id=image_id)
-        return self._disks[image_id]
+        return self.disks[image_id]
 
     def delete(self, image_id: str) -> None:
         """Forget image and disk; an absent one is fine."""
         self.images.pop(image_id, None)
-        self._disks.pop(image_id, None)
+        self.disks.pop(image_id, None)
 
 
 def check_image(image: Image, size_gb: int) -> None:

@@ -201,7 +201,7 @@ class Quotas:
     def dump(self) -> dict[str, Any]:
         """Everything that is remembered, for JSON."""
         return {
-            "defaults": self._defaults,
+            "defaults": dict(self._defaults),
             "limits": [[*key, limit] for key, limit in self._limits.items()],
             "classes": [[*key, limit] for key, limit in self._classes.items()],
             "in_use": [[*key, amount] for key, amount in self._in_use.items()],

@@ -6,9 +6,9 @@ Sources: `cinder.message.api:API`, `cinder.message.message_field`. A migration t
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness import errors
 from harness.model import Context, Snapshot, Volume
@@ -138,6 +138,21 @@ class UserMessages:
     def delete(self, context: Context, message_id: str) -> None:
         """MessageNotFound."""
         del self._messages[self.get(context, message_id).id]
+
+    def dump(self) -> list[tuple[object, ...]]:
+        """All of them, for JSON."""
+        return [
+            (each.id, each.project_id, each.resource_type, each.resource_uuid, each.action.name,
+             each.detail.name, each.level, each.created_us, each.expires_us)
+            for each in self._messages.values()
+        ]  # fmt: skip
+
+    def load(self, dumped: Iterable[Sequence[Any]]) -> None:
+        """Bring back what was dumped."""
+        for name, project, kind, resource, action, detail, level, created_us, expires_us in dumped:
+            self._messages[name] = UserMessage(
+                name, project, kind, resource, Action[action], Detail[detail], level, created_us, expires_us
+            )
 
     def expire(self, now_us: int) -> None:
         """Forget those whose time is over (`cleanup_expired_messages`)."""

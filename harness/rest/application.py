@@ -20,6 +20,7 @@ from harness import errors
 from harness.model import Context
 from harness.rest import microversions
 from harness.rest.faults import Fault, fault_of
+from harness.rest.json_answers import json_answer
 from harness.rest.noauth import caller
 from harness.rest.operations import Operation
 from harness.rest.requests import Request
@@ -39,7 +40,6 @@ TOO_LARGE = "Request is too large. Larger than max_request_body_size (%s)."
 Perform = Callable[[Callable[[], Any]], Awaitable[Any]]
 """Runs a function as a task of the simulation; what it returns or raises comes back."""
 
-_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
@@ -168,7 +168,7 @@ def _respond(code: int, body: Any, version: str | None, *, retry_after: str | No
         headers["Retry-After"] = retry_after
     if body is None:
         return Response(status_code=code, headers=headers)
-    return Response(_encode(body), code, headers, media_type="application/json")
+    return json_answer(body, code, headers)
 
 
 def to_the_slash(http: HttpRequest) -> Response:

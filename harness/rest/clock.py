@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from harness.rest.json_answers import json_answer
 from harness.rest.pace import FAST, REAL, SECOND_US, STOPPED, Pace
 
 SPEEDS = {"stopped": STOPPED, "real": REAL, "fast": FAST}
@@ -72,14 +73,10 @@ class Clock:
             elif request.method == "POST":
                 self._pass(msgspec.json.decode(body, type=Advance).advance_s)
         except (msgspec.DecodeError, ValueError) as error:
-            return _json({"error": str(error)}, 400)
-        return _json({"virtual_s": self._pace.now_us / SECOND_US, "speed": write_speed(self._pace.speed)})
+            return json_answer({"error": str(error)}, 400)
+        return json_answer({"virtual_s": self._pace.now_us / SECOND_US, "speed": write_speed(self._pace.speed)})
 
     def _pass(self, seconds: float) -> None:
         if not 0 <= seconds <= ADVANCE_MAX_S:
             raise ValueError(f"advance_s: {seconds} is not between 0 and {ADVANCE_MAX_S:.0f}")
         self._pace.pass_time(round(seconds * SECOND_US))
-
-
-def _json(body: object, code: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), code, media_type="application/json")

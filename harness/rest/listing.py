@@ -76,7 +76,6 @@ def page(
     absent: Callable[[str], Exception],
     *,
     fields: Iterable[str],
-    limit: int | None = None,
 ) -> list[Row]:
     """The rows of one page, in order. `absent` makes the error for a marker that is no row.
 
@@ -88,8 +87,7 @@ def page(
         if name not in fields:
             raise errors.InvalidInput(reason="Invalid sort key")
         order[position] = (name, descending)
-    limit = limit_of(request) if limit is None else limit
-    offset = offset_of(request)
+    limit, offset = limit_of(request), offset_of(request)
     ordered = _sorted(list(rows), order)
     marker = request.query.get("marker")
     if marker is not None:

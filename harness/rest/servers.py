@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,6 +21,7 @@ from starlette.routing import Route
 from harness import errors
 from harness.rest.application import Perform
 from harness.rest.faults import fault_of
+from harness.rest.json_answers import json_answer
 
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud
@@ -43,7 +43,7 @@ class Servers:
 
     async def index(self, request: Request) -> Response:
         """All servers and what they have attached."""
-        return _json({"servers": [self._view(name) for name in self._cloud.nova.servers]})
+        return json_answer({"servers": [self._view(name) for name in self._cloud.nova.servers]})
 
     async def change(self, request: Request) -> Response:
         """Attach or detach, and wait until it is done. A refusal has the API's fault format."""
@@ -53,8 +53,8 @@ class Servers:
             await self._perform(lambda: action(name, volume_id))
         except errors.ServiceError as error:
             fault = fault_of(error)
-            return _json(fault.body(), fault.code)
-        return _json({"server": self._view(name)})
+            return json_answer(fault.body(), fault.code)
+        return json_answer({"server": self._view(name)})
 
     def _attach(self, name: str, volume_id: str) -> None:
         """A server comes into being when it is first named."""
@@ -70,7 +70,3 @@ class Servers:
     def _view(self, name: str) -> dict[str, Any]:
         server = self._cloud.nova.servers[name]
         return {"id": server.id, "host": server.host, "state": server.state, "volumes": list(server.disks)}
-
-
-def _json(body: object, code: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), code, media_type="application/json")

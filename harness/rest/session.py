@@ -58,14 +58,14 @@ def open_session(
         if state is not None:
             home = stack.enter_context(StorageDirectory(state)).root
             saved = stack.enter_context(SavedRecords(state))
-        kept = State(saved, seed, now)
+        kept = State(saved, home, seed, now)
         simulation = stack.enter_context(RecordedSimulation(kept.write))
         kept.set_clock(simulation.kernel)
         cloud = Cloud(
             deployment,
             simulation,
             nova=nova,
-            seed=seed,
+            seed=kept.seed,
             backends=backends,
             home=home,
             database=kept.database,

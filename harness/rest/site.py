@@ -10,11 +10,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -23,6 +21,7 @@ from starlette.routing import Mount, Route
 from harness.rest.application import Application, Perform, to_the_slash
 from harness.rest.catalogue import OPERATIONS
 from harness.rest.clock import Clock
+from harness.rest.json_answers import json_answer
 from harness.rest.microversions import headers
 from harness.rest.openapi import document
 from harness.rest.pace import Pace
@@ -44,14 +43,14 @@ def build(cloud: Cloud, pace: Pace, perform: Perform, epoch: datetime) -> Starle
         """Browsers want to see something; clients ask for JSON, or for anything."""
         if "text/html" in request.headers.get("accept", ""):
             return page.html(request)
-        return _json(versions_document(_host(request)), 300, headers("3.0"))
+        return json_answer(versions_document(_host(request)), 300, headers("3.0"))
 
     async def versions(request: Request) -> Response:
         """Without a token, too, or openstacksdk does not find the API; Cinder's noauth gives one away first."""
-        return _json(versions_document(_host(request)), 200, headers("3.0"))
+        return json_answer(versions_document(_host(request)), 200, headers("3.0"))
 
     async def described(request: Request) -> Response:
-        return _json(document(OPERATIONS))
+        return json_answer(document(OPERATIONS))
 
     async def healthy(request: Request) -> Response:
         return PlainTextResponse("OK")
@@ -76,7 +75,3 @@ def build(cloud: Cloud, pace: Pace, perform: Perform, epoch: datetime) -> Starle
 
 def _host(request: Request) -> str:
     return f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
-
-
-def _json(body: object, code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(body), code, headers, media_type="application/json")

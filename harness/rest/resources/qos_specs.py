@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness import errors
+from harness.control_plane.policy import require_admin
 from harness.model import QualityOfServiceSpecs
 from harness.rest.faults import Fault
 from harness.rest.filters import Row
@@ -41,8 +42,7 @@ def _type_id(request: Request) -> str:
 
 def index(request: Request) -> View:
     """List QoS specs."""
-    if not request.context.is_admin:
-        raise errors.PolicyNotAuthorized(action="volume_extension:qos_specs_manage:get_all")
+    require_admin(request.context, "volume_extension:qos_specs_manage:get_all")
     rows = page(
         request,
         request.cloud.database.qos_specs.values(),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness import errors
+from harness.control_plane.policy import require_admin
 from harness.rest.faults import Fault
 from harness.rest.operations import Operation
 from harness.rest.requests import Request
@@ -66,7 +67,7 @@ def _default_limits(request: Request) -> dict[str, int]:
 def update(request: Request) -> View:
     """Give a project limits of its own."""
     project = request.path["project"]
-    _admin(request, "volume_extension:quotas:update")
+    require_admin(request.context, "volume_extension:quotas:update")
     wish = _numbers(request, request.body["quota_set"], ("tenant_id", "id"), "quota set")
     for name, limit in wish.items():
         used = sum(request.cloud.quotas.usage(project, name))
@@ -85,20 +86,20 @@ def update(request: Request) -> View:
 
 def delete(request: Request) -> None:
     """Let the default limits hold for a project again."""
-    _admin(request, "volume_extension:quotas:delete")
+    require_admin(request.context, "volume_extension:quotas:delete")
     request.cloud.quotas.drop_limits(request.path["project"])
 
 
 def show_class(request: Request) -> View:
     """Show the limits of a quota class; of `default`, those of every project."""
-    _admin(request, "volume_extension:quota_classes:get")
+    require_admin(request.context, "volume_extension:quota_classes:get")
     name = request.path["name"]
     return {"quota_class_set": {**_class_limits(request, name), "id": name}}
 
 
 def update_class(request: Request) -> View:
     """Change the limits of a quota class."""
-    _admin(request, "volume_extension:quota_classes:update")
+    require_admin(request.context, "volume_extension:quota_classes:update")
     wish = _numbers(request, request.body["quota_class_set"], (), "quota class set")
     for resource, limit in wish.items():
         request.cloud.quotas.set_class_limit(request.path["name"], resource, limit)
@@ -128,11 +129,6 @@ def _numbers(request: Request, wish: View, ignored: tuple[str, ...], what: str) 
         if numbers[name] > DB_INT_MAX:
             raise Fault(400, f"{name} must be <= {DB_INT_MAX}")
     return numbers
-
-
-def _admin(request: Request, action: str) -> None:
-    if not request.context.is_admin:
-        raise errors.PolicyNotAuthorized(action=action)
 
 
 def limits(request: Request) -> View:

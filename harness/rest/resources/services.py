@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness import errors
+from harness.control_plane.policy import require_admin
 from harness.model import Service
 from harness.rest.faults import Fault
 from harness.rest.filters import Row, wanted
@@ -21,11 +22,6 @@ View = dict[str, Any]
 HOST_MISSING = "Host field is missing."
 
 
-def _admin(request: Request, action: str) -> None:
-    if not request.context.is_admin:
-        raise errors.PolicyNotAuthorized(action=action)
-
-
 def _reported_us(request: Request, row: Row) -> int:
     """When the service was last heard of."""
     return request.cloud.services.heard_us(row["host"])
@@ -33,7 +29,7 @@ def _reported_us(request: Request, row: Row) -> int:
 
 def services(request: Request) -> View:
     """List services."""
-    _admin(request, "volume_extension:services:index")
+    require_admin(request.context, "volume_extension:services:index")
     rows = [
         row
         for row in request.cloud.database.services.values()
@@ -84,7 +80,7 @@ def _find(request: Request) -> Row:
 
 def _changed(request: Request, *, disabled: bool) -> View:
     """What the answer says. Since 28.0.0 Cinder says it and does nothing (`ServiceController.enable`)."""
-    _admin(request, "volume_extension:services:update")
+    require_admin(request.context, "volume_extension:services:update")
     row = _find(request)
     return {
         "host": row["host"],
@@ -132,7 +128,7 @@ def _backends(request: Request) -> Sequence[Row]:
 
 def _set_frozen(request: Request, frozen: bool) -> None:
     """The API writes `frozen`; the service itself writes that it is disabled, and why."""
-    _admin(request, "volume_extension:services:update")
+    require_admin(request.context, "volume_extension:services:update")
     rows = _backends(request)
     if any(row["frozen"] == frozen for row in rows):
         hosts = [row["host"] for row in rows]
@@ -161,7 +157,7 @@ def thaw(request: Request) -> None:
 
 def hosts(request: Request) -> View:
     """List hosts."""
-    _admin(request, "volume_extension:hosts")
+    require_admin(request.context, "volume_extension:hosts")
     zone = request.query.get("zone")
     return {
         "hosts": [
@@ -181,7 +177,7 @@ def hosts(request: Request) -> View:
 
 def host(request: Request) -> View:
     """Show what projects have on a host."""
-    _admin(request, "volume_extension:hosts")
+    require_admin(request.context, "volume_extension:hosts")
     name = request.path["host"]
     if name not in request.cloud.database.services:
         raise errors.NotFoundError(f"Service cinder-volume could not be found on host {name}.")
@@ -227,7 +223,7 @@ def _usage(host: str, project: str, volumes: Sequence[Row], snapshots: Sequence[
 
 def pools(request: Request) -> View:
     """List the pools that the scheduler knows."""
-    _admin(request, "scheduler_extension:scheduler_stats:get_pools")
+    require_admin(request.context, "scheduler_extension:scheduler_stats:get_pools")
     detail = request.flag("detail")
     filters = wanted(request, "pool", ignored=("detail",)) if request.since(31) else dict(request.query)
     filters.pop("detail", None)
@@ -261,7 +257,7 @@ def _capabilities(capabilities: Any) -> View:
 
 def get_capabilities(request: Request) -> View:
     """Show what a back-end can do."""
-    _admin(request, "volume_extension:capabilities")
+    require_admin(request.context, "volume_extension:capabilities")
     name = request.path["host"]
     manager = request.cloud.managers.get(name)
     if manager is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness import errors
+from harness.control_plane.policy import require_admin
 from harness.model import VolumeType
 from harness.rest.faults import Fault
 from harness.rest.operations import Operation
@@ -61,8 +62,7 @@ def delete_spec(request: Request) -> None:
 
 def _encryption(request: Request) -> View:
     """What is stored of a type's encryption; empty for a type without."""
-    if not request.context.is_admin:
-        raise errors.PolicyNotAuthorized(action="volume_extension:volume_type_encryption:get")
+    require_admin(request.context, "volume_extension:volume_type_encryption:get")
     kind = _kind(request)
     if kind.encryption is None:
         return {}

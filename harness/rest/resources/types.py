@@ -9,6 +9,7 @@ import ast
 from typing import Any
 
 from harness import errors
+from harness.control_plane.policy import require_admin
 from harness.model import VolumeType
 from harness.rest.faults import Fault
 from harness.rest.filters import wanted
@@ -160,8 +161,7 @@ def delete(request: Request) -> None:
 def access(request: Request) -> View:
     """List the projects that may use a private type."""
     kind = _named(request)
-    if not request.context.is_admin:
-        raise errors.PolicyNotAuthorized(action="volume_extension:volume_type_access:get_all_for_type")
+    require_admin(request.context, "volume_extension:volume_type_access:get_all_for_type")
     if kind.is_public:
         raise errors.VolumeTypeAccessNotFound("Access list not available for public volume types.")
     return {

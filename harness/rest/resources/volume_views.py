@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from harness.model import VolumeType, service_host
+from harness.model import service_host
 from harness.rest.filters import Row
 from harness.rest.requests import Request
 
@@ -140,8 +140,3 @@ def visible_metadata(row: Row) -> dict[str, str]:
     """The owner's metadata, and what of the administrator's everybody may see."""
     shown = {key: row["admin_metadata"][key] for key in _VISIBLE_ADMIN_METADATA if key in row["admin_metadata"]}
     return {**row["metadata"], **shown}
-
-
-def type_of(request: Request, type_id: str | None) -> VolumeType | None:
-    """The volume type, None for none."""
-    return request.cloud.database.get_volume_type(type_id) if type_id else None

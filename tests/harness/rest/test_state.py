@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fake_backends.block_store import PAGE
 from harness.control_plane.deployment import Deployment
 from harness.errors import InputError
 from tests.harness.rest.client import EPOCH, PROJECT, Client
@@ -74,6 +75,43 @@ def test_a_server_keeps_its_disk(tmp_path: Path) -> None:
         volume = client.ask("GET", f"/volumes/{volume_id}").body["volume"]
         assert (volume["status"], volume["migration_status"]) == ("in-use", "success")
         assert volume["os-vol-host-attr:host"] == there
+
+
+def test_what_is_in_backups_and_images_is_kept(tmp_path: Path) -> None:
+    """A backup can be restored after a restart, and the image is there."""
+    written = b"precious".ljust(PAGE)
+    with Client(Deployment.default(), state=tmp_path) as client:
+        volume_id = _volume(client)
+        assert client.send("PUT", f"/servers/web/volumes/{volume_id}", {}).code == 200
+        client.cloud.nova.servers["web"].disks[volume_id].write(5, written)
+        assert client.send("DELETE", f"/servers/web/volumes/{volume_id}", {}).code == 200
+        backup = client.ask("POST", "/backups", {"backup": {"volume_id": volume_id}}).body["backup"]["id"]
+        client.pass_time(60)
+        upload = {"os-volume_upload_image": {"image_name": "golden"}}
+        image = client.ask("POST", f"/volumes/{volume_id}/action", upload).body["os-volume_upload_image"][
+            "image_id"
+        ]
+        client.pass_time(60)
+    with Client(Deployment.default(), state=tmp_path) as client:
+        assert client.cloud.images.disk(image).read(5 * PAGE, PAGE) == written
+        body = client.ask("POST", f"/backups/{backup}/restore", {"restore": {}}).body
+        client.pass_time(60)
+        restored = body["restore"]["volume_id"]
+        assert client.ask("GET", f"/volumes/{restored}").body["volume"]["status"] == "available"
+        assert client.send("PUT", f"/servers/web/volumes/{restored}", {}).code == 200
+        assert client.cloud.nova.servers["web"].disks[restored].device.read(5 * PAGE, PAGE) == written
+
+
+def test_messages_are_kept(tmp_path: Path) -> None:
+    """A user can read after a restart why his volume is in error."""
+    with Client(Deployment.default(), state=tmp_path) as client:
+        nowhere = {"name": "nowhere", "extra_specs": {"volume_backend_name": "absent"}}
+        client.ask("POST", "/types", {"volume_type": nowhere})
+        _volume(client, volume_type="nowhere")
+        before = client.ask("GET", "/messages").body
+        assert len(before["messages"]) == 1
+    with Client(Deployment.default(), state=tmp_path) as client:
+        assert client.ask("GET", "/messages").body == before
 
 
 def test_a_migration_that_was_cut_off_stays_where_it_was(tmp_path: Path) -> None:
