@@ -26,6 +26,7 @@ from harness.commands.releases import releases
 from harness.commands.reproduce import reproduce
 from harness.commands.serve import serve
 from harness.commands.storage import storage
+from harness.commands.verify import verify
 from harness.errors import InputError
 from reports.printable import printable
 
@@ -58,7 +59,19 @@ def crucible(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (matrix, reproduce, plan, certify, interface, compare, releases, listing, storage, serve):
+for command in (
+    matrix,
+    reproduce,
+    plan,
+    certify,
+    verify,
+    interface,
+    compare,
+    releases,
+    listing,
+    storage,
+    serve,
+):
     crucible.add_command(command)
 
 

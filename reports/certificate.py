@@ -38,20 +38,23 @@ class CertificateTerminal:
         )
         self._task: TaskID = self._bar.add_task("laws", total=total, law="")
 
-    def begin(self, header: Sequence[str]) -> None:
-        for line in header:
-            self._line(printable(line))
+    def show(self, text: str) -> None:
+        """One line of the heading."""
+        self._line(printable(text))
+
+    def begin(self) -> None:
         self._bar.start()
 
     def law(self, result: LawResult) -> None:
         self._failed += result.status in ("failed", "error")
         self._bar.update(self._task, advance=1, law=printable(result.law))
 
-    def abort(self) -> None:
+    def stop(self) -> None:
+        """No more laws come."""
         self._bar.stop()
 
     def end(self, certificate: Certificate) -> None:
-        self._bar.stop()
+        """Everything that a person must know."""
         self._groups(certificate.laws)
         self._skips(certificate.laws)
         self._known(certificate.laws)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 import msgspec
 
 from harness import certificates
+from harness.certificates import LawResult
 from harness.commands import options
 from harness.commands.options import Session
 from harness.results import check_writable, write_atomically
@@ -20,9 +22,17 @@ from reports.printable import quoted
 from reports.terminal import console
 
 if TYPE_CHECKING:
+    from conformance.subjects import Subject
     from harness.certificates import Certificate
 
 EXIT_STATUS = {"keeps": 0, "breaks": 1, "unchecked": 1, "error": 3}
+xfail = click.option(
+    "--xfail",
+    "xfail_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Failures that are known, in TOML: law, reason, bug, expires, parameters.",
+)
 
 
 @click.command()
@@ -49,13 +59,7 @@ EXIT_STATUS = {"keeps": 0, "breaks": 1, "unchecked": 1, "error": 3}
     metavar="TEXT",
     help="Only laws that have TEXT in name or sentence; 'not TEXT'.",
 )
-@click.option(
-    "--xfail",
-    "xfail_path",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Failures that are known, in TOML: law, reason, bug, expires.",
-)
+@xfail
 @options.json_file
 @options.debug
 @click.pass_obj
@@ -80,31 +84,61 @@ def certify(
     2 bad usage or input, 3 a defect of Crucible.
     """
     # Imported here: Hypothesis takes its time, and other commands do not need it.
-    from conformance import xfail
-    from conformance.catalogue import select
-    from conformance.certify import certify as make
     from conformance.subjects import subject
 
     if json_path is not None:
         check_writable(json_path)
+    certificate = run(
+        subject(driver, configs=configs, backend=backend),
+        levels=levels,
+        keyword=keyword,
+        profile=profile,
+        seed=seed,
+        configs=configs,
+        xfail_path=xfail_path,
+        progress=sys.stderr,
+        out=sys.stdout,
+    )
+    if json_path is not None:
+        write_atomically(json_path, certificates.encode(certificate))
+    return EXIT_STATUS[certificate.verdict]
+
+
+def run(
+    subject: Subject,
+    *,
+    levels: Sequence[str],
+    keyword: str,
+    profile: str,
+    seed: int,
+    configs: Sequence[Path],
+    xfail_path: Path | None,
+    progress: TextIO,
+    out: TextIO | None = None,
+) -> Certificate:
+    """Make a certificate; report to `out`, if there is one. InputError."""
+    from conformance import xfail
+    from conformance.catalogue import select
+    from conformance.certify import certify as make
+
     expected = xfail.load(xfail_path) if xfail_path else []
     laws = select(levels, keyword)
-    under_test = subject(driver, configs=configs, backend=backend)
-    repeat = f"crucible certify {quoted(driver)} --profile {profile} --seed {seed}" + "".join(
-        f" --config {quoted(str(path))}" for path in configs
-    )
-    terminal = CertificateTerminal(console(), console(sys.stderr), repeat=repeat, total=len(laws))
-    version = getattr(under_test.driver, "VERSION", "")
-    terminal.begin(
-        [
-            f"crucible certify {driver}: {under_test.plan.driver}{f', version {version}' if version else ''}",
-            f"{len(laws)} laws, profile {profile}, seed {seed}",
-        ]
-    )
+    repeat = f"crucible certify {quoted(subject.name)} --profile {profile} --seed {seed}"
+    repeat += "".join(f" --config {quoted(str(path))}" for path in configs)
+    terminal = CertificateTerminal(console(out), console(progress), repeat=repeat, total=len(laws))
+    if out is not None:
+        version = getattr(subject.driver, "VERSION", "")
+        terminal.show(
+            f"crucible certify {subject.name}: {subject.plan.driver}"
+            + (f", version {version}" if version else "")
+        )
+        terminal.show(f"{len(laws)} laws, profile {profile}, seed {seed}")
+    terminal.begin()
     started, begun_s = datetime.now(UTC), time.monotonic()
+    on_result: Callable[[LawResult], None] = terminal.law
     try:
         certificate = make(
-            under_test,
+            subject,
             levels=levels,
             keyword=keyword,
             profile=profile,
@@ -112,22 +146,15 @@ def certify(
             expected=expected,
             today=started.date(),
             configuration=[str(path) for path in configs],
-            on_result=terminal.law,
+            on_result=on_result,
         )
-    except BaseException:
-        terminal.abort()
-        raise
+    finally:
+        terminal.stop()
     certificate = msgspec.structs.replace(
         certificate,
         started=started.isoformat(timespec="seconds"),
         duration_s=round(time.monotonic() - begun_s, 3),
     )
-    return finish(certificate, terminal, json_path)
-
-
-def finish(certificate: Certificate, terminal: CertificateTerminal, json_path: Path | None) -> int:
-    """Show it, write it, and say it as an exit status."""
-    terminal.end(certificate)
-    if json_path is not None:
-        write_atomically(json_path, certificates.encode(certificate))
-    return EXIT_STATUS[certificate.verdict]
+    if out is not None:
+        terminal.end(certificate)
+    return certificate

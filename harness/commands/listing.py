@@ -18,15 +18,18 @@ from reports.terminal import console
 
 
 @click.command("list")
-@click.argument("what", type=click.Choice(["axes", "cells", "reproductions", "faults", "backends"]))
+@click.argument("what", type=click.Choice(["axes", "cells", "reproductions", "faults", "backends", "laws"]))
 @options.config
 @options.engine
 @options.debug
 @click.pass_obj
 def listing(session: Session, *, what: str, configs: tuple[Path, ...], engine_name: str) -> None:
-    """Show axes, cells, reproductions, known faults or back-ends."""
+    """Show axes, cells, reproductions, known faults, back-ends or laws of drivers."""
     if what == "axes":
         show_axes()
+        return
+    if what == "laws":
+        show_laws()
         return
     engine = session.engine(engine_name)
     if what == "cells":
@@ -46,6 +49,13 @@ def show_axes() -> None:
         out.print(Text(axis.name, style="bold").append(f": {axis.meaning}", style="not bold"))
         values = axis.values or {"NAME": "a back-end of the deployment; crucible list backends shows them"}
         out.print(_table([(f"  {value}", meaning) for value, meaning in values.items()]))
+
+
+def show_laws() -> None:
+    """Every law that a driver is held to, and the level that it counts for."""
+    from conformance.catalogue import catalogue
+
+    _show(("law", "level", "sentence"), [(law.name, law.level, law.sentence) for law in catalogue()])
 
 
 def show_reproductions(engine: Engine) -> None:

@@ -1,0 +1,81 @@
+"""``crucible verify``: does a certificate say what is true?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.certificates import load, reached
+from harness.commands import options
+from harness.commands.certify import run
+from harness.commands.options import Session
+from reports.printable import printable
+
+if TYPE_CHECKING:
+    from harness.certificates import Certificate
+
+
+@click.command("verify")
+@click.argument("path", metavar="CERTIFICATE", type=click.Path(path_type=Path))
+@click.option("--no-run", is_flag=True, help="Compare the driver's source only, and check no law again.")
+@click.option(
+    "--xfail",
+    "xfail_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The list of known failures that the certificate was made with.",
+)
+@options.debug
+@click.pass_obj
+def verify(session: Session, *, path: Path, no_run: bool, xfail_path: Path | None) -> int:
+    """Check the laws of a certificate again, with its seed and profile, and compare.
+
+    Exit status: 0 it is as the certificate says, 1 it is not, 2 bad usage or input.
+    """
+    from conformance.certify import digest
+    from conformance.subjects import subject
+
+    said = load(path)
+    under_test = subject(said.subject, configs=[Path(each) for each in said.configuration])
+    differences = []
+    if digest(under_test.driver) != said.digest:
+        differences.append("the driver's source is another one")
+    if not no_run:
+        found = run(
+            under_test,
+            levels=said.levels,
+            keyword=said.keyword,
+            profile=said.profile,
+            seed=said.seed,
+            configs=[Path(each) for each in said.configuration],
+            xfail_path=xfail_path,
+            progress=sys.stderr,
+        )
+        differences += compared(said, found)
+    for each in differences:
+        click.echo(f"{path}: {printable(each)}")
+    if not differences:
+        counts = ", ".join(
+            f"{level} {passed} of {passed + failed}" for level, (passed, failed, _) in reached(said).items()
+        )
+        checked = "its source is the same" if no_run else f"{len(said.laws)} laws came out the same ({counts})"
+        click.echo(f"{path}: {said.subject} {said.verdict}, and {checked}")
+    return 1 if differences else 0
+
+
+def compared(said: Certificate, found: Certificate) -> list[str]:
+    """Laws that came out differently, in sentences."""
+    now = {law.law: law for law in found.laws}
+    differences = [
+        f"{law.law} was {law.status}, and is {now[law.law].status if law.law in now else 'no law any more'}"
+        for law in said.laws
+        if law.law not in now or now[law.law].status != law.status
+    ]
+    before = {law.law for law in said.laws}
+    differences += [f"{law} is a law that was not checked" for law in now if law not in before]
+    if said.verdict != found.verdict:
+        differences.append(f"the verdict was {said.verdict}, and is {found.verdict}")
+    return differences

@@ -1,0 +1,101 @@
+"""``crucible certify`` and ``crucible verify``: what is shown, written and returned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness import certificates
+from harness.cli import main
+
+ONE_LAW = ["-k", "volumes/deleting_twice", "--profile", "ci"]
+
+
+def test_a_driver_that_keeps_the_laws(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Status 0; the report and the certificate say so, and verify finds it the same."""
+    path = tmp_path / "certificate.json"
+    assert main(["certify", "rbd", *ONE_LAW, "--seed", "3", "--json", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "level core                  reached     1 passed" in out
+    assert "verdict: keeps" in out
+    certificate = certificates.load(path)
+    assert (certificate.subject, certificate.seed, certificate.verdict) == ("rbd", 3, "keeps")
+    assert [law.status for law in certificate.laws] == ["passed"]
+    assert main(["verify", str(path)]) == 0
+    assert "1 laws came out the same" in capsys.readouterr().out
+
+
+def test_a_driver_that_breaks_a_law(capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 1; sentence, values, sequence and the line that repeats it."""
+    driver = "tests.conformance.mutants.volumes:DecimalSize"
+    assert main(["certify", driver, "-k", "a_volume_has_exactly", "--profile", "dev", "--seed", "5"]) == 1
+    out = capsys.readouterr().out
+    assert "Broken: A volume of N GiB has N x 2^30 bytes." in out
+    assert "values    size=1" in out
+    assert "found     the size of the new volume in bytes is 999997440, but should be 1073741824" in out
+    assert "create_volume(v1 of 1 GiB)" in out
+    assert f"crucible certify {driver} --profile dev --seed 5 -k volumes/a_volume_has_exactly_its_size" in out
+
+
+def test_known_failures_of_ones_own(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Excused while they fail; an entry for what passes fails the gate."""
+    known = tmp_path / "known.toml"
+    known.write_text('[[xfail]]\nlaw = "volumes/a_volume_has_exactly_its_size"\nreason = "decimal units"\n')
+    arguments = ["-k", "a_volume_has_exactly", "--profile", "ci", "--xfail", str(known)]
+    assert main(["certify", "tests.conformance.mutants.volumes:DecimalSize", *arguments]) == 0
+    assert "volumes/a_volume_has_exactly_its_size  # decimal units" in capsys.readouterr().out
+    assert main(["certify", "rbd", *arguments]) == 1
+    assert "it passes now; remove the entry" in capsys.readouterr().out
+
+
+def test_nothing_checked_is_no_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    """All laws skipped: status 1, with the reason."""
+    assert main(["certify", "nfs", "--level", "revert", "--profile", "ci"]) == 1
+    out = capsys.readouterr().out
+    assert "verdict: unchecked" in out
+    assert "revert_to_snapshot is not implemented" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["certify", "lvmm"], "did you mean lvm?"),
+        (["certify", "rbd", "--level", "gold"], "there is no level 'gold'; there are core,"),
+        (["certify", "rbd", "-k", "nonsense"], "no law has 'nonsense'"),
+        (["certify", "rbd", "--xfail", "none.toml"], "none.toml: cannot be read"),
+        (["certify", "nowhere.driver:X"], "there is no module nowhere"),
+        (["verify", "none.json"], "none.json: cannot be read"),
+    ],
+)
+def test_bad_input_gets_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str
+) -> None:
+    """And status 2."""
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
+
+
+def test_a_certificate_that_lies_is_found_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Another status of a law, and another source of the driver."""
+    path = tmp_path / "certificate.json"
+    main(["certify", "rbd", *ONE_LAW, "--json", str(path)])
+    certificate = certificates.load(path)
+    forged = msgspec.structs.replace(
+        certificate, digest="0", laws=[msgspec.structs.replace(certificate.laws[0], status="failed")]
+    )
+    path.write_bytes(certificates.encode(forged))
+    capsys.readouterr()
+    assert main(["verify", str(path)]) == 1
+    out = capsys.readouterr().out
+    assert "the driver's source is another one" in out
+    assert "volumes/deleting_twice_succeeds was failed, and is passed" in out
+
+
+def test_laws_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """With their levels and sentences."""
+    assert main(["list", "laws"]) == 0
+    assert "volumes/deleting_twice_succeeds" in capsys.readouterr().out
