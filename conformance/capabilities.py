@@ -110,6 +110,11 @@ def _neighbour(subject: Subject, seed: int) -> str:
     )
 
 
+def _own_twin(subject: Subject, seed: int) -> str:
+    known = subject.plan.kind != "other"
+    return "" if known else "nobody says whether two back-ends of this driver are on one storage system"
+
+
 def _inventory(subject: Subject, seed: int) -> str:
     found = callable(getattr(subject.driver, "objects", None))
     return (
@@ -133,6 +138,7 @@ def _revert(bench: Bench) -> None:
 PROBES: dict[str, Probe] = {
     "data path": _path,
     "inventory": _inventory,
+    "twin on one system": _own_twin,
     "neighbour": _neighbour,
     "snapshots": _tried(_snapshot, "create_snapshot", "delete_snapshot", "create_volume_from_snapshot"),
     "clones": _tried(_clone, "create_cloned_volume"),

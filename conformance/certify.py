@@ -12,6 +12,7 @@ from typing import Any
 import harness
 from conformance import xfail
 from conformance.catalogue import catalogue, select
+from conformance.isolation import check_isolated
 from conformance.profiles import DEFAULT
 from conformance.runner import check
 from conformance.subjects import Subject
@@ -25,6 +26,7 @@ def certify(
     keyword: str = "",
     profile: str = DEFAULT,
     seed: int = 0,
+    jobs: int = 0,
     expected: Sequence[xfail.Expected] = (),
     today: datetime.date,
     configuration: Sequence[str] = (),
@@ -32,12 +34,16 @@ def certify(
 ) -> Certificate:
     """Check the laws of these levels, and say what came of it.
 
+    With `jobs` the laws are checked in so many processes of their own, which a driver may bring down.
     `expected` is the user's list of known failures. That of the reference driver applies, too: strictly to the
     driver itself, and to what derives from it only as far as it still fails. Start and duration are left to
     whoever has a clock. InputError if no law is selected.
     """
     laws = select(levels, keyword)
-    results = check(subject, laws, profile=profile, seed=seed, on_result=on_result)
+    if jobs:
+        results = check_isolated(subject, laws, profile=profile, seed=seed, jobs=jobs, on_result=on_result)
+    else:
+        results = check(subject, laws, profile=profile, seed=seed, on_result=on_result)
     names = [law.name for law in catalogue()]
     results, wrong = xfail.apply(results, xfail.known_of(subject), today, all_laws=names)
     results, more = xfail.apply(results, expected, today, all_laws=names)

@@ -15,6 +15,7 @@ from conformance.bench import ADMIN, Bench
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
+from conformance.laws.faults import every_step
 from conformance.properties import properties
 from harness.control_plane.deployment import BackendPlan
 from harness.model import QosSpecs, Volume, VolumeType
@@ -94,8 +95,41 @@ def a_moved_volume_is_whole(bench: Bench, size: int, written: Contents) -> None:
     home.must_hold(volume, written, "the volume")
 
 
-@law(source=INTERFACE, needs=["inventory"], snapshots=st.just(0))
-def a_moved_volume_is_gone_from_its_source(bench: Bench, snapshots: int) -> None:
+@law(
+    source=f"{INTERFACE}; LP 1816468",
+    needs=["twin on one system"],
+    status=st.sampled_from(["available", "retyping"]),
+)
+def volumes_move_within_the_storage_system(bench: Bench, status: str) -> None:
+    """A driver that moves volumes by itself does so between two back-ends of one storage system."""
+    there = other(bench)
+    volume = bench.create()
+    bench.database.update(Volume, volume.id, {"status": status})
+    same("whether the volume was moved by the driver", move(bench, volume, host_of(there)), True)
+
+
+@law(
+    source=f"{INTERFACE}; LP 1489335",
+    needs=["inventory"],
+    kind=st.sampled_from(["eio", "enospc", "ebusy"]),
+    weight=0.25,
+)
+def a_failed_move_leaves_nothing(bench: Bench, kind: str) -> None:
+    """If the storage fails at any step, the destination has no part of the volume, or all of it and the
+    source none."""
+    there = other(bench)
+    host = host_of(there)
+    for step in every_step(bench, kind):
+        volume = bench.create()
+        here_before, there_before = len(bench.objects()), len(there.objects())
+        step.attempt(lambda volume=volume: move(bench, volume, host))  # type: ignore[misc]
+        moved = len(bench.objects()) < here_before
+        same("the number of objects at the destination", len(there.objects()), there_before + moved)
+        (there if moved else bench).delete(volume)
+
+
+@law(source=INTERFACE, needs=["inventory"])
+def a_moved_volume_is_gone_from_its_source(bench: Bench) -> None:
     """If the driver says that it has moved a volume, the source has it no more; if it refuses, nothing has
     changed."""
     there = other(bench)

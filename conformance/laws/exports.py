@@ -15,8 +15,15 @@ REMOVE = "cinder.interface.volume_driver:VolumeDriverCore.remove_export"
 ENSURE = "cinder.interface.volume_driver:VolumeDriverCore.ensure_export"
 MANAGER = "cinder.volume.manager:VolumeManager"
 PLACE = (
-    "target_portal", "target_iqn", "target_lun", "target_wwn", "target_nqn", "name", "export", "device_path",
-)  # fmt: skip
+    "target_portal",
+    "target_iqn",
+    "target_lun",
+    "target_wwn",
+    "target_nqn",
+    "name",
+    "export",
+    "device_path",
+)
 """What says where a volume is, in the connection data of the protocols."""
 PROVIDER = ("provider_location", "provider_auth", "provider_id")
 

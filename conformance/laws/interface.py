@@ -16,10 +16,22 @@ KEYWORDS = {
 }  # fmt: skip
 """What the manager passes by name (`cinder.volume.manager:VolumeManager`), and not by position."""
 REQUIRED = (
-    "check_for_setup_error", "create_export", "create_volume", "delete_volume", "do_setup", "ensure_export",
-    "extend_volume", "get_volume_stats", "initialize_connection", "remove_export", "terminate_connection",
-    "create_cloned_volume", "create_snapshot", "create_volume_from_snapshot", "delete_snapshot",
-)  # fmt: skip
+    "check_for_setup_error",
+    "create_export",
+    "create_volume",
+    "delete_volume",
+    "do_setup",
+    "ensure_export",
+    "extend_volume",
+    "get_volume_stats",
+    "initialize_connection",
+    "remove_export",
+    "terminate_connection",
+    "create_cloned_volume",
+    "create_snapshot",
+    "create_volume_from_snapshot",
+    "delete_snapshot",
+)
 """What Cinder requires of every driver (`cinder.interface.volume_driver:VolumeDriverCore`)."""
 DO_NOTHING = (
     "check_for_setup_error",

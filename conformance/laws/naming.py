@@ -41,11 +41,18 @@ def a_volume_is_created_under_its_name_id(bench: Bench, written: Contents, size:
     bench.must_hold(plain, written, "the record whose id is the name_id")
 
 
-@law(source=NAME_ID, needs=["inventory"])
-def a_migrated_volume_is_deleted(bench: Bench) -> None:
-    """Deleting a record with _name_id removes the object that its name says."""
+@law(
+    source=f"{NAME_ID}; LP 2026718",
+    needs=["inventory"],
+    migration_status=st.sampled_from([None, "success", "error", "deleting", "target:x"]),
+)
+def a_migrated_volume_is_deleted(bench: Bench, migration_status: str | None) -> None:
+    """Deleting a record with _name_id removes the object that its name says, also while a migration ends."""
     before = bench.objects()
-    bench.delete(bench.another_name_for(bench.create()))
+    migrated = bench.another_name_for(bench.create())
+    migrated.migration_status = migration_status
+    migrated.save()
+    bench.delete(migrated)
     same("the objects after the deletion", bench.objects(), before)
 
 

@@ -28,6 +28,11 @@ qualities = st.none() | st.builds(
     st.sampled_from(["back-end", "front-end", "both"]),
     st.integers(1, 999),
 )
+limits = st.none() | st.builds(
+    lambda key, value: QosSpecs("q", "limits", "back-end", ((key, str(value)),)),
+    st.sampled_from(["read_iops_sec", "total_bytes_sec"]),
+    st.integers(1, 999),
+)
 
 
 def kind(bench: Bench, name: str, extra_specs: dict[str, str], qos: QosSpecs | None = None) -> VolumeType:
@@ -97,9 +102,22 @@ def a_retype_keeps_the_data(
     bench.must_hold(volume, written, "the volume of another type")
 
 
+@law(source=f"{INTERFACE}; LP 1368595", needs=["retype"], one=limits, two=limits)
+def a_retyped_volume_has_the_limits_of_its_type(
+    bench: Bench, one: QosSpecs | None, two: QosSpecs | None
+) -> None:
+    """A volume that was retyped in place has the limits of its new type, and none that only the old one had."""
+    must_be_as_created(bench, one, two)
+
+
 @law(source=INTERFACE, needs=["retype"], one=qualities, two=qualities)
 def a_retyped_volume_is_what_its_type_says(bench: Bench, one: QosSpecs | None, two: QosSpecs | None) -> None:
-    """A volume that was retyped in place is like one that was created with the new type."""
+    """A volume that was retyped is like one created with the new type, whoever it is that limits it."""
+    must_be_as_created(bench, one, two)
+
+
+def must_be_as_created(bench: Bench, one: QosSpecs | None, two: QosSpecs | None) -> None:
+    """Broken unless a volume retyped in place is like one that was created with the new type."""
     volume = bench.create(volume_type_id=kind(bench, "old", {}, one).id)
     new = kind(bench, "new", {}, two)
     if change(bench, volume, new, host_of(bench)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from conformance.bench import Bench
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
+from harness.driver import Configuration
 from harness.model import GIB
 
 law = Chapter("stats", level="core", stage=Bench)
@@ -266,6 +268,53 @@ def two_back_ends_have_two_locations(bench: Bench) -> None:
     there = [pool.get("location_info", stats.get("location_info")) for pool in stats.get("pools") or [stats]]
     clash = [each for each in here if each is not None and each in there]
     holds(not clash, f"location_info of both back-ends is {shortened(clash)}, but should differ")
+
+
+@law(
+    source=f"{FILTER}: thin_provisioning_support",
+    needs=["thin"],
+    sizes_gb=st.lists(sizes(40), min_size=1, max_size=3),
+)
+def thin_volumes_take_no_space_yet(bench: Bench, sizes_gb: list[int]) -> None:
+    """Where every pool provisions thinly, volumes that were not written to leave free_capacity_gb as it is."""
+    before = read(bench)[1]
+    if not all(pool.get("thin_provisioning_support") is True for pool in before):
+        return
+    for size in sizes_gb:
+        bench.create(size)
+    figures = [[number(pool, "free_capacity_gb") for pool in pools] for pools in (before, read(bench)[1])]
+    if None in figures[0] or None in figures[1]:
+        return
+    taken = sum(value or 0 for value in figures[0]) - sum(value or 0 for value in figures[1])
+    holds(
+        taken <= 0.1 * sum(sizes_gb),
+        f"free_capacity_gb shrank by {taken:.2f} GiB for empty volumes of {sum(sizes_gb)} GiB, but should not",
+    )
+
+
+@law(
+    source="cinder.volume.driver:volume_opts: reserved_percentage, max_over_subscription_ratio",
+    reserved=st.integers(0, 30),
+    ratio=st.sampled_from(["1.5", "7.0", "20.0"]),
+)
+def what_is_configured_is_reported(bench: Bench, reserved: int, ratio: str) -> None:
+    """reserved_percentage and max_over_subscription_ratio of cinder.conf reach the scheduler."""
+    options = {
+        **bench.plan.configuration,
+        "reserved_percentage": reserved,
+        "max_over_subscription_ratio": ratio,
+    }
+    plan = replace(bench.plan, configuration=Configuration(bench.plan.section, options))
+    stats = bench.start(plan).get_volume_stats(refresh=True)
+    for pool in stats.get("pools") or [stats]:
+        same(
+            "reserved_percentage",
+            pool.get("reserved_percentage", stats.get("reserved_percentage", 0)),
+            reserved,
+        )
+        said = pool.get("max_over_subscription_ratio", stats.get("max_over_subscription_ratio"))
+        if pool.get("thin_provisioning_support", stats.get("thin_provisioning_support")) and said is not None:
+            same("max_over_subscription_ratio", float(said), float(ratio))
 
 
 @law(source="cinder.volume.manager:VolumeManager.init_host: backend_state")

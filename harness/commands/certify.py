@@ -53,6 +53,15 @@ xfail = click.option(
 )
 @options.seed
 @click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that check laws, which a driver may bring down; 0: none but this one.",
+)
+@click.option(
     "-k",
     "keyword",
     default="",
@@ -72,6 +81,7 @@ def certify(
     levels: tuple[str, ...],
     profile: str,
     seed: int,
+    jobs: int,
     keyword: str,
     xfail_path: Path | None,
     json_path: Path | None,
@@ -94,6 +104,7 @@ def certify(
         keyword=keyword,
         profile=profile,
         seed=seed,
+        jobs=jobs,
         configs=configs,
         xfail_path=xfail_path,
         progress=sys.stderr,
@@ -111,6 +122,7 @@ def run(
     keyword: str,
     profile: str,
     seed: int,
+    jobs: int,
     configs: Sequence[Path],
     xfail_path: Path | None,
     progress: TextIO,
@@ -143,6 +155,7 @@ def run(
             keyword=keyword,
             profile=profile,
             seed=seed,
+            jobs=jobs,
             expected=expected,
             today=started.date(),
             configuration=[str(path) for path in configs],

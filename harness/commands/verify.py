@@ -50,6 +50,7 @@ def verify(session: Session, *, path: Path, no_run: bool, xfail_path: Path | Non
             keyword=said.keyword,
             profile=said.profile,
             seed=said.seed,
+            jobs=1,
             configs=[Path(each) for each in said.configuration],
             xfail_path=xfail_path,
             progress=sys.stderr,

@@ -285,6 +285,19 @@ class ClaimsSparse(LvmDriver):
         self.group.remove(name, cascade=True)
 
 
+@mutant("claims-thin", "stats/thin_volumes_take_no_space_yet", "says that thick volumes are thin")
+class ClaimsThin(LvmDriver):
+    def _fresh_stats(self) -> dict[str, Any]:
+        stats = super()._fresh_stats()
+        pools = [{**pool, "thin_provisioning_support": True} for pool in stats["pools"]]
+        return {**stats, "pools": pools}
+
+
+@mutant("ignores-reserved", "stats/what_is_configured_is_reported", "reserves nothing, whatever is configured")
+class IgnoresReserved(WithStats):
+    CHANGED = {"reserved_percentage": 0}
+
+
 @mutant("one-pool-name", "stats/pools_have_names_of_their_own", "two pools of one name")
 class OnePoolName(LvmDriver):
     def _fresh_stats(self) -> dict[str, Any]:

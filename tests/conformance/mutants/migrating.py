@@ -212,6 +212,39 @@ class LargerWhenEncrypted(LvmDriver):
 
 
 @mutant(
+    "assisted-never", "assisted/volumes_move_within_the_storage_system", "takes its own cluster for another"
+)
+class NeverAssists(RbdDriver):
+    def migrate_volume(self, context: Any, volume: Any, host: Any) -> Any:
+        return False, None
+
+
+@mutant("deletes-original", "names/a_migrated_volume_is_deleted", "deletes by the id at the end of a migration")
+class DeletesOriginal(RbdDriver):
+    def delete_volume(self, volume: Any) -> None:
+        super().delete_volume(by_id(volume) if volume.migration_status == "deleting" else volume)
+
+
+@mutant(
+    "retype-keeps-limits", "retype/a_retyped_volume_has_the_limits_of_its_type", "keeps limits of the old type"
+)
+class KeepsLimits(RbdDriver):
+    def retype(self, context: Any, volume: Any, new_type: Any, diff: Any, host: Any) -> Any:
+        return super().retype(context, volume, new_type, {**diff, "qos_specs": {}}, host)
+
+
+@mutant("rename-fails", "destination/a_taken_name_is_no_obstacle", "has no answer when a name is taken")
+class NoAnswerForTakenName(LvmDriver):
+    def update_migrated_volume(
+        self, ctxt: Any, volume: Any, new_volume: Any, original_volume_status: str
+    ) -> Any:
+        answer = super().update_migrated_volume(ctxt, volume, new_volume, original_volume_status)
+        if answer["_name_id"] is not None and original_volume_status == "available":
+            raise KeyError("provider_location")
+        return answer
+
+
+@mutant(
     "assisted-source-stays",
     "assisted/a_moved_volume_is_gone_from_its_source",
     "leaves the volume at its source",

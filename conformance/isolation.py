@@ -1,0 +1,121 @@
+"""Laws in processes of their own, for drivers that may do anything: end the process, or never come back.
+
+A worker is a fork of this process. It checks one law after another and tells what came of each. If it
+ends, or says nothing for `LAW_LIMIT_S` seconds, that is the verdict on the law that it was at, and
+another worker goes on with the next one. What drivers write to the standard output of a worker, by
+whatever means, goes nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+
+import msgspec
+
+from conformance.law import Law
+from conformance.profiles import DEFAULT
+from conformance.runner import each
+from conformance.subjects import Subject
+from harness.certificates import LawResult
+
+LAW_LIMIT_S = 120.0
+"""A law of the ci and dev profiles takes a second or two."""
+LOOK_EVERY_S = 1.0
+
+
+def check_isolated(
+    subject: Subject,
+    laws: Sequence[Law],
+    *,
+    profile: str = DEFAULT,
+    seed: int = 0,
+    jobs: int = 1,
+    limit_s: float = LAW_LIMIT_S,
+    on_result: Callable[[LawResult], None] = lambda result: None,
+) -> list[LawResult]:
+    """As `conformance.runner.check`, in `jobs` processes; the results are in the order of the laws."""
+    results: dict[str, LawResult] = {}
+    workers = [
+        _Worker(subject, part, profile, seed, limit_s) for part in (laws[n::jobs] for n in range(jobs)) if part
+    ]
+    try:
+        while busy := [worker for worker in workers if worker.laws]:
+            wait([worker.answers for worker in busy], LOOK_EVERY_S)
+            for worker in busy:
+                while (result := worker.next_result()) is not None:
+                    results[result.law] = result
+                    on_result(result)
+    finally:
+        for worker in workers:
+            worker.end()
+    return [results[law.name] for law in laws]
+
+
+class _Worker:
+    """A process, and the laws that it has still to decide: it is at the first of them."""
+
+    def __init__(self, subject: Subject, laws: Sequence[Law], profile: str, seed: int, limit_s: float) -> None:
+        self._arguments = (subject, profile, seed)
+        self._limit_s = limit_s
+        self.laws = list(laws)
+        self._start()
+
+    def _start(self) -> None:
+        context = get_context("fork")
+        self.answers, theirs = context.Pipe(duplex=False)
+        self._process = context.Process(target=_work, args=(theirs, self.laws, *self._arguments), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._heard_s = time.monotonic()  # noqa: TID251 (foreign code hangs in real time)
+
+    def next_result(self) -> LawResult | None:
+        """What came of the law that the worker is at; None while it is still busy, or has none left."""
+        if not self.laws:
+            return None
+        now_s = time.monotonic()  # noqa: TID251 (foreign code hangs in real time)
+        if self.answers.poll():
+            try:
+                result = msgspec.json.decode(self.answers.recv_bytes(), type=LawResult)
+            except (EOFError, OSError):
+                self._process.join()
+                return self._lost(f"the driver ends the process (exit status {self._process.exitcode})")
+            self._heard_s = now_s
+            del self.laws[0]
+            return result
+        if now_s - self._heard_s > self._limit_s:
+            return self._lost(f"the driver does not come back within {self._limit_s:g} s, and had to be killed")
+        return None
+
+    def _lost(self, reason: str) -> LawResult:
+        """The verdict on the law that the worker was at; another process goes on with the rest."""
+        self.end()
+        law = self.laws.pop(0)
+        if self.laws:
+            self._start()
+        return LawResult(
+            law=law.name,
+            sentence=law.sentence,
+            source=law.source,
+            group=law.group,
+            level=law.level,
+            status="failed",
+            reason=reason,
+        )
+
+    def end(self) -> None:
+        """No more laws for this process."""
+        self._process.kill()
+        self._process.join()
+        self.answers.close()
+
+
+def _work(answers: Connection, laws: Sequence[Law], subject: Subject, profile: str, seed: int) -> None:
+    sys.stdout.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    for result in each(subject, laws, profile=profile, seed=seed):
+        answers.send_bytes(msgspec.json.encode(result))

@@ -1,0 +1,64 @@
+"""Drivers that bring the process down take no other law with them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from conformance.catalogue import select
+from conformance.isolation import check_isolated
+from conformance.runner import check
+from conformance.subjects import subject
+from fake_backends.rbd.driver import RbdDriver
+
+
+class EndsProcess(RbdDriver):
+    def extend_volume(self, volume: Any, new_size: int) -> None:
+        os._exit(7)
+
+
+class SwallowsEverything(RbdDriver):
+    def extend_volume(self, volume: Any, new_size: int) -> None:
+        while True:
+            try:
+                while True:
+                    pass
+            except BaseException:  # noqa: BLE001 (that is the fault)
+                continue
+
+
+LAWS = [
+    *select((), "volumes/deleting_twice"),
+    *select((), "extend/an_extended"),
+    *select((), "volumes/delete_volume"),
+]
+
+
+def test_a_driver_that_ends_the_process_fails_that_law_only() -> None:
+    """The laws before and after it are decided as ever."""
+    results = check_isolated(subject(EndsProcess), LAWS, profile="smoke")
+    assert [(each.status, each.reason) for each in results] == [
+        ("passed", ""),
+        ("failed", "the driver ends the process (exit status 7)"),
+        ("failed", "the driver ends the process (exit status 7)"),
+        ("passed", ""),
+    ]
+
+
+def test_a_driver_that_never_comes_back_is_killed() -> None:
+    """Even one that catches whatever is thrown into it."""
+    results = check_isolated(subject(SwallowsEverything), LAWS[:2], profile="smoke", limit_s=0.5)
+    assert [each.status for each in results] == ["passed", "failed"]
+    assert results[1].reason == "the driver does not come back within 0.5 s, and had to be killed"
+
+
+def test_results_are_those_of_one_process() -> None:
+    """In the same order, however many processes there are."""
+    under_test = subject("rbd")
+    laws = select((), "exports/")
+    told: list[str] = []
+    results = check_isolated(
+        under_test, laws, profile="smoke", jobs=2, on_result=lambda result: told.append(result.law)
+    )
+    assert results == check(under_test, laws, profile="smoke")
+    assert sorted(told) == sorted(law.name for law in laws)
