@@ -19,19 +19,14 @@ from typing import Any
 
 from fake_backends.array import Array
 from fake_backends.block_store import BlockDevice
-from fake_backends.host.initiator import by_path, disk_names
+from fake_backends.fabric_paths import WAYS, Way, by_id, chap_of
+from fake_backends.host.initiator import disk_names
 from fake_backends.host.paths import Handle
 from fake_backends.lvm.host import close_device
 from fake_backends.nfs import qemu_img
-from fake_backends.targets import Chap
 from fake_backends.world import World
 from harness.errors import NotFound, StorageError
 from harness.model import ConnectionInfo, Connector
-
-_FC_PATH = "/dev/disk/by-path/pci-0000:05:00.0-fc-0x"
-
-FabricAddress = tuple[str, str, int, str, Chap | None]
-"""Target, initiator, number of the logical unit, udev's path of the disk, credentials."""
 
 
 class Connection:
@@ -70,10 +65,10 @@ def connect(world: World, connection_info: ConnectionInfo, connector: Connector)
     """
     kind = connection_info.get("driver_volume_type")
     data = connection_info.get("data", connection_info)
-    if kind in ("iscsi", "iser"):
+    if kind == "iscsi" and world.portal(str(data.get("target_portal")).rpartition(":")[0]) is not None:
         return _connect_iscsi(world, data, connector)
-    if kind in ("fibre_channel", "nvmeof"):
-        return _connect_fabric(world, _addresses(kind, data, connector), connector)
+    if kind in WAYS:
+        return _connect_fabric(world, WAYS[kind](data, connector), connector)
     if kind == "rbd":
         return _connect_rbd(world, data)
     if kind == "nfs":
@@ -83,55 +78,32 @@ def connect(world: World, connection_info: ConnectionInfo, connector: Connector)
     arrays = [array for array in world.arrays.values() if kind in array.PROTOCOLS]
     if arrays:
         device = _device_of(arrays, connection_info, connector)
-        return _as_disk(world, f"/dev/disk/by-id/{kind}-{_digest(data)}", device, connector)
-    known = [
-        "fibre_channel", "iscsi", "local", "nfs", "nvmeof", "rbd",
-        *(protocol for array in world.arrays.values() for protocol in array.PROTOCOLS),
-    ]  # fmt: skip
-    raise StorageError(f"no connector for driver_volume_type {kind!r}; there are {', '.join(known)}")
+        return _as_disk(world, by_id(str(kind), data), device, connector)
+    own = {protocol for array in world.arrays.values() for protocol in array.PROTOCOLS}
+    known = ", ".join(sorted({*WAYS, "local", "nfs", "rbd", *own}))
+    raise StorageError(f"no connector for driver_volume_type {kind!r}; there are {known}")
 
 
 def _connect_iscsi(world: World, data: dict[str, Any], connector: Connector) -> Connection:
-    address, _, _ = str(data.get("target_portal")).rpartition(":")
-    if world.portal(address) is None:
-        return _connect_fabric(world, _addresses("iscsi", data, connector), connector)
+    """At the portal of a host that exports its volume groups."""
     initiator = world.node(connector["host"]).initiator
-    chap = (data["auth_username"], data["auth_password"]) if data.get("auth_method") == "CHAP" else None
-    login = initiator.login(data["target_portal"], data["target_iqn"], chap, initiator=connector["initiator"])
+    login = initiator.login(
+        data["target_portal"], data["target_iqn"], chap_of(data), initiator=connector["initiator"]
+    )
     return Connection(login.session.device, login.path, lambda: initiator.logout(login))
 
 
-def _addresses(kind: str, data: dict[str, Any], connector: Connector) -> list[FabricAddress]:
-    """Every way to a volume that its connection info names: where to, whence, and what the path is called."""
-    chap = (data["auth_username"], data["auth_password"]) if data.get("auth_method") == "CHAP" else None
-    if kind == "iscsi":
-        iqns = data.get("target_iqns") or [data["target_iqn"]]
-        portals = data.get("target_portals") or [data["target_portal"]]
-        luns = data.get("target_luns") or [data["target_lun"]] * len(iqns)
-        initiators, names = [connector["initiator"]], list(map(by_path, portals, iqns, luns))
-    elif kind == "fibre_channel":
-        iqns = [data["target_wwn"]] if isinstance(data["target_wwn"], str) else list(data["target_wwn"])
-        luns = data.get("target_luns") or [data["target_lun"]] * len(iqns)
-        initiators = connector["wwpns"]
-        names = [f"{_FC_PATH}{wwn}-lun-{lun}" for wwn, lun in zip(iqns, luns, strict=True)]
-    else:
-        iqns, luns = [data.get("target_nqn") or data["nqn"]], [int(data.get("ns_id") or 0)]
-        initiators, names = [connector["nqn"]], [f"/dev/disk/by-id/nvme-{_digest(data)}"]
-    ways = zip(iqns, luns, names, strict=False)
-    return [(iqn, initiator, int(lun), name, chap) for iqn, lun, name in ways for initiator in initiators]
-
-
-def _connect_fabric(world: World, addresses: list[FabricAddress], connector: Connector) -> Connection:
+def _connect_fabric(world: World, ways: list[Way], connector: Connector) -> Connection:
     """The first way that leads to a logical unit, as with a single path."""
-    missing = StorageError("the connection info names no target")
-    for target, initiator, lun, path, chap in addresses:
+    failure = NotFound("the connection info names no target")
+    for way in ways:
         try:
-            device = world.fabric.open(target, initiator, lun, chap)
+            device = world.fabric.open(way.target, way.initiator, way.lun, way.chap)
         except NotFound as error:
-            missing = error
+            failure = error
         else:
-            return _as_disk(world, path, device, connector)
-    raise missing
+            return _as_disk(world, way.path, device, connector)
+    raise failure
 
 
 def _as_disk(world: World, path: str, device: BlockDevice, connector: Connector) -> Connection:
@@ -165,10 +137,6 @@ def _connect_local(world: World, data: dict[str, Any], connector: Connector) -> 
     """A device that the machine has anyway."""
     device = world.node(connector["host"]).open(data["device_path"])
     return Connection(device, data["device_path"], lambda: close_device(device))
-
-
-def _digest(data: dict[str, Any]) -> str:
-    return hashlib.sha256(repr(sorted(data.items())).encode()).hexdigest()[:16]
 
 
 def _connect_rbd(world: World, data: dict[str, Any]) -> Connection:
