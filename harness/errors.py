@@ -278,6 +278,14 @@ class InvalidInput(Invalid):
     template = "Invalid input received: {reason}"
 
 
+class InvalidAvailabilityZone(Invalid):
+    template = "Availability zone '{az}' is invalid."
+
+
+class InvalidTypeAvailabilityZones(Invalid):
+    template = "Volume type is only supported in these availability zones: {az}"
+
+
 class InvalidVolumeType(Invalid):
     template = "Invalid volume type: {reason}"
 

@@ -98,16 +98,18 @@ class Scheduler:
 
     # ------------------------------------------------------------------------------------------ requests
 
-    def create_volume(self, volume: Volume, tried: Sequence[str] = ()) -> None:
+    def create_volume(
+        self, volume: Volume, tried: Sequence[str] = (), zones: tuple[str, ...] | None = None
+    ) -> None:
         """Choose the best pool and send the request on; no pool: the volume becomes error.
 
         `tried` are the pools that failed to make it; one of them may be chosen again. After
-        `scheduler_max_attempts` the scheduler gives up.
+        `scheduler_max_attempts` the scheduler gives up. `zones` are the availability zones that are allowed.
         """
         attempts_max = self.cloud.options["scheduler_max_attempts"]
         if tried:
             self._count(tried[-1], -volume.size)
-        request = _request(volume, volume.volume_type, "create", (volume.availability_zone,))
+        request = _request(volume, volume.volume_type, "create", zones or (volume.availability_zone,))
         passing, reasons = self._passing(request)
         if len(tried) >= attempts_max:
             passing, reasons = [], f"Exceeded max scheduling attempts {attempts_max}"
@@ -127,7 +129,7 @@ class Scheduler:
         self._note("create_volume", passing[0].address)
         # With a single attempt nothing comes back.
         history = [*tried, passing[0].address] if attempts_max > 1 else None
-        self.cloud.messaging.cast(service_host(passing[0].address), "create_volume", volume, history)
+        self.cloud.messaging.cast(service_host(passing[0].address), "create_volume", volume, history, zones)
 
     def extend_volume(self, volume: Volume, new_size: int, reservations: Sequence[str]) -> None:
         """Check that the volume's own pool has room for the growth."""

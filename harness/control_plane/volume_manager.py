@@ -19,11 +19,17 @@ class VolumeManager(Groups):
 
     # -------------------------------------------------------------------------------------------- volumes
 
-    def create_volume(self, volume: Volume, tried: Sequence[str] | None = None) -> None:
+    def create_volume(
+        self,
+        volume: Volume,
+        tried: Sequence[str] | None = None,
+        zones: tuple[str, ...] | None = None,
+    ) -> None:
         """Raw, or from `snapshot_id` or `source_volid`. A failure leaves the record in error.
 
         The counter of the pool goes up first, and stays up when the creation fails. `tried` has the pools that
-        the scheduler has chosen so far: then the volume goes back to it. It is None for who chose by himself.
+        the scheduler has chosen so far, among `zones`: then the volume goes back to it. It is None for who
+        chose by himself.
         """
         self._set_resource_host(volume)
         host = volume.host
@@ -36,7 +42,7 @@ class VolumeManager(Groups):
             except Exception as error:
                 self.note("create_volume failed", str(error))
                 if tried:
-                    self._reschedule(volume, tried)
+                    self._reschedule(volume, tried, zones)
                     self.update_allocated_capacity(volume, decrement=True, host=host)
                 else:
                     self.db.update(Volume, volume.id, {"status": "error"})
@@ -49,14 +55,14 @@ class VolumeManager(Groups):
             volume.host = f"{self.host}#{parts.pool}" if parts.pool else self.host
             volume.save()
 
-    def _reschedule(self, volume: Volume, tried: Sequence[str]) -> None:
+    def _reschedule(self, volume: Volume, tried: Sequence[str], zones: tuple[str, ...] | None) -> None:
         """Let the scheduler try once more, and delete what the driver may have made.
 
         Source: `cinder.volume.flows.manager.create_volume:OnFailureRescheduleTask`.
         """
         volume.host = None
         volume.save()
-        self.messaging.cast(TOPIC, "create_volume", volume, tried)
+        self.messaging.cast(TOPIC, "create_volume", volume, tried, zones)
         try:
             self.drive("delete_volume", volume)
         except Exception as error:  # noqa: BLE001 (most likely there is nothing to delete)

@@ -6,6 +6,7 @@ from harness import errors
 from harness.control_plane.api.chapter import check_size_limits
 from harness.control_plane.api.conditions import ACTIONS
 from harness.control_plane.api.connections import Connections
+from harness.control_plane.availability_zones import zones_of_type
 from harness.control_plane.database import Not
 from harness.control_plane.policy import authorize
 from harness.control_plane.retype import NOT_REPLICATED
@@ -140,7 +141,6 @@ class Moves(Connections):
         except errors.InvalidVolume:
             self.cloud.quotas.rollback([*reservations, *old_reservations])
             raise
-        zones = kind.extra_specs.get("RESKEY:availability_zones")
         self.note("retype", f"{volume.name} to type {kind.name}, policy {migration_policy or 'never'}")
         self.cloud.messaging.cast(
             TOPIC,
@@ -148,7 +148,7 @@ class Moves(Connections):
             volume,
             kind.id,
             migration_policy,
-            tuple(zone.strip() for zone in zones.split(",")) if zones else (volume.availability_zone,),
+            zones_of_type(kind) or (volume.availability_zone,),
             reservations,
             old_reservations,
             context.project_id,

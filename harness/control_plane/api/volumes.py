@@ -9,6 +9,7 @@ from typing import Any
 from harness import errors
 from harness.control_plane.api.chapter import Chapter, check_metadata, check_size_limits
 from harness.control_plane.api.conditions import ACTIONS, AVAILABLE_OR_IN_USE, NEWEST, Microversion
+from harness.control_plane.availability_zones import zones_for
 from harness.control_plane.policy import authorize
 from harness.control_plane.scheduler import TOPIC
 from harness.model import Context, Snapshot, Volume, VolumeType, service_host
@@ -58,13 +59,19 @@ class Volumes(Chapter):
         self._check_group(kind if volume_type else None, group_id)
         self._check_origin(context, size, snapshot_id, source_volid)
         check_metadata(metadata)
+        zones = (
+            self._zones(availability_zone, kind, snapshot_id, source_volid, group_id) if host is None else ()
+        )
         # The key is made before the quota is asked: it stays behind when the quota refuses.
         key_id = self._key_for(kind, snapshot_id, source_volid)
         self.cloud.quotas.check_size(context.project_id, size)
         reservations = self.cloud.reserve(context.project_id, kind.id, {"volumes": 1, "gigabytes": size})
         if host is None:
             host = self._host_of_origin(snapshot_id, source_volid)
-        zone = database.service(service_host(host)).availability_zone if host else availability_zone or "nova"
+        # Where there is a choice, the scheduler writes what it has chosen.
+        zone = zones[0] if len(zones) == 1 else None
+        if host:
+            zone = database.service(service_host(host)).availability_zone
         volume = database.get_volume(
             database.create(
                 Volume,
@@ -94,8 +101,28 @@ class Volumes(Chapter):
         if host:
             self.cloud.messaging.cast(volume.service_topic_queue, "create_volume", volume)
         else:
-            self.cloud.messaging.cast(TOPIC, "create_volume", volume)
+            self.cloud.messaging.cast(TOPIC, "create_volume", volume, (), zones)
         return volume
+
+    def _zones(
+        self,
+        wanted: str | None,
+        kind: VolumeType,
+        snapshot_id: str | None,
+        source_volid: str | None,
+        group_id: str | None,
+    ) -> tuple[str, ...]:
+        """The availability zones in which the volume may be."""
+        database = self.cloud.database
+        origin = source_volid or (database.get_snapshot(snapshot_id).volume_id if snapshot_id else None)
+        return zones_for(
+            wanted,
+            kind,
+            {row["availability_zone"] for row in database.services.values()},
+            self.cloud.options,
+            origin=database.get_volume(origin).availability_zone if origin else None,
+            group=database.groups[group_id]["availability_zone"] if group_id else None,
+        )
 
     def _type_for(
         self, volume_type: str | None, snapshot_id: str | None, source_volid: str | None
