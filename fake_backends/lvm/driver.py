@@ -1,15 +1,13 @@
 """The reference LVM driver: what `cinder.volume.drivers.lvm` of Cinder 29 does, called by a simulated Cinder.
 
-Faults of the original are kept where the caller can see them, and named where they are. Cinder repeats a
-failed ``lvremove`` or snapshot a few times; here each command is tried once, so a planned fault stands for a
-failure that outlasts the repetitions.
+Faults of the original are kept where the caller can see them, and named where they are.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fake_backends.lvm import dd, manageable
@@ -359,7 +357,7 @@ class LvmDriver(VolumeDriver):
         if origin not in self.group:
             raise NotFound(f"Volume device not found at {origin}.")
         size = int(printed(self.group.volume(origin).listed_size) * GIB)
-        self.group.snapshot(origin, name, None if self.lvm_type == "thin" else size)
+        self._tried(lambda: self.group.snapshot(origin, name, None if self.lvm_type == "thin" else size))
 
     def _thin_clone(self, volume: Volume, source: str, source_size: int) -> None:
         self._snapshot(source, volume.name)
@@ -402,7 +400,25 @@ class LvmDriver(VolumeDriver):
                 raise VolumeBackendAPIException(data=f"Volume device file path of {name} does not exist.")
             clear = dd.clear_store if isinstance(volume, ThickSnapshot) else dd.clear
             clear(self.group, name, size, points=self.world.points)
-        self.group.remove(name, cascade=True)
+        self._tried(lambda: self._remove(name))
+
+    def _remove(self, name: str) -> None:
+        """Once more if it fails, when udev has settled (`cinder.brick.local_dev.lvm:LVM.delete`)."""
+        try:
+            self.group.remove(name, cascade=True)
+        except StorageError:
+            self.group.remove(name, cascade=True)
+
+    def _tried(self, action: Callable[[], object]) -> None:
+        """Three times, with pauses that double (`cinder.utils:retry`)."""
+        for pause_s in (1, 2):
+            try:
+                action()
+            except StorageError as error:
+                self.world.points.visit("lvm.retry", str(error), cost_us=pause_s * 1_000_000)
+            else:
+                return
+        action()
 
 
 def _escaped(snapshot_name: str) -> str:

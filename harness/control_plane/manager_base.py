@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness import errors
 from harness.control_plane.heartbeat import Heartbeat
 from harness.driver import VolumeDriver
-from harness.model import Connector, Context, Record, Volume, service_host, split_host
+from harness.model import Connector, Context, Snapshot, Volume, service_host, split_host
 
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud
@@ -165,7 +165,5 @@ def _wwn(kind: str, hostname: str) -> str:
 
 
 def _subject(arguments: tuple[Any, ...]) -> str:
-    """The names of the records among the arguments, for the timeline."""
-    return ", ".join(
-        getattr(argument, "name", argument.id) for argument in arguments if isinstance(argument, Record)
-    )
+    """The names of the volumes and snapshots among the arguments, for the timeline."""
+    return ", ".join(argument.name for argument in arguments if isinstance(argument, Volume | Snapshot))

@@ -250,8 +250,10 @@ FAULTS: dict[str, tuple[tuple[str, int, str], ...]] = {
         ("lvm.lvrename", 1, "{destination}"), ("rbd.rename", 1, "{destination}"),
         ("nfs.rename", 1, "{destination}"),
     ),
+    # The LVM driver tries a removal six times.
     "source-delete-fails": (
-        ("lvm.lvremove", 1, "{source}"), ("rbd.remove", 1, "{source}"), ("nfs.rm", 1, "{source}"),
+        *(("lvm.lvremove", visit, "{source}") for visit in range(1, 7)),
+        ("rbd.remove", 1, "{source}"), ("nfs.rm", 1, "{source}"),
     ),
 }  # fmt: skip
 """(point, n-th visit, actor) of the planned faults; every one is an I/O error."""

@@ -151,3 +151,15 @@ def test_a_driver_that_does_not_set_up_refuses_everything() -> None:
     cloud.simulation.kernel.run()
     assert cloud.database.get_volume(volume.id).status == "error"
     cloud.simulation.close()
+
+
+@pytest.mark.parametrize(("failures", "status"), [(5, None), (6, "error_deleting")])
+def test_lvremove_is_tried_six_times(small: Small, failures: int, status: str | None) -> None:
+    """Twice in each of three tries (`cinder.brick.local_dev.lvm:LVM.delete`)."""
+    volume = small.volume()
+    small.simulation.faults = FaultPlan(
+        [Fault(point="lvm.lvremove", kind="eio", nth=visit) for visit in range(1, failures + 1)]
+    )
+    small.act(small.cloud.api.delete_volume, OWNER, volume.id)
+    row = small.cloud.database.volumes.get(volume.id)
+    assert (row and row["status"]) == status
