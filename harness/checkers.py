@@ -17,6 +17,7 @@ from harness.model import service_host, split_host
 from harness.results import Judgement
 
 Row = Mapping[str, Any]
+NOT_TRIED = "not tried"
 
 _VOLUME_NAME = re.compile(r"volume-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -289,5 +290,5 @@ def _judged(name: str, checker: Callable[[Evidence], list[str] | None], evidence
     except Exception as error:  # noqa: BLE001 (a checker that fails must not stand for a pass)
         return Judgement(name=name, holds=None, details=[f"the checker failed: {error!r}"])
     if wrong is None:
-        return Judgement(name=name, holds=None, details=["not tried"])
+        return Judgement(name=name, holds=None, details=[NOT_TRIED])
     return Judgement(name=name, holds=not wrong, details=wrong)

@@ -52,14 +52,15 @@ class CinderEngine:
         keep_timelines: bool = False,
         on_result: Callable[[CellResult], None] = lambda result: None,
         storage: CellStorage = MEMORY,
+        at_rest: bool = False,
     ) -> list[CellResult]:
-        """All cells, in `jobs` processes; results come in the order of the cells.
+        """All cells, in `jobs` processes; results come in the order of the cells. `at_rest`: see `run_cell`.
 
         InputError if Cinder does not start with this deployment.
         """
         results: dict[int, CellResult] = {}
         told = 0
-        work = partial(_work, deployment, self._drivers, seed, keep_timelines, storage)
+        work = partial(_work, deployment, self._drivers, seed, keep_timelines, storage, at_rest)
         with Workers(max(1, min(jobs, len(cells))), work, self._patience_s) as workers:
             for number, outcome in workers.run(list(enumerate(cells))):
                 results[number] = (
@@ -170,6 +171,7 @@ def _work(
     seed: int,
     keep_timelines: bool,
     storage: CellStorage,
+    at_rest: bool,
     line: Connection,
 ) -> None:
     """The life of a worker: start Cinder, say so with None, then run what comes and answer cell by cell."""
@@ -204,6 +206,7 @@ def _work(
                         keep_timeline=keep_timelines,
                         storage=storage,
                         launch=launch,
+                        at_rest=at_rest,
                     )
                     line.send(process.stage.mask.result(result))
                     gc.collect()

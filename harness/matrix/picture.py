@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from harness.checkers import Evidence
+from harness.checkers import NOT_TRIED, Evidence
 from harness.model import Volume
 from harness.results import Judgement, Observation, Picture
 from harness.sim.history import Event
@@ -40,7 +40,7 @@ def picture(
     names = Names(evidence, temporary)
     found: dict[str, Any] = {"outcome": observed.outcome, "HTTP code": observed.code}
     for judgement in judgements:
-        if not judgement.holds:
+        if not judgement.holds and judgement.details != [NOT_TRIED]:
             found[f"broken: {judgement.name}"] = sorted(names.told(detail) for detail in judgement.details)
     for row in evidence.volumes.values():
         part = names.part(row["id"])

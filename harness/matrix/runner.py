@@ -53,10 +53,12 @@ def run_cell(
     storage: CellStorage = MEMORY,
     launch: Launch = Cloud,
     size_gb: int = SIZE_GB,
+    at_rest: bool = False,
 ) -> CellResult:
     """One cell in a world of its own. Whatever goes wrong is a verdict, never an exception.
 
-    `launch` is the engine: what brings the control plane up. `size_gb` is the volume's size.
+    `launch` is the engine: what brings the control plane up. `size_gb` is the volume's size. With `at_rest` the
+    cell ends when everything has come to rest, and life after is not tried.
 
     What comes through from a foreign driver is a finding about it ("fail"), else our own defect ("error").
     """
@@ -68,7 +70,7 @@ def run_cell(
             scenario = Scenario(
                 deployment, cell, seed=seed, home=home, launch=launch, simulation=simulation, size_gb=size_gb
             )
-            result = _judged(scenario, expected, keep_timeline)
+            result = _judged(scenario, expected, keep_timeline, at_rest)
         storage.finish(cell.id, result.verdict)
         return result
     except KeyboardInterrupt:
@@ -98,7 +100,7 @@ def not_run(deployment: Deployment, cell: Cell, what: str, history: Sequence[Eve
     )
 
 
-def _judged(scenario: Scenario, expected: Expectation, keep_timeline: bool) -> CellResult:
+def _judged(scenario: Scenario, expected: Expectation, keep_timeline: bool, at_rest: bool) -> CellResult:
     try:
         scenario.run()
         crashes = [
@@ -111,7 +113,7 @@ def _judged(scenario: Scenario, expected: Expectation, keep_timeline: bool) -> C
         rested = len(scenario.simulation.history)
         evidence = gather(scenario, _wanted(scenario, reached))
         judged = len(scenario.simulation.history)
-        evidence.life = live_on(scenario, evidence)
+        evidence.life = None if at_rest else live_on(scenario, evidence)
         judgements = [_with_fault(judgement, expected) for judgement in judge(evidence)]
         observed = _observe(scenario, reached, judgements, crashes, reason)
         difference = compare(expected, observed, judgements)
