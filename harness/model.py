@@ -210,6 +210,8 @@ class Volume(Record):
     volume_attachment: list[Attachment]
     """The live attachments when the record was loaded or refreshed, oldest first: messages carry them along,
     and saving does not renew them (`cinder.objects.volume:Volume._get_expected_attrs`)."""
+    hides_admin_metadata = False
+    """True for a record that a service has in a member's name: `admin_metadata` is not copied or swapped."""
 
     DEFAULTS = {
         "id": "", "user_id": "user", "project_id": "project", "size": 1, "display_name": None,

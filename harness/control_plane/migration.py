@@ -128,6 +128,8 @@ class Migration(Connections):
         values = {
             field: getattr(volume, field) for field in Volume.DEFAULTS if field not in NOT_COPIED_TO_TEMPORARY
         }
+        if volume.hides_admin_metadata:
+            del values["admin_metadata"]
         if new_type_id:
             values["volume_type_id"] = new_type_id
             if encryption_changed(self.db, volume.volume_type_id, new_type_id):
@@ -320,8 +322,9 @@ def finish_volume_migration(volume: Volume, temporary: Volume) -> None:
 
     Edits that the owner made to the volume meanwhile go to the temporary record, and are lost with it.
     """
+    hidden = {"admin_metadata"} if volume.hides_admin_metadata else set()
     for field in Volume.DEFAULTS:
-        if field not in NOT_SWAPPED:
+        if field not in NOT_SWAPPED | hidden:
             ours, theirs = getattr(volume, field), getattr(temporary, field)
             setattr(volume, field, theirs)
             setattr(temporary, field, ours)

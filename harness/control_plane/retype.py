@@ -9,7 +9,7 @@ from harness import errors
 from harness.control_plane.extra_specs import as_bool
 from harness.control_plane.migration import Migration
 from harness.control_plane.volume_types import volume_types_diff
-from harness.model import ModelUpdate, Snapshot, TypesDiff, Volume
+from harness.model import Context, ModelUpdate, Snapshot, TypesDiff, Volume
 
 NOT_REPLICATED = (None, "disabled", "not-capable")
 
@@ -25,9 +25,10 @@ class Retype(Migration):
         migration_policy: str | None,
         reservations: Sequence[str],
         old_reservations: Sequence[str],
-        asking_project: str,
+        asking: Context,
     ) -> None:
         """Change the type in place if types or driver allow, else migrate if the policy allows."""
+        volume.hides_admin_metadata = not asking.is_admin
         restored: ModelUpdate = {"status": volume.previous_status or volume.status}
         try:
             self.require_driver_initialized()
@@ -58,7 +59,7 @@ class Retype(Migration):
                 volume.update(restored)
                 volume.save()
                 for each in (old_reservations, reservations):
-                    self.cloud.quotas.rollback(each, asking_project)
+                    self.cloud.quotas.rollback(each, asking.project_id)
                 raise
         # For an attached volume Nova has only just begun to copy; the quota moves all the same.
         self.cloud.quotas.commit([*old_reservations, *reservations])

@@ -17,7 +17,7 @@ from harness.control_plane.filters import PoolState, Request
 from harness.control_plane.heartbeat import Heartbeat
 from harness.control_plane.start import CleanupRequest
 from harness.control_plane.user_messages import Action
-from harness.model import Backup, Group, Snapshot, Volume, VolumeType, service_host
+from harness.model import Backup, Context, Group, Snapshot, Volume, VolumeType, service_host
 
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud
@@ -278,7 +278,7 @@ class Scheduler:
         availability_zones: tuple[str, ...],
         reservations: Sequence[str],
         old_reservations: Sequence[str],
-        asking_project: str,
+        asking: Context,
     ) -> None:
         """The current pool if it passes; else the best one, if the policy allows a migration."""
         new_type = self.cloud.database.get_volume_type(new_type_id)
@@ -286,7 +286,7 @@ class Scheduler:
             chosen = self._find_retype_pool(volume, new_type, migration_policy, availability_zones)
         except Exception as error:
             # Only the new type's reservations; the old type's stay open until they expire.
-            self.cloud.quotas.rollback(reservations, asking_project)
+            self.cloud.quotas.rollback(reservations, asking.project_id)
             state = {"status": volume.previous_status or volume.status}
             self._set(volume, state)
             self.cloud.notifications.refused("retype", volume, state, error)
@@ -304,7 +304,7 @@ class Scheduler:
             migration_policy,
             reservations,
             old_reservations,
-            asking_project,
+            asking,
         )
 
     def _find_retype_pool(

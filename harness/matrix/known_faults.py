@@ -164,6 +164,11 @@ _FAULTS = (
         "volume manager", "", f"{_MANAGER}._clean_temporary_volume",
     ),
     KnownFault(
+        "CRU-MEMBER-NFS-FORMAT",
+        "A project member's retype loses the format of the new NFS file, and no snapshot can be taken of it.",
+        "volume manager, NFS driver", "", "cinder.objects.volume:Volume.finish_volume_migration",
+    ),
+    KnownFault(
         "CRU-SOURCE-DELETE-LEFTOVER",
         "When the old object cannot be deleted, the temporary record stays in error_deleting.",
         "volume manager", "", f"{_MANAGER}._clear_db",

@@ -47,7 +47,7 @@ def _leaks_key(s: Situation, rule: Rule) -> bool:
 
 def _rolls_back_elsewhere(s: Situation, rule: Rule) -> bool:
     """The admin of the matrix has a project of his own; a member has the volume's."""
-    return s.retype and rule.stage in (Stage.SERVICE, Stage.TEMPORARY) and s.precondition != "member"
+    return s.retype and rule.stage in (Stage.SERVICE, Stage.TEMPORARY)
 
 
 def _loses_extension(s: Situation, rule: Rule) -> bool:
@@ -62,9 +62,18 @@ def _misses_header(s: Situation, rule: Rule) -> bool:
 
 
 def _cannot_be_extended(s: Situation, rule: Rule) -> bool:
-    """The record of the raw file that dd has made says qcow2, and qemu-img is told so."""
+    """The record of the raw file that dd has made says qcow2, and qemu-img is told so.
+
+    A member's retype does not reach `admin_metadata`, where the format stands: it stays raw, and is right.
+    """
     raw_file = s.offline and s.destination.qcow2 and not s.source.qcow2
-    return raw_file and rule.stage is Stage.GENERIC
+    return raw_file and rule.stage is Stage.GENERIC and s.precondition != "member"
+
+
+def _loses_format(s: Situation, rule: Rule) -> bool:
+    """It stands in the temporary record's `admin_metadata`, which goes with it; an NFS volume keeps its own."""
+    fresh = s.offline and s.to_nfs and s.source.kind != "nfs"
+    return fresh and s.precondition == "member" and rule.stage is Stage.GENERIC
 
 
 def _deletes_attachments(s: Situation, rule: Rule) -> bool:
@@ -131,6 +140,7 @@ AFTERMATH: tuple[Aftermath, ...] = (
         and s.precondition == "member"
         and rule.stage is Stage.GENERIC,
     ),
+    Aftermath("life_after", "CRU-MEMBER-NFS-FORMAT", _loses_format),
     Aftermath("attachments", "CRU-DELETE-TAKES-ATTACHMENTS", _deletes_attachments),
     Aftermath("life_after", "CRU-DELETE-TAKES-ATTACHMENTS", _deletes_attachments),
     Aftermath(

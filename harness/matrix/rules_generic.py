@@ -60,8 +60,11 @@ def _cuts_container(s: Situation) -> bool:
 
 
 def _replaces_container(s: Situation) -> bool:
-    """dd empties the qcow2 file first, and what was a qcow2 volume is a raw one, whatever the record says."""
-    return s.offline and s.destination.qcow2 and not s.source.qcow2
+    """dd empties the qcow2 file first, and what was a qcow2 volume is a raw one, whatever the record says.
+
+    After the retype of a member, who does not reach `admin_metadata`, the record says what it said before: raw.
+    """
+    return s.offline and s.destination.qcow2 and not s.source.qcow2 and s.precondition != "member"
 
 
 TEMPORARY: tuple[Rule, ...] = (

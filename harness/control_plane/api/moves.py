@@ -151,7 +151,7 @@ class Moves(Connections):
             zones_of_type(kind) or (volume.availability_zone,),
             reservations,
             old_reservations,
-            context.project_id,
+            context,
         )
         # Written after the message left, whatever becomes of the retype.
         volume.multiattach = kind.multiattach

@@ -222,3 +222,18 @@ def test_a_copy_through_file_objects_that_fails_keeps_luks_open(
     )
     calls = [event.step for event in _timeline(deployment, cell) if event.actor == "c-vol@lvm-a"]
     assert ("driver.terminate_connection" in calls) is closed
+
+
+@pytest.mark.parametrize(("precondition", "status", "found"), [
+    ("none", "available", "raw"), ("member", "available", None), ("member", "in-use", "raw"),
+])  # fmt: skip
+def test_the_retype_of_a_member_does_not_reach_admin_metadata(
+    precondition: str, status: str, found: str | None, deployment: Deployment
+) -> None:
+    """What the NFS driver notes on the temporary record is not swapped, unless Nova completes, as an admin."""
+    cell = Cell(
+        operation="retype", policy="on-demand", source="rbd-a", destination="nfs-a", status=status,
+        precondition=precondition,
+    )  # fmt: skip
+    picture = run_cell(deployment, cell, keep_timeline=True).picture
+    assert picture.get("volume: admin_metadata") == (f"format={found}" if found else None)
