@@ -79,14 +79,17 @@ class Bench:
         self.database = Database(seed)
         self.names = Names(self.database)
         self.watch = Watch(self.simulation, self.names.of)
-        plans = [subject.plan, subject.twin]
-        deployment = Deployment(subject.deployment.nodes, tuple(plans))
+        deployment = Deployment(subject.deployment.nodes, self._plans())
         self.world: World = build_world(deployment, self.simulation)
         if subject.prepare is not None:
             subject.prepare(self.world)
         self.plan = subject.plan
         self.driver = self.start(subject.plan)
         self.attached: list[Attached] = []
+
+    def _plans(self) -> tuple[BackendPlan, ...]:
+        """The back-ends that there is storage for."""
+        return (self.subject.plan,)
 
     # ---------------------------------------------------------------------------------------- the stage
 
@@ -132,7 +135,7 @@ class Bench:
         for row in list(self.database.volumes.values()):
             if row["status"] == "in-use" and row["host"] == self.plan.address:
                 volume = self.database.get_volume(row["id"])
-                self._store(volume, self.driver.ensure_export(ADMIN, volume), "ensure_export")
+                self.store(volume, self.driver.ensure_export(ADMIN, volume), "ensure_export")
 
     def fail_at(self, point: str, *, nth: int = 1, kind: Any = "eio") -> None:
         """From now on a planned fault strikes in the storage, at the n-th point of that name."""
@@ -169,7 +172,7 @@ class Bench:
             return self.database.get_volume(record.id)
         return self.database.get_snapshot(record.id)
 
-    def _store(self, record: Record, update: object, method: str) -> None:
+    def store(self, record: Record, update: object, method: str) -> None:
         """Store what a method returned, as the manager does."""
         if update is None:
             return
@@ -192,21 +195,21 @@ class Bench:
 
     def fill_in(self, volume: Volume) -> Volume:
         """Make the object of a record; the record becomes available."""
-        self._store(volume, self.driver.create_volume(volume), "create_volume")
+        self.store(volume, self.driver.create_volume(volume), "create_volume")
         return self._available(volume)
 
     def clone(self, source: Volume, size: int | None = None) -> Volume:
         """A clone of a volume, available."""
         source = self.fresh(source)
         volume = self.record(size or source.size, source_volid=source.id)
-        self._store(volume, self.driver.create_cloned_volume(volume, source), "create_cloned_volume")
+        self.store(volume, self.driver.create_cloned_volume(volume, source), "create_cloned_volume")
         return self._available(volume)
 
     def from_snapshot(self, snapshot: Snapshot, size: int | None = None) -> Volume:
         """A volume from a snapshot, available."""
         volume = self.record(size or snapshot.volume_size, snapshot_id=snapshot.id)
         update = self.driver.create_volume_from_snapshot(volume, self.fresh(snapshot))
-        self._store(volume, update, "create_volume_from_snapshot")
+        self.store(volume, update, "create_volume_from_snapshot")
         return self._available(volume)
 
     def _available(self, volume: Volume) -> Volume:
@@ -246,7 +249,7 @@ class Bench:
     def snapshot(self, volume: Volume) -> Snapshot:
         """A snapshot, available."""
         snapshot = self.snapshot_record(volume)
-        self._store(snapshot, self.driver.create_snapshot(snapshot), "create_snapshot")
+        self.store(snapshot, self.driver.create_snapshot(snapshot), "create_snapshot")
         snapshot.status = "available"
         snapshot.save()
         return snapshot
@@ -268,7 +271,7 @@ class Bench:
     def export(self, volume: Volume, connector: Connector | None = None) -> None:
         """Export, and store what is said of it."""
         update = self.driver.create_export(ADMIN, volume, connector or host_connector(HOST))
-        self._store(volume, update, "create_export")
+        self.store(volume, update, "create_export")
 
     def connect(self, volume: Volume, connector: Connector) -> ConnectionInfo:
         """What `VolumeManager.initialize_connection` asks of a driver."""
@@ -370,6 +373,13 @@ class Bench:
         stats = self.driver.get_volume_stats(refresh=True)
         values = [pool.get("free_capacity_gb") for pool in stats.get("pools") or [stats]]
         return sum(values) if all(isinstance(value, int | float) for value in values) else None
+
+
+class TwoBenches(Bench):
+    """A bench with storage for the subject's twin, too."""
+
+    def _plans(self) -> tuple[BackendPlan, ...]:
+        return (self.subject.plan, self.subject.twin)
 
 
 def compare(read: Mapping[int, bytes], wanted: Mapping[int, bytes], what: str) -> None:

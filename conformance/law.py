@@ -83,9 +83,16 @@ class Chapter:
         self._weight = weight
 
     def __call__(
-        self, *, source: str, needs: Iterable[str] = (), level: str = "", weight: float = 0.0, **draws: Any
+        self,
+        *,
+        source: str,
+        needs: Iterable[str] = (),
+        level: str = "",
+        weight: float = 0.0,
+        stage: Callable[[Subject, int], Stage] | None = None,
+        **draws: Any,
     ) -> Callable[[Callable[..., None]], Law]:
-        """`source` is required; `needs` and `level` add to, or replace, those of the chapter."""
+        """`source` is required; `needs` adds to that of the chapter, the others replace what it says."""
 
         def make(check: Callable[..., None]) -> Law:
             return Law(
@@ -97,7 +104,7 @@ class Chapter:
                 needs=(*self._needs, *needs),
                 draws=draws,
                 weight=weight or self._weight,
-                stage=self._stage,
+                stage=stage or self._stage,
                 check=check,
             )
 

@@ -13,6 +13,7 @@ with every name as `fake_backends.files.names` writes it; the true one is in the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import msgspec
@@ -63,8 +64,13 @@ class Node(Host):
         self.address = address
         self.targets = TargetPortal(hostname, address, points=points)
         self.initiator = Initiator(self, network)
-        self._commands = HostCommands(self, self.targets, exports=network.shares)
+        self._network = network
         self._home = home
+
+    @cached_property
+    def _commands(self) -> HostCommands:
+        """Made when the first program runs: many worlds live and die without one."""
+        return HostCommands(self, self.targets, exports=self._network.shares)
 
     def execute(self, argv: Sequence[object], stdin: str | bytes = b"") -> Result:
         """Run a command line, wrappers and all, as a process on this machine; see `HostCommands.execute`."""

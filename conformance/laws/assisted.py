@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.bench import ADMIN, Bench
+from conformance.bench import ADMIN, Bench, TwoBenches
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
@@ -20,7 +20,7 @@ from conformance.properties import properties
 from harness.control_plane.deployment import BackendPlan
 from harness.model import QosSpecs, Volume, VolumeType
 
-law = Chapter("assisted", level="assisted", stage=Bench, needs=["assisted migration"])
+law = Chapter("assisted", level="assisted", stage=TwoBenches, needs=["assisted migration"])
 MIGRATE = "cinder.volume.manager:VolumeManager.migrate_volume"
 INTERFACE = "cinder.interface.volume_driver:VolumeDriverCore.migrate_volume"
 FOREIGN_LOCATIONS = (

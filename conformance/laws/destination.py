@@ -15,6 +15,7 @@ from conformance.bench import Bench
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
+from harness.control_plane.manager_base import host_connector
 from harness.model import Volume
 
 law = Chapter("destination", level="migration-destination", stage=Bench)
@@ -106,7 +107,6 @@ def an_object_in_use_stays_where_its_guest_finds_it(bench: Bench, written: Conte
     finish(bench, user, bench.fresh(temporary), "in-use")
     attached.write(pages_of(after, attached.size))
     assert bench.subject.path is not None
-    from harness.control_plane.manager_base import host_connector
 
     try:
         again = bench.subject.path(bench.world, attached.info, host_connector(attached.host))

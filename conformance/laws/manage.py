@@ -40,7 +40,7 @@ def take_over(bench: Bench, reference: dict[str, str]) -> Volume:
     )
     volume.size = size
     volume.save()
-    bench._store(volume, bench.driver.manage_existing(volume, reference), "manage_existing")
+    bench.store(volume, bench.driver.manage_existing(volume, reference), "manage_existing")
     volume.status = "available"
     volume.save()
     return volume

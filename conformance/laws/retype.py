@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.bench import ADMIN, Bench, Lacking
+from conformance.bench import ADMIN, Bench, Lacking, TwoBenches
 from conformance.contents import Contents, contents, pages_of
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
@@ -127,7 +127,7 @@ def must_be_as_created(bench: Bench, one: QosSpecs | None, two: QosSpecs | None)
             same("what the retyped volume is like", properties(bench.world, bench.plan, volume.name), wanted)
 
 
-@law(source=f"{RETYPE}: the host changes; LP 1452823, LP 1652802", needs=["inventory"])
+@law(source=f"{RETYPE}: the host changes; LP 1452823, LP 1652802", needs=["inventory"], stage=TwoBenches)
 def a_retype_to_another_back_end_is_refused(bench: Bench) -> None:
     """Asked for a host that is another back-end, the driver answers False, or has moved the volume there."""
     there = bench.beside(bench.subject.twin)

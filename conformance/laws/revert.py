@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from conformance.bench import ADMIN, Bench
-from conformance.contents import Contents, contents, sizes
+from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.law import Chapter, same
 
 law = Chapter("revert", level="revert", stage=Bench, needs=["snapshots", "revert"])
@@ -29,8 +29,6 @@ def what_was_empty_is_empty_again(bench: Bench, places: Contents) -> None:
     """Pages that were written only after the snapshot are as they were before."""
     volume = bench.create()
     attached = bench.attach(volume)
-    from conformance.contents import pages_of
-
     before = attached.read(pages_of(places, attached.size))
     bench.detach(attached)
     snapshot = bench.snapshot(volume)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from conformance.bench import Attached, Bench, compare
 from conformance.contents import Contents, pages_of
 from conformance.law import Chapter, same
+from harness.driver import VolumeDriver
 from harness.errors import SnapshotIsBusy, VolumeIsBusy
 from harness.model import Snapshot, Volume
 
@@ -179,8 +180,6 @@ class Model:
 
 def possible(bench: Bench, plan: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     """The steps that this driver has methods for."""
-    from harness.driver import VolumeDriver
-
     own = bench.subject.driver
     return [
         (operation, which)

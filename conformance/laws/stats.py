@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.bench import Bench
+from conformance.bench import Bench, TwoBenches
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
@@ -258,7 +258,7 @@ def the_version_is_that_of_the_class(bench: Bench) -> None:
     same("driver_version", read(bench)[0].get("driver_version"), getattr(bench.subject.driver, "VERSION", None))
 
 
-@law(source="cinder.volume.manager:VolumeManager.migrate_volume: location_info")
+@law(source="cinder.volume.manager:VolumeManager.migrate_volume: location_info", stage=TwoBenches)
 def two_back_ends_have_two_locations(bench: Bench) -> None:
     """Back-ends on different storage report different location_info: assisted migration tells them apart by
     it."""
