@@ -8,6 +8,7 @@ come back. A call may take `CALL_LIMIT_S` seconds of real time and `CALL_LIMIT_U
 
 from __future__ import annotations
 
+import _thread
 import io
 import signal
 import sys
@@ -72,7 +73,7 @@ class Watch:
             f"{key}={self.name(value)}" for key, value in keywords.items()
         ]
         step = f"{where}{method}({', '.join(shown)})"
-        threads = len(sys._current_frames())
+        threads = _thread._count()
         self._enter()
         try:
             answer = function(*args, **keywords)
@@ -115,7 +116,7 @@ class Watch:
     def _look_around(self, method: str, threads: int) -> None:
         if isinstance(sys.stdout, _Recorder) and (text := sys.stdout.taken()):
             self.misconduct.append(f"{method} prints {shortened(text)} to standard output")
-        if len(sys._current_frames()) > threads:
+        if _thread._count() > threads:
             self.misconduct.append(f"{method} leaves a thread running")
 
 

@@ -26,6 +26,7 @@ from harness.commands.releases import releases
 from harness.commands.reproduce import reproduce
 from harness.commands.serve import serve
 from harness.commands.storage import storage
+from harness.commands.support_matrix import support_matrix
 from harness.commands.verify import verify
 from harness.errors import InputError
 from reports.printable import printable
@@ -65,6 +66,7 @@ for command in (
     plan,
     certify,
     verify,
+    support_matrix,
     interface,
     compare,
     releases,

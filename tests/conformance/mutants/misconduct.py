@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import sys
+import time
 from typing import Any
 
 from fake_backends.rbd.driver import RbdDriver
@@ -77,6 +79,13 @@ class ReprRaises(RbdDriver):
                 raise ValueError("not for you")
 
         return Strange()
+
+
+@mutant("leaves-thread", ANY, "leaves a thread running")
+class LeavesThread(RbdDriver):
+    def create_volume(self, volume: Any) -> Any:
+        _thread.start_new_thread(time.sleep, (0.3,))  # noqa: TID251 (that is the fault)
+        return super().create_volume(volume)
 
 
 @mutant("signals", ANY, "takes the service's signals")

@@ -1,0 +1,63 @@
+"""The support matrix: drivers against levels, from their certificates, in Markdown or reStructuredText.
+
+Cinder keeps such a table by hand (doc/source/reference/support-matrix.ini).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.certificates import Certificate, reached
+from reports.printable import printable
+
+REACHED, KNOWN, MISSED, UNCHECKED = "yes", "known failures", "no", "not checked"
+
+
+def rows(certificates: Sequence[Certificate]) -> tuple[list[str], list[list[str]]]:
+    """The titles of the columns, and one row for each certificate."""
+    levels = list(dict.fromkeys(level for each in certificates for level in reached(each)))
+    titles = ["driver", "version", *levels]
+    return titles, [
+        [printable(each.subject), printable(each.version), *(_cell(each, level) for level in levels)]
+        for each in certificates
+    ]
+
+
+def _cell(certificate: Certificate, level: str) -> str:
+    """Whether a driver has reached a level; known failures show."""
+    laws = [law for law in certificate.laws if law.level == level]
+    broken = [law for law in laws if law.status in ("failed", "error")]
+    if not any(law.status in ("passed", "failed", "error") for law in laws):
+        return UNCHECKED
+    if not broken:
+        return REACHED
+    return f"{len(broken)} {KNOWN}" if all(law.known for law in broken) else MISSED
+
+
+def markdown(certificates: Sequence[Certificate]) -> str:
+    """A table, and what it was made from."""
+    titles, body = rows(certificates)
+    lines = [_piped(titles), _piped(["---"] * len(titles)), *(_piped(row) for row in body)]
+    return "\n".join([*lines, "", *_sources(certificates)]) + "\n"
+
+
+def _piped(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def restructured_text(certificates: Sequence[Certificate]) -> str:
+    """The same as a list-table of Sphinx."""
+    titles, body = rows(certificates)
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in [titles, *body]:
+        lines += [f"   {'*' if number == 0 else ' '} - {cell}" for number, cell in enumerate(row)]
+    return "\n".join([*lines, "", *_sources(certificates)]) + "\n"
+
+
+def _sources(certificates: Sequence[Certificate]) -> list[str]:
+    """Which run each row comes from."""
+    return [
+        f"{printable(each.subject)}: crucible {each.crucible}, {each.started[:10]}, profile {each.profile}, "
+        f"seed {each.seed}, source {each.digest[:12]}"
+        for each in certificates
+    ]
