@@ -10,6 +10,7 @@ from conformance.laws import (
     clones,
     concurrency,
     connections,
+    contents_of,
     destination,
     exports,
     extend,
@@ -34,8 +35,8 @@ from harness.errors import InputError
 
 MODULES = (
     interface, volumes, snapshots, clones, extend, connections, exports, stats, naming, restart, faults,
-    concurrency, sequences, migration, destination, assisted, in_use, retype, retype_moves, multiattach, manage,
-    revert,
+    concurrency, contents_of, sequences, migration, destination, assisted, in_use, retype, retype_moves,
+    multiattach, manage, revert,
 )  # fmt: skip
 
 

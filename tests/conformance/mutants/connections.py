@@ -110,6 +110,16 @@ class NoVersion(RbdDriver):
     VERSION = None  # type: ignore[assignment]
 
 
+@mutant(
+    "servers-only", "images and backups/an_image_of_a_volume_is_whole", "connects no host but those of servers"
+)
+class ServersOnly(LvmDriver):
+    def initialize_connection(self, volume: Any, connector: Any) -> Any:
+        if not connector["host"].startswith("compute"):
+            raise VolumeBackendAPIException(data=f"unknown host {connector['host']}")
+        return super().initialize_connection(volume, connector)
+
+
 # ------------------------------------------------------------------------------------------------- exports
 
 
