@@ -15,6 +15,7 @@ from conformance.contents import Contents, pages_of
 from conformance.guard import Guarded, LimitedSimulation, Misconduct, Watch, described, shortened
 from conformance.law import Broken, holds, same
 from conformance.naming import Names
+from conformance.properties import inventory
 from conformance.subjects import OpenDevice, Subject
 from fake_backends.block_store import PAGE
 from fake_backends.world import World
@@ -361,12 +362,15 @@ class Bench:
     # ------------------------------------------------------------------------------------------ inventory
 
     def objects(self) -> list[str]:
-        """Names of what is in the back-end, as far as the driver tells (`objects`)."""
-        return sorted(self.driver.objects())
+        """Names of what is in the back-end, as far as the driver or its array tells."""
+        return sorted(inventory(self.world, self.plan, self.driver) or ())
 
     def exports(self) -> list[str]:
-        """Targets that exist on the nodes of this world."""
-        return sorted(iqn for node in self.world.nodes.values() for iqn in node.targets.targets)
+        """Targets that exist on the nodes of this world, and what arrays present."""
+        presented = [f"{name} behind {target}" for target, name in self.world.fabric.presented()]
+        return sorted(
+            [*(iqn for node in self.world.nodes.values() for iqn in node.targets.targets), *presented]
+        )
 
     def free_gb(self) -> float | None:
         """What the driver reports as free, all pools together; None if it cannot tell."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from conformance.bench import Bench, Lacking
 from conformance.guard import contained
+from conformance.properties import inventory
 from conformance.subjects import Subject
 from harness.driver import VolumeDriver
 
@@ -116,9 +117,18 @@ def _own_twin(subject: Subject, seed: int) -> str:
 
 
 def _inventory(subject: Subject, seed: int) -> str:
-    found = callable(getattr(subject.driver, "objects", None))
+    with contained():
+        bench = None
+        try:
+            bench = Bench(subject, seed)
+            told = inventory(bench.world, bench.plan, bench.driver) is not None
+        except Exception:  # noqa: BLE001 (laws will say)
+            told = True
+        finally:
+            if bench is not None:
+                bench.close()
     return (
-        "" if found else f"{subject.driver.__name__} has no method objects() that names what is in the back-end"
+        "" if told else "neither the driver nor a fake of its array tells what is in the back-end (objects())"
     )
 
 

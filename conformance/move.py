@@ -14,6 +14,7 @@ from conformance.contents import Contents, pages_of
 from conformance.guard import Guarded, LimitedSimulation, Misconduct, Watch, described
 from conformance.law import Broken, holds, same
 from conformance.naming import Names
+from conformance.properties import inventory
 from conformance.subjects import Subject
 from fake_backends.block_store import PAGE
 from harness import errors
@@ -213,9 +214,9 @@ class Move:
         """Names by container, of the back-ends that can tell."""
         found: dict[str, list[str]] = {}
         for manager in self.cloud.managers.values():
-            listing = getattr(manager.driver._driver, "objects", None)  # type: ignore[attr-defined]
-            if callable(listing):
-                found[manager.plan.container] = sorted(listing())
+            names = inventory(self.cloud.world, manager.plan, manager.driver)
+            if names is not None:
+                found[manager.plan.container] = sorted(names)
         return found
 
     def must_be_tidy(self, before: Mapping[str, list[str]]) -> None:
@@ -235,7 +236,9 @@ class Move:
             same(f"the number of objects in {container}", len(new), len(wanted))
         attached = {row["volume_id"] for row in self.cloud.database.attachments.values()}
         if not attached:
-            exports = [iqn for node in self.cloud.world.nodes.values() for iqn in node.targets.targets]
+            world = self.cloud.world
+            exports = [iqn for node in world.nodes.values() for iqn in node.targets.targets]
+            exports += [f"{name} behind {target}" for target, name in world.fabric.presented()]
             same("the targets", exports, [])
 
     def fail_at(self, point: str, nth: int, kind: Any, actor: str = "*") -> None:

@@ -12,6 +12,17 @@ from fake_backends.world import World
 from harness.control_plane.deployment import BackendPlan
 
 
+def inventory(world: World, plan: BackendPlan, driver: Any) -> list[str] | None:
+    """Names of what is in a back-end, told by the driver (`objects`) or by the fake of its array; None if
+    neither
+    can."""
+    listing = getattr(driver, "objects", None)
+    if not callable(listing) and plan.array is not None:
+        listing = world.arrays[plan.array_name].objects
+    told = listing() if callable(listing) else None
+    return None if told is None else list(told)
+
+
 def properties(world: World, plan: BackendPlan, name: str) -> dict[str, Any] | None:
     """Of the object `name` of this back-end; None where nobody can tell."""
     if plan.kind == "rbd":

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from fake_backends.array import load as load_array
 from fake_backends.block_store import BlockDevice
 from fake_backends.connectors import connect
 from fake_backends.world import World
@@ -101,6 +102,7 @@ def subject(
     *,
     configs: Sequence[Path] = (),
     backend: str | None = None,
+    array: str | None = None,
     options: Mapping[str, object] | None = None,
     path: DataPath | None = disk,
     prepare: Callable[[World], None] | None = None,
@@ -109,7 +111,8 @@ def subject(
     """The subject of that name: ``lvm``, ``lvm-thin``, ``rbd``, ``nfs``, ``nfs-qcow2``, or a driver's path.
 
     `configs` are cinder.conf files in which a section has this driver; `backend` picks one of several.
-    `options` are set over what the section has. Raises InputError, in one line.
+    `array` is the class of a fake of its array (`fake_backends.array`), ``package.module:Class``. `options` are
+    set over what the section has. Raises InputError, in one line.
     """
     name = f"{driver.__module__}:{driver.__qualname__}" if isinstance(driver, type) else driver
     known = Deployment.default()
@@ -119,7 +122,12 @@ def subject(
         plan, deployment = known.backend(REFERENCES[name]), known
     else:
         plan, deployment = _unconfigured(registry.find(name), known), known
+    if array is not None:
+        load_array(array)
+        plan = replace(plan, array=array, array_name="subject", container="array subject")
     configuration = {**plan.configuration, "volume_backend_name": "subject", **(options or {})}
+    if plan.array is not None:
+        configuration["crucible_array_name"] = plan.array_name
     plan = replace(
         plan,
         name="subject",
@@ -132,7 +140,7 @@ def subject(
         plan=plan,
         deployment=deployment,
         twin=_beside(plan, "twin", _OTHER_STORAGE.get(plan.kind, {})),
-        neighbour=_beside(plan, "neighbour", {}) if plan.kind != "other" else None,
+        neighbour=_beside(plan, "neighbour", {}) if plan.kind != "other" or plan.array else None,
         partners=tuple(_partner(known.backend(each), plan) for each in PARTNERS),
         path=path,
         prepare=prepare,
@@ -175,6 +183,10 @@ def _unconfigured(driver: str, known: Deployment) -> BackendPlan:
 def _beside(plan: BackendPlan, name: str, storage: Mapping[str, str]) -> BackendPlan:
     """The same driver in another service on the same node."""
     options = {**plan.configuration, "volume_backend_name": name, **storage}
+    if plan.array is not None and name == "twin":
+        # Other storage: an array of its own.
+        options["crucible_array_name"] = name
+        plan = replace(plan, array_name=name, container=f"array {name}")
     made = replace(
         plan,
         name=name,
@@ -190,7 +202,7 @@ def _beside(plan: BackendPlan, name: str, storage: Mapping[str, str]) -> Backend
     if plan.kind == "nfs" and storage:
         share = f"{options['nas_host']}:{options['nas_share_path']}"
         return replace(made, container=share, shares=(share,))
-    return made if plan.kind == "nfs" else replace(made, container=made.service)
+    return made if plan.kind == "nfs" or plan.array is not None else replace(made, container=made.service)
 
 
 def _partner(plan: BackendPlan, subject: BackendPlan) -> BackendPlan:

@@ -42,6 +42,11 @@ xfail = click.option(
     "--backend", metavar="NAME", help="The section of the driver, if cinder.conf has several with it."
 )
 @click.option(
+    "--array",
+    metavar="CLASS",
+    help="A fake of the driver's array, my_pkg.testing:FakeArray (fake_backends.array).",
+)
+@click.option(
     "--level", "levels", multiple=True, metavar="LEVEL", help="Only laws of this level; may be repeated."
 )
 @click.option(
@@ -78,6 +83,7 @@ def certify(
     driver: str,
     configs: tuple[Path, ...],
     backend: str | None,
+    array: str | None,
     levels: tuple[str, ...],
     profile: str,
     seed: int,
@@ -99,7 +105,7 @@ def certify(
     if json_path is not None:
         check_writable(json_path)
     certificate = run(
-        subject(driver, configs=configs, backend=backend),
+        subject(driver, configs=configs, backend=backend, array=array),
         levels=levels,
         keyword=keyword,
         profile=profile,

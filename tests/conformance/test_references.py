@@ -1,6 +1,10 @@
-"""The reference drivers keep the laws, but for the failures that are known."""
+"""The reference drivers keep the laws, but for the failures that are known; so does the example."""
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,14 +16,21 @@ from conformance.law import Law
 from conformance.runner import check_law
 from conformance.subjects import Subject, subject
 
-SUBJECTS = ("lvm", "lvm-thin", "rbd", "nfs")
+REFERENCES = ("lvm", "lvm-thin", "rbd", "nfs")
+EXAMPLE = "shelf.driver:ShelfDriver"
+"""The driver of docs/examples/shelf, which is derived from nothing of ours."""
+SUBJECTS = (*REFERENCES, EXAMPLE)
 
 
 @pytest.fixture(scope="module")
-def references() -> dict[str, tuple[Subject, Capabilities]]:
+def references() -> Iterator[dict[str, tuple[Subject, Capabilities]]]:
     """Each reference subject, and what is known of its capabilities."""
-    subjects = {name: subject(name) for name in SUBJECTS}
-    return {name: (each, Capabilities(each)) for name, each in subjects.items()}
+    place = str(Path(__file__).parents[2] / "docs" / "examples" / "shelf")
+    sys.path.insert(0, place)
+    subjects = {name: subject(name) for name in REFERENCES}
+    subjects[EXAMPLE] = subject(EXAMPLE, array="shelf.testing:FakeShelf")
+    yield {name: (each, Capabilities(each)) for name, each in subjects.items()}
+    sys.path.remove(place)
 
 
 CASES = [(law, SUBJECTS[number % len(SUBJECTS)]) for number, law in enumerate(catalogue())]
@@ -45,7 +56,7 @@ def test_a_reference_driver_keeps_the_law(
 def test_every_known_failure_is_of_a_law() -> None:
     """No list names a law that there is not."""
     names = {law.name for law in catalogue()}
-    for name in SUBJECTS:
+    for name in REFERENCES:
         assert {entry.law for entry in xfail.known(name)} <= names
 
 
