@@ -6,7 +6,7 @@ Sources: `cinder.scheduler.manager:SchedulerManager`, `cinder.scheduler.filter_s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,6 +36,12 @@ class CleanupFilter(NamedTuple):
     disabled: bool | None = None
     resource_id: str | None = None
     resource_type: str | None = None
+
+
+def names(pattern: str, address: str) -> bool:
+    """Whether ``host``, ``host@backend`` or ``host@backend#pool`` means an address (`_filter_host`)."""
+    further = "" if "#" in pattern else "#" if "@" in pattern else "#@"
+    return address == pattern or (address.startswith(pattern) and address[len(pattern)] in further)
 
 
 class Scheduler:
@@ -234,8 +240,10 @@ class Scheduler:
             volume.service_topic_queue, "migrate_volume", volume, _host(chosen), force_host_copy
         )
 
-    def work_cleanup(self, wanted: CleanupFilter, until_us: int) -> tuple[list[str], list[str]]:
-        """Have the work of dead services taken up (`SchedulerManager.work_cleanup`).
+    def work_cleanup(
+        self, wanted: CleanupFilter, until_us: int, *, among: Collection[str] | None = None
+    ) -> tuple[list[str], list[str]]:
+        """Have the work of dead services, `among` those hosts, taken up (`SchedulerManager.work_cleanup`).
 
         A service that is up cleans up itself; for one of a cluster any of the cluster does. Returns the hosts
         whose work is taken up, and those that nobody is there for.
@@ -246,8 +254,9 @@ class Scheduler:
         for host, manager in services.managers.items():
             row = self.cloud.database.services[host]
             matches = (
-                wanted.host in (None, host)
-                and wanted.cluster_name in (None, row["cluster_name"])
+                (among is None or host in among)
+                and (wanted.host is None or names(wanted.host, host))
+                and (wanted.cluster_name is None or names(wanted.cluster_name, row["cluster_name"] or ""))
                 and wanted.is_up in (None, services.is_up(host))
                 and wanted.disabled in (None, row["disabled"])
             )

@@ -6,6 +6,7 @@ from harness.rest.operations import Operation
 from harness.rest.resources import (
     attachments,
     backups,
+    clusters,
     groups,
     managing,
     messages,
@@ -20,6 +21,7 @@ from harness.rest.resources import (
     types,
     volume_actions,
     volumes,
+    workers,
 )
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -37,6 +39,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *type_specs.OPERATIONS,
     *qos_specs.OPERATIONS,
     *services.OPERATIONS,
+    *clusters.OPERATIONS,
+    *workers.OPERATIONS,
     *quotas.OPERATIONS,
     *surroundings.OPERATIONS,
 )

@@ -1,0 +1,118 @@
+"""What an administrator sees of an active/active cluster, and the clean-up that he asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.control_plane import deployment
+from harness.sim.faults import Fault, FaultPlan
+from tests.harness.rest.client import Client
+
+CLUSTERED = """
+[DEFAULT]
+cluster = both
+enabled_backends = ceph
+[ceph]
+volume_driver = cinder.volume.drivers.rbd.RBDDriver
+volume_backend_name = ceph
+"""
+FIRST, SECOND = "node1@ceph", "node2@ceph"
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    """Two nodes with one RBD back-end."""
+    files = [tmp_path / "1.conf", tmp_path / "2.conf"]
+    for path in files:
+        path.write_text(CLUSTERED)
+    with Client(deployment.load(files), backends=None) as made:
+        yield made
+
+
+def test_a_cluster_is_shown_with_its_services_counted(client: Client) -> None:
+    """One of the two is down: the cluster is up."""
+    client.cloud.services.stop(FIRST, seconds_ago=3600)
+    (cluster,) = client.ask("GET", "/clusters/detail").body["clusters"]
+    assert cluster == client.ask("GET", "/clusters/both@ceph").body["cluster"]
+    assert (cluster["name"], cluster["state"], cluster["num_hosts"], cluster["num_down_hosts"]) == (
+        "both@ceph", "up", 2, 1
+    )  # fmt: skip
+    assert client.ask("GET", "/clusters").body["clusters"] == [
+        {
+            "name": "both@ceph",
+            "binary": "cinder-volume",
+            "state": "up",
+            "status": "enabled",
+            "replication_status": "disabled",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("name=both", 1), ("name=bot", 0), ("is_up=true", 1), ("is_up=false", 0), ("num_hosts=2", 1),
+        ("num_down_hosts=1", 0), ("disabled=true", 0), ("frozen=False", 1),
+    ],
+)  # fmt: skip
+def test_clusters_are_filtered(client: Client, query: str, count: int) -> None:
+    """By what the view has; a name may leave out the back-end."""
+    assert len(client.ask("GET", f"/clusters?{query}").body["clusters"]) == count
+
+
+def test_what_is_refused(client: Client) -> None:
+    """Filters that are none, names that nothing has, callers who are no admins, and old microversions."""
+    assert client.ask("GET", "/clusters?colour=red").code == 400
+    assert client.ask("GET", "/clusters?frozen=False", version="3.7").code == 400
+    assert client.ask("GET", "/clusters/other").code == 404
+    assert client.ask("GET", "/clusters", user="alice@member").code == 403
+    assert client.ask("GET", "/clusters", version="3.6").code == 404
+    assert client.ask("POST", "/workers/cleanup", {}, user="alice@member").code == 403
+    assert client.ask("POST", "/workers/cleanup", {"resource_type": "planet"}).code == 400
+    assert client.ask("POST", "/workers/cleanup", {"resource_id": "5" * 32}).code == 400
+
+
+def _dead_in_the_middle(client: Client) -> tuple[str, str]:
+    """A volume in deletion, and the service that died over it."""
+    volume_id = str(client.ask("POST", "/volumes", {"volume": {"size": 1}}).body["volume"]["id"])
+    client.pass_time(10)
+    client.cloud.simulation.faults = FaultPlan(
+        [Fault(point="driver.delete_volume", kind="crash", actor="c-vol@*")]
+    )
+    assert client.ask("DELETE", f"/volumes/{volume_id}").code == 202
+    client.pass_time(1)
+    dead = next(host for host in (FIRST, SECOND) if not client.cloud.services.is_running(host))
+    return volume_id, dead
+
+
+@pytest.mark.parametrize("by_resource", [False, True], ids=["all", "one resource"])
+def test_the_work_of_a_dead_service_is_taken_up(client: Client, by_resource: bool) -> None:
+    """By the other one of the cluster, once the dead one is seen to be down."""
+    volume_id, dead = _dead_in_the_middle(client)
+    wish = {"resource_id": volume_id, "resource_type": "volume"} if by_resource else {}
+    nothing: dict[str, list[object]] = {"cleaning": [], "unavailable": []}
+    assert client.ask("POST", "/workers/cleanup", wish).body == nothing, "it does not seem to be down yet"
+    client.pass_time(61)
+    assert client.ask("POST", "/workers/cleanup", {**wish, "host": "node9"}).body == nothing
+    assert client.ask("POST", "/workers/cleanup", {"binary": "cinder-scheduler"}).body == nothing
+    reply = client.ask("POST", "/workers/cleanup", wish)
+    assert reply.code == 202
+    number = 1 if dead == FIRST else 2
+    assert reply.body["cleaning"] == [
+        {"id": number, "host": dead, "binary": "cinder-volume", "cluster_name": "both@ceph"}
+    ]
+    client.pass_time(10)
+    assert client.ask("GET", f"/volumes/{volume_id}").code == 404
+
+
+def test_nobody_is_there_to_take_it_up(client: Client) -> None:
+    """Both services are down: they are named as unavailable."""
+    for host in (FIRST, SECOND):
+        client.cloud.services.stop(host, seconds_ago=3600)
+    found = client.ask("POST", "/workers/cleanup", {"service_id": 2}).body
+    assert [each["host"] for each in found["unavailable"]] == [SECOND]
+    found = client.ask("POST", "/workers/cleanup", {"cluster_name": "both@ceph"}).body
+    assert [each["host"] for each in found["unavailable"]] == [FIRST, SECOND]
