@@ -8,7 +8,7 @@ and what `cinder.volume.manager` really does with the results.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from harness.errors import InvalidConnectorException
 from harness.model import (
@@ -22,6 +22,16 @@ from harness.model import (
     Volume,
     VolumeType,
 )
+
+
+class Images(Protocol):
+    """What a driver sees of the image service. Disks are block devices."""
+
+    def upload(self, image_id: str, disk: Any, size_gb: int) -> object:
+        """Copy the first GiB of a disk into the image."""
+
+    def download(self, image_id: str, destination: Any) -> None:
+        """Write the image over a disk."""
 
 
 class Configuration(Mapping[str, Any]):
@@ -229,6 +239,31 @@ class VolumeDriver:
 
     def unmanage_snapshot(self, snapshot: Snapshot) -> None:
         """Forget the snapshot without touching it."""
+
+    # ---------------------------------------------------------------------------------------- images
+
+    def copy_volume_to_image(
+        self, context: Context, volume: Volume, image_service: Images, image_meta: Mapping[str, Any]
+    ) -> None:
+        """``image_service.upload(image_meta["id"], device, volume.size)`` of the volume's own device.
+
+        NotImplementedError makes the manager attach the volume to its host for that, as for all three.
+        """
+        raise NotImplementedError
+
+    def copy_image_to_volume(
+        self, context: Context, volume: Volume, image_service: Images, image_id: str,
+        disable_sparse: bool = False,
+    ) -> None:  # fmt: skip
+        """``image_service.download(image_id, device)``, over what the volume holds."""
+        raise NotImplementedError
+
+    def copy_image_to_encrypted_volume(
+        self, context: Context, volume: Volume, image_service: Images, image_id: str,
+        disable_sparse: bool = False,
+    ) -> None:  # fmt: skip
+        """The same, encrypted with the volume's key."""
+        raise NotImplementedError
 
     # ------------------------------------------------------------------------------------- transfers
 

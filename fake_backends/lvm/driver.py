@@ -15,7 +15,7 @@ from fake_backends.lvm.exports import STORAGE_PROTOCOL, IscsiExports
 from fake_backends.lvm.logical_volume import ThickSnapshot
 from fake_backends.lvm.provisioning import capacity, create, ensure_pool, printed
 from fake_backends.lvm.volume_group import VolumeGroup
-from harness.driver import VolumeDriver
+from harness.driver import Images, VolumeDriver
 from harness.errors import (
     Invalid,
     ManageExistingAlreadyManaged,
@@ -245,6 +245,29 @@ class LvmDriver(VolumeDriver):
             return True
         self.exports.terminate(volume, connector)
         return len(attachments) > 1
+
+    # -------------------------------------------------------------------------------------------- images
+
+    def copy_volume_to_image(
+        self, context: Context, volume: Volume, image_service: Images, image_meta: Mapping[str, Any]
+    ) -> None:
+        """From the device itself: nothing is exported."""
+        device = self.group.volume(volume.name).open()
+        try:
+            image_service.upload(image_meta["id"], device, volume.size)
+        finally:
+            device.close()
+
+    def copy_image_to_volume(
+        self, context: Context, volume: Volume, image_service: Images, image_id: str,
+        disable_sparse: bool = False,
+    ) -> None:  # fmt: skip
+        """Onto the device itself."""
+        device = self.group.volume(volume.name).open()
+        try:
+            image_service.download(image_id, device)
+        finally:
+            device.close()
 
     # ------------------------------------------------------------------------------ migration and retype
 

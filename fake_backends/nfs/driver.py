@@ -9,12 +9,14 @@ as large as what it was cloned from, whatever size was asked for.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
+from fake_backends.block_store import BlockDevice
 from fake_backends.nfs import qemu_img, snapshots
 from fake_backends.nfs.share import Share
 from fake_backends.nfs.shares_config import DEFAULT_FILE, read_shares
-from harness.driver import VolumeDriver
+from harness.driver import Images, VolumeDriver
 from harness.errors import (
     ExtendVolumeError,
     Invalid,
@@ -244,6 +246,27 @@ class NfsDriver(VolumeDriver):
             "data": data,
             "mount_point_base": self._option("nfs_mount_point_base"),
         }
+
+    # -------------------------------------------------------------------------------------------- images
+
+    def copy_volume_to_image(
+        self, context: Context, volume: Volume, image_service: Images, image_meta: Mapping[str, Any]
+    ) -> None:
+        """The disk that is in the active file, whatever the file's format."""
+        image_service.upload(image_meta["id"], self._disk(volume), volume.size)
+
+    def copy_image_to_volume(
+        self, context: Context, volume: Volume, image_service: Images, image_id: str,
+        disable_sparse: bool = False,
+    ) -> None:  # fmt: skip
+        """In the format of the volume's file."""
+        image_service.download(image_id, self._disk(volume))
+
+    def _disk(self, volume: Volume) -> BlockDevice:
+        share = self._share(volume)
+        recorded = volume.admin_metadata.get("format")
+        name = snapshots.active_file(share, volume.name)
+        return qemu_img.open_image(share, name, "raw" if recorded == "raw" else None)
 
     # ----------------------------------------------------------------------------------------- migration
 

@@ -26,7 +26,7 @@ from fake_backends.rbd.clone_chain import (
 from fake_backends.rbd.layers import ImageHasSnapshots
 from fake_backends.rbd.pool import Pool
 from fake_backends.rbd.type_settings import ReplicationError, apply_type, is_possible, remove_stale_qos
-from harness.driver import VolumeDriver
+from harness.driver import Images, VolumeDriver
 from harness.errors import (
     AlreadyExists,
     Busy,
@@ -409,6 +409,32 @@ class RbdDriver(VolumeDriver):
         pool = self._pool()
         remove_stale_qos(pool, volume, diff)
         return True, apply_type(pool, volume, new_type)
+
+    # -------------------------------------------------------------------------------------------- images
+
+    def copy_volume_to_image(
+        self, context: Context, volume: Volume, image_service: Images, image_meta: Mapping[str, Any]
+    ) -> None:
+        """``rbd export``: ciphertext of an encrypted volume."""
+        with self._pool().open(volume.name, read_only=True) as handle:
+            image_service.upload(image_meta["id"], handle, volume.size)
+
+    def copy_image_to_volume(
+        self, context: Context, volume: Volume, image_service: Images, image_id: str,
+        disable_sparse: bool = False,
+    ) -> None:  # fmt: skip
+        """Over the image that is there, so that its snapshots stay."""
+        with self._pool().open(volume.name) as handle:
+            image_service.download(image_id, handle)
+
+    def copy_image_to_encrypted_volume(
+        self, context: Context, volume: Volume, image_service: Images, image_id: str,
+        disable_sparse: bool = False,
+    ) -> None:  # fmt: skip
+        """The same through LUKS: qemu-img does it, so no host path is needed."""
+        with self._pool().open(volume.name) as handle:
+            key = self.world.keys[volume.encryption_key_id or ""]
+            image_service.download(image_id, luks.LuksDevice(handle, key))
 
     # -------------------------------------------------------------------------------- manage, unmanage
 

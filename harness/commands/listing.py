@@ -18,18 +18,19 @@ from reports.terminal import console
 
 
 @click.command("list")
-@click.argument("what", type=click.Choice(["axes", "cells", "reproductions", "faults", "backends", "laws"]))
+@click.argument(
+    "what",
+    type=click.Choice(["axes", "cells", "reproductions", "faults", "backends", "laws", "actions"]),
+)
 @options.config
 @options.engine
 @options.debug
 @click.pass_obj
 def listing(session: Session, *, what: str, configs: tuple[Path, ...], engine_name: str) -> None:
-    """Show axes, cells, reproductions, known faults, back-ends or laws of drivers."""
-    if what == "axes":
-        show_axes()
-        return
-    if what == "laws":
-        show_laws()
+    """Show axes, cells, reproductions, known faults, back-ends, laws of drivers or API actions."""
+    shown = {"axes": show_axes, "laws": show_laws, "actions": show_actions}
+    if what in shown:
+        shown[what]()
         return
     engine = session.engine(engine_name)
     if what == "cells":
@@ -56,6 +57,21 @@ def show_laws() -> None:
     from conformance.catalogue import catalogue
 
     _show(("law", "level", "sentence"), [(law.name, law.level, law.sentence) for law in catalogue()])
+
+
+def show_actions() -> None:
+    """The API's conditions: the statuses that a volume may have, and whether it may migrate."""
+    # With them comes half of the control plane, which no other list needs.
+    from harness.control_plane.api.conditions import ACTIONS
+    from harness.control_plane.policy import least
+
+    rows = []
+    for name, action in ACTIONS.items():
+        excluded = f"all but {', '.join(action.excluded)}" if action.excluded else "all"
+        statuses = ", ".join(action.statuses) if action.statuses else excluded
+        since = f"{action.since[0]}.{action.since[1]}"
+        rows.append((name, least(action.rule), since, "no" if action.idle else "yes", statuses))
+    _show(("action", "who", "since", "while migrating", "statuses"), rows)
 
 
 def show_reproductions(engine: Engine) -> None:

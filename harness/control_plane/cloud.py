@@ -76,7 +76,7 @@ class Cloud:
             self.create_type(DEFAULT_TYPE, id=Ids(seed, "installation").uuid())
         self.messaging = Messaging(simulation)
         self.key_manager = KeyManager(seed, self.world)
-        self.images = ImageService(seed)
+        self.images = ImageService(seed, simulation)
         self.options = deployment.nodes[0].options
         self.quotas = Quotas(quota_limits(self.options))
         self.notifications = Notifications(simulation.kernel)

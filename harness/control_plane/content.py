@@ -8,28 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fake_backends.block_store import BlockDevice, MemoryDevice, copy_range
 from harness import errors
 from harness.control_plane.connections import LocalAttachment
-from harness.control_plane.copying import copy_time_us, copy_volume
+from harness.control_plane.copying import copy_volume
+from harness.control_plane.images import Image
 from harness.control_plane.snapshots import Snapshots
-from harness.model import GIB, Backup, Snapshot, Volume
+from harness.model import Backup, Encryption, Snapshot, Volume
 
 
 class Content(Snapshots):
     """Runs on the service that the volume is on."""
 
     @contextmanager
-    def attached_here(self, volume: Volume) -> Iterator[LocalAttachment]:
-        """The volume on this service's own host, for as long as the ``with`` lasts."""
-        attachment = self.attach_volume_here(volume, remote=False, encryption=None)
+    def attached_here(self, volume: Volume, encryption: Encryption | None = None) -> Iterator[LocalAttachment]:
+        """The volume on this service's own host, for as long as the ``with`` lasts; decrypted if asked for."""
+        attachment = self.attach_volume_here(volume, remote=False, encryption=encryption)
         try:
             yield attachment
         finally:
             self.detach_volume_here(attachment, volume, remote=False)
-
-    def _copy(self, source: BlockDevice, destination: BlockDevice, size_gb: int, *, paths: bool) -> None:
-        copy_volume(source, destination, size_gb, paths=paths, sparse=False, points=self.simulation)
 
     # --------------------------------------------------------------------------------------------- images
 
@@ -39,11 +36,11 @@ class Content(Snapshots):
         try:
             volume = self.db.get_volume(volume_id)
             self.require_driver_initialized()
-            with self.attached_here(volume) as attachment:
-                disk = attachment.connection.disk()
-                content = MemoryDevice(min(volume.size * GIB, disk.size))
-                self._copy(disk, content, volume.size, paths=False)
-            images.upload(image_id, content, content.size)
+            try:
+                self.drive("copy_volume_to_image", self.admin, volume, images, {"id": image_id})
+            except NotImplementedError:
+                with self.attached_here(volume) as attachment:
+                    images.upload(image_id, attachment.connection.disk(), volume.size)
         except Exception as error:
             self.note("copy_volume_to_image failed", str(error))
             images.delete(image_id)
@@ -58,10 +55,7 @@ class Content(Snapshots):
         try:
             self.require_driver_initialized()
             image = self.cloud.images.show(image_id)
-            disk = self.cloud.images.disk(image_id)
-            with self.attached_here(volume) as attachment:
-                self.simulation.visit("image.download", image_id, cost_us=copy_time_us(image.size))
-                copy_range(disk, attachment.connection.disk(), 0, disk.chunk_count)
+            self._write_image(volume, image)
             volume.bootable = True
             volume.glance_metadata = {
                 **image.properties,
@@ -79,6 +73,20 @@ class Content(Snapshots):
             self.note("reimage failed", str(error))
             raise
         self.note("volume reimaged", image_id)
+
+    def _write_image(self, volume: Volume, image: Image) -> None:
+        """An image that brings a key of its own is ciphertext already (`volume_utils:copy_image_to_volume`)."""
+        kind = volume.volume_type
+        encryption = kind.encryption if kind and volume.encryption_key_id else None
+        if "cinder_encryption_key_id" in image.properties:
+            encryption = None
+        method = "copy_image_to_encrypted_volume" if encryption else "copy_image_to_volume"
+        try:
+            self.drive(method, self.admin, volume, self.cloud.images, image.id, disable_sparse=True)
+        except NotImplementedError:
+            with self.attached_here(volume, encryption) as attachment:
+                disk = attachment.device if encryption else attachment.connection.disk()
+                self.cloud.images.download(image.id, disk)
 
     # -------------------------------------------------------------------------------------------- snapshot
 
@@ -138,8 +146,14 @@ class Content(Snapshots):
         temporary = self._temporary_volume(volume, snapshot, status="in-use", display_name=name)
         try:
             with self.attached_here(volume) as target, self.attached_here(temporary) as source:
-                paths = source.has_path and target.has_path
-                self._copy(source.device, target.device, volume.size, paths=paths)
+                copy_volume(
+                    source.device,
+                    target.device,
+                    volume.size,
+                    paths=source.has_path and target.has_path,
+                    sparse=False,
+                    points=self.simulation,
+                )
         finally:
             self.drive("delete_volume", temporary)
             self.db.destroy_volume(temporary.id)

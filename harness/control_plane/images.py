@@ -11,7 +11,9 @@ from typing import Any
 
 from fake_backends.block_store import BlockDevice, MemoryDevice, copy_range
 from harness import errors
+from harness.control_plane.copying import copy_time_us, copy_volume
 from harness.model import GIB
+from harness.sim.points import Points
 from harness.sim.seeds import Ids
 
 
@@ -35,8 +37,9 @@ class Image:
 class ImageService:
     """Images by id, and the disks that are in them."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, points: Points) -> None:
         self._ids = Ids(seed, "images")
+        self._points = points
         self.images: dict[str, Image] = {}
         self.disks: dict[str, MemoryDevice] = {}
 
@@ -52,19 +55,26 @@ class ImageService:
             raise errors.ImageNotFound(image_id=image_id)
         return self.images[image_id]
 
-    def upload(self, image_id: str, disk: BlockDevice, size: int) -> Image:
-        """Copy the first `size` bytes of a disk into the image, which becomes active."""
-        copy = MemoryDevice(size)
-        copy_range(disk, copy, 0, copy.chunk_count)
-        self.disks[image_id] = copy
-        self.images[image_id] = replace(self.show(image_id), status="active", size=size)
+    def upload(self, image_id: str, disk: BlockDevice, size_gb: int) -> Image:
+        """Copy the first `size_gb` GiB of a disk into the image, at the pace of a copy."""
+        self._points.visit("image.upload", image_id)
+        content = MemoryDevice(min(size_gb * GIB, disk.size))
+        copy_volume(disk, content, size_gb, paths=False, sparse=False, points=self._points)
+        return self.fill(image_id, content)
+
+    def fill(self, image_id: str, content: MemoryDevice) -> Image:
+        """Make a disk the image's, which becomes active."""
+        self.disks[image_id] = content
+        self.images[image_id] = replace(self.show(image_id), status="active", size=content.size)
         return self.images[image_id]
 
-    def disk(self, image_id: str) -> BlockDevice:
-        """What is in an active image. ImageNotFound if nothing was uploaded."""
+    def download(self, image_id: str, destination: BlockDevice) -> None:
+        """Write the image over a disk that is large enough. ImageNotFound if there is nothing in it."""
         if image_id not in self.disks:
             raise errors.ImageNotFound(image_id=image_id)
-        return self.disks[image_id]
+        content = self.disks[image_id]
+        self._points.visit("image.download", image_id, cost_us=copy_time_us(content.size))
+        copy_range(content, destination, 0, content.chunk_count)
 
     def delete(self, image_id: str) -> None:
         """Forget image and disk; an absent one is fine."""

@@ -132,13 +132,18 @@ class Owned(Protocol):
     def project_id(self) -> str: ...
 
 
+def least(rule: str) -> str:
+    """The least that may: reader, member or admin."""
+    return "admin" if rule in ADMIN_RULES else "reader" if rule in READER_RULES else "member"
+
+
 def may(context: Context, rule: str, owned: Owned | None = None) -> bool:
     """Whether the rule lets the caller do something to `owned`, or to what will be its own."""
     if context.is_admin:
         return True
-    if rule in ADMIN_RULES or (owned is not None and owned.project_id != context.project_id):
+    if owned is not None and owned.project_id != context.project_id:
         return False
-    return ("reader" if rule in READER_RULES else "member") in context.roles
+    return least(rule) in context.roles
 
 
 def authorize(context: Context, rule: str, owned: Owned | None = None) -> None:

@@ -413,6 +413,7 @@ def test_nova_takes_the_release_asked_for(run: Run, engine: FakeEngine, release:
         (["list", "reproductions"], "lvm-to-rbd-in-use  The lvm-to-rbd-in-use case"),
         (["reproduce", "--list"], "lvm-to-rbd-in-use  The lvm-to-rbd-in-use case"),
         (["list", "faults"], "LP-1  First\nLP-2  Second"),
+        (["list", "actions"], "migrate                    admin   3.0    no               available, in-use"),
         (["list", "backends"], "rbd-1  rbd        node@rbd-1#pool  node/rbd-1  nova"),
     ],
 )

@@ -117,7 +117,7 @@ ACTIONS = MappingProxyType({
         detached=True,
     ),
     "force_delete": Action(
-        "volume:delete", refusal=f"Volume  {_NOT_DELETABLE}", idle=True, detached=True,
+        "volume:force_delete", refusal=f"Volume  {_NOT_DELETABLE}", idle=True, detached=True,
     ),
     "create_snapshot": Action(
         "volume:create_snapshot", AVAILABLE_OR_IN_USE,

@@ -218,8 +218,6 @@ class Volumes(Chapter):
         `force` ignores the status (microversion 3.23, or os-force_delete), `cascade` takes snapshots along.
         """
         volume = self.get(context, volume_id)
-        if force:
-            authorize(context, "volume:force_delete", volume)
         self.remove_volume(context, volume, force=force, cascade=cascade)
 
     def remove_volume(

@@ -264,6 +264,21 @@ def during_migration(cells: Iterable[tuple[str, str]]) -> dict[tuple[str, str], 
     return result
 
 
+State = tuple[str, str, str, str | None]
+"""Request, situation, status and migration_status."""
+
+
+def answers(states: Iterable[State]) -> dict[State, dict[str, Any]]:
+    """What the installed Cinder answers there. To be called in a process of its own."""
+    result: dict[State, dict[str, Any]] = {}
+    with recording() as cloud:
+        for state in states:
+            name, situation, status, migration_status = state
+            cloud.situation(situation, status, migration_status)
+            result[state] = cloud.ask(REQUESTS[name]).about(status).to_json()
+    return result
+
+
 def conditions(cloud: Recording, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Request -> situation -> table, as JSON."""
     result: dict[str, dict[str, Any]] = {}

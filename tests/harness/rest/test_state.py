@@ -93,7 +93,7 @@ def test_what_is_in_backups_and_images_is_kept(tmp_path: Path) -> None:
         ]
         client.pass_time(60)
     with Client(Deployment.default(), state=tmp_path) as client:
-        assert client.cloud.images.disk(image).read(5 * PAGE, PAGE) == written
+        assert client.cloud.images.disks[image].read(5 * PAGE, PAGE) == written
         body = client.ask("POST", f"/backups/{backup}/restore", {"restore": {}}).body
         client.pass_time(60)
         restored = body["restore"]["volume_id"]

@@ -76,7 +76,7 @@ class Asked:
     def _image(self) -> str:
         images = self.lab.cloud.images
         image = images.create("project", name="image")
-        return images.upload(image.id, MemoryDevice(1024), 1024).id
+        return images.fill(image.id, MemoryDevice(1024)).id
 
     def _cast(self, address: str, method: str, *arguments: Any) -> None:
         self.sent.append(method)

@@ -134,7 +134,7 @@ def test_an_uploaded_volume_can_be_written_over_another(wide_lab: Lab, backend: 
 def test_an_upload_that_fails_deletes_the_image(lab: Lab) -> None:
     """And the volume is available again."""
     volume = lab.volume()
-    lab.fail("copy.file")
+    lab.fail("image.upload")
     image = lab.act(lab.api.upload_image, lab.owner, volume.id, "golden")
     assert lab.states(volume)[0] == "available"
     with pytest.raises(errors.ImageNotFound):
@@ -196,3 +196,28 @@ def test_a_cascade_takes_the_snapshots_along(lab: Lab) -> None:
     lab.act(lab.api.delete_volume, lab.owner, volume.id, cascade=True)
     assert (lab.database.volumes, lab.database.snapshots, lab.objects("lvm-a")) == ({}, {}, set())
     assert lab.cloud.quotas.usage("project", "gigabytes").in_use == 0
+
+
+@pytest.mark.parametrize("backend", ["lvm-a", "rbd-a"])
+def test_a_plain_image_is_encrypted_when_it_is_written(lab: Lab, backend: str) -> None:
+    """With the volume's key; an image that was encrypted itself is written as it is."""
+    lab.cloud.create_type("secret", encryption=Encryption("luks"))
+    plain = lab.volume(backend)
+    secret = lab.volume(backend, size=2, volume_type="secret")
+    _write(lab, secret, b"other")
+    _write(lab, plain, PAGE)
+    image = lab.act(lab.api.upload_image, lab.owner, plain.id, "plain")
+    lab.act(lab.api.reimage, lab.owner, secret.id, image.id)
+    assert lab.states(secret)[0] == "available"
+    assert _read(lab, secret) == PAGE
+
+
+def test_an_upload_leaves_the_export_of_others_alone(lab: Lab) -> None:
+    """LVM's driver reads the device itself, so a migration that runs goes on."""
+    volume = lab.volume()
+    lab.begin(lab.api.migrate_volume, lab.admin, volume.id, lab.address("rbd-a"))
+    lab.run_for(3)
+    lab.begin(lab.api.upload_image, lab.owner, volume.id, "meanwhile")
+    lab.kernel.run()
+    assert lab.states(volume) == ("available", "detached", "success")
+    assert [image.status for image in lab.cloud.images.images.values()] == ["active"]

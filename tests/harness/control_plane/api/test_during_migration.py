@@ -43,7 +43,7 @@ class Midway(Stage):
             "target": self.other_id,
             "host": self.elsewhere,
             "type": lab.cloud.create_type("other").id,
-            "image": lab.cloud.images.upload(image.id, MemoryDevice(1024), 1024).id,
+            "image": lab.cloud.images.fill(image.id, MemoryDevice(1024)).id,
             "backup": database.create(Backup, backup),
             "group": database.create(Group, group),
         }
