@@ -8,14 +8,13 @@ manager is. Every function takes the caller's `Context` first and raises `harnes
 `Cloud.api`, the volume API, by chapter:
 
     volumes      get(volume_id) · list_volumes(all_tenants) · create_volume(size, name, description,
-                 volume_type, snapshot_id, source_volid, image_id, backup_id, group_id, metadata,
-                 availability_zone) ·
+                 volume_type, snapshot_id, source_volid, group_id, metadata, availability_zone, host) ·
                  delete_volume(volume_id, force, cascade) ·
                  update_volume(volume_id, name, description, metadata) ·
-                 extend_volume(volume_id, new_size) · set_bootable(volume_id, bootable) ·
-                 update_readonly_flag(volume_id, readonly)
+                 extend_volume(volume_id, new_size, microversion) · extend_volume_completion(volume_id, error)
     metadata     create_metadata(volume_id, metadata) · update_metadata(volume_id, metadata, delete) ·
-                 delete_metadata(volume_id, key) · set_image_metadata · delete_image_metadata
+                 delete_metadata(volume_id, key) · set_image_metadata · delete_image_metadata ·
+                 set_bootable(volume_id, bootable) · update_readonly_flag(volume_id, readonly)
     snapshots    get_snapshot(snapshot_id) · list_snapshots(all_tenants) · create_snapshot(volume_id, name,
                  description, metadata, force, microversion) · delete_snapshot(snapshot_id, force) ·
                  update_snapshot · update_snapshot_metadata · delete_snapshot_metadata ·
