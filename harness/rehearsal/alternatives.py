@@ -16,8 +16,6 @@ from harness.results import Expectation, Outcome
 
 MINOR = ("capacity", "quota", "keys")
 """Invariants that an operator can put right afterwards: counters, and keys that nobody needs any more."""
-
-
 LOCK = "add --lock-volume"
 
 

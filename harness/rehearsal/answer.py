@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import msgspec
 
 from harness.control_plane.deployment import Deployment
@@ -9,7 +11,7 @@ from harness.matrix.cells import Cell
 from harness.matrix.expectations import RULES, expect
 from harness.matrix.families import facts_of
 from harness.matrix.known_faults import KNOWN_FAULTS
-from harness.matrix.rules_situation import Rule, Situation
+from harness.matrix.rules_situation import Situation
 from harness.matrix.runner import run_cell
 from harness.rehearsal.advice import ADVICE
 from harness.rehearsal.alternatives import LOCK, Alternative, alternatives, good
@@ -18,8 +20,6 @@ from harness.rehearsal.releases import differences
 from harness.rehearsal.safety import who_may_attach, writes
 from harness.rehearsal.space import Need, needs
 from harness.results import CellResult, Expectation, Outcome
-
-State = tuple[str, str | None] | None
 
 SCHEMA = 1
 SIMULATED_GB_MAX = 64
@@ -104,7 +104,7 @@ def answer(deployment: Deployment, question: Question, cell: Cell, release: str)
         space=needs(situation, rule, question.volume.size_gb),
         writes=writes(situation, rule),
         who_may_attach=who_may_attach(situation, rule),
-        faults=_faults(expected, rule),
+        faults=_faults(expected),
         other_release=differences(release, situation, rule),
         instead=_instead(alternatives(deployment, cell, size_gb), well=well) if careless or not well else [],
         advice="" if well else ADVICE.get(expected.rule, ""),
@@ -119,7 +119,7 @@ def _instead(found: list[Alternative], *, well: bool) -> list[Alternative]:
 def command(question: Question, destination: str) -> str:
     """The request as one types it; VOLUME stands for the volume's id."""
     if not question.migrate:
-        return f"cinder retype --migration-policy {question.policy} VOLUME {question.new_type}"
+        return f"cinder retype --migration-policy {question.policy} VOLUME {quote(question.new_type or '')}"
     flags = "--lock-volume " * question.lock + "--force-host-copy " * question.force
     return f"cinder migrate {flags}VOLUME {destination}"
 
@@ -149,7 +149,7 @@ def _way(result: CellResult) -> list[Step]:
     return steps
 
 
-def _faults(expected: Expectation, rule: Rule) -> list[Fault]:
+def _faults(expected: Expectation) -> list[Fault]:
     broken: dict[str, list[str]] = {name: [] for name in expected.faults}
     for invariant, fault in expected.violations.items():
         broken[fault].append(invariant)

@@ -46,6 +46,10 @@ class Question:
         return self.to is not None
 
 
+class _Impossible(Exception):
+    """Why a volume cannot be on a back-end."""
+
+
 class Questioner:
     """Knows a deployment, and what its scheduler knows of it."""
 
@@ -89,27 +93,30 @@ class Questioner:
     def cells(self, question: Question) -> list[Cell]:
         """A cell for each source. InputError if no back-end can have such a volume."""
         old = self.volume_type(question, question.volume.type_name)
-        plans = [self.backend(name, "--from") for name in question.sources] or list(self.deployment.backends)
+        named_ones = [self.backend(name, "--from") for name in question.sources]
         found: list[Cell] = []
         why: list[str] = []
-        for plan in dict.fromkeys(plan.name for plan in plans):
-            source = self.deployment.backend(plan)
-            reason = self._cannot_be_on(source, question, old)
-            cell = self._cell(question, source, old) if reason is None else None
-            if cell is not None and not is_possible(
-                cell, facts_of(source), facts_of(self.deployment.backend(cell.destination))
-            ):
-                reason = f"such a volume cannot exist on {source.name}, or the request contradicts itself"
-            if reason is None and cell is not None:
-                found.append(cell)
-            else:
-                why.append(f"{source.name}: {reason}")
+        for source in dict.fromkeys(plan.name for plan in named_ones or self.deployment.backends):
+            try:
+                found.append(self._possible_cell(question, self.deployment.backend(source), old))
+            except _Impossible as reason:
+                why.append(f"{source}: {reason}")
         if not found:
             raise InputError(f"no back-end can have this volume: {'; '.join(why)}")
         return found
 
-    def _cannot_be_on(self, source: BackendPlan, question: Question, old: TypeWords | None) -> str | None:
-        pool = self.pools.get(source.address)
+    def _possible_cell(self, question: Question, source: BackendPlan, old: TypeWords | None) -> Cell:
+        """_Impossible if the volume cannot be on that back-end, or not so."""
+        refusal = self._cannot_be_on(source, old)
+        if refusal is not None:
+            raise _Impossible(refusal)
+        cell = self._cell(question, source, old)
+        if not is_possible(cell, facts_of(source), facts_of(self.deployment.backend(cell.destination))):
+            raise _Impossible("such a volume cannot exist there, or the request contradicts itself")
+        return cell
+
+    def _cannot_be_on(self, source: BackendPlan, old: TypeWords | None) -> str | None:
+        pool = self.pools.get(_known_as(source))
         if pool is None or old is None:
             return None
         wanted = filters.Request(size_gb=0, extra_specs=old.specs, operation="create")
@@ -120,7 +127,7 @@ class Questioner:
         if question.migrate:
             assert question.to is not None
             destination = self.backend(question.to, "--to")
-            if given == "none" and question.to == source.address:
+            if given == "none" and destination is source:
                 given = "same-host"
             elif given == "none" and old is not None and not self._fits(destination, old):
                 given = "specs-mismatch"
@@ -150,7 +157,7 @@ class Questioner:
         )
 
     def _fits(self, plan: BackendPlan, kind: TypeWords) -> bool:
-        pool = self.pools.get(plan.address)
+        pool = self.pools.get(_known_as(plan))
         wanted = filters.Request(size_gb=0, extra_specs=kind.specs, operation="migrate")
         return pool is None or filters.passes(pool, wanted) is None
 
@@ -162,14 +169,14 @@ class Questioner:
         """
         zones = new.specs.get("RESKEY:availability_zones")
         anywhere = filters.Request(
-            size_gb=0, extra_specs=new.specs, operation="retype", current_address=source.address
+            size_gb=0, extra_specs=new.specs, operation="retype", current_address=_known_as(source)
         )
         here = (source.availability_zone,)
         request = anywhere._replace(
             availability_zones=tuple(zone.strip() for zone in zones.split(",")) if zones else here
         )
         passing = self._passing(request)
-        if any(pool.address == source.address for pool in passing):
+        if any(pool.address == _known_as(source) for pool in passing):
             return source, "none"
         if passing:
             chosen = self._plan_of(passing[0])
@@ -190,8 +197,14 @@ class Questioner:
         return filters.weigh(passing, request)
 
     def _plan_of(self, pool: PoolState) -> BackendPlan:
-        service = service_host(pool.address)
+        """The back-end that has the pool; of a cluster the service that speaks for it."""
+        service = service_host(pool.host)
         return next(plan for plan in self.deployment.backends if plan.service == service)
+
+
+def _known_as(plan: BackendPlan) -> str:
+    """The pool's address for the scheduler: that of the cluster, if its services are one."""
+    return f"{plan.service_cluster or plan.service}#{plan.pool}"
 
 
 def _given(question: Question) -> str:

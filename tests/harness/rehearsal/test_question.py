@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.control_plane.deployment import load
 from harness.errors import InputError
 from harness.rehearsal import words
 from harness.rehearsal.question import Question, Questioner, named
 
 TO_B = "b volume_backend_name=lvm-b"
+CLUSTERED = """
+[DEFAULT]
+cluster = both
+enabled_backends = ceph
+[ceph]
+volume_driver = cinder.volume.drivers.rbd.RBDDriver
+volume_backend_name = ceph
+"""
+ALONE = """
+[DEFAULT]
+enabled_backends = lvm
+[lvm]
+volume_driver = cinder.volume.drivers.lvm.LVMVolumeDriver
+volume_backend_name = lvm
+lvm_type = default
+"""
 
 
 def cells(questioner: Questioner, volume: str, *define: str, **question: Any) -> list[str]:
@@ -24,6 +42,30 @@ def test_a_migration(questioner: Questioner) -> None:
     """From one back-end to another, by any of their names."""
     for to in ("lvm-b", "node1@lvm-b", "node1@lvm-b#lvm-b"):
         assert cells(questioner, "1,-,available", to=to, sources=["lvm-a"]) == ["migrate/lvm-a/lvm-b/available"]
+
+
+def test_where_it_is_already(questioner: Questioner) -> None:
+    """By whatever name, that is the same host."""
+    for to in ("lvm-a", "node1@lvm-a#lvm-a"):
+        assert cells(questioner, "1,-,available", to=to, sources=["lvm-a"]) == [
+            "migrate/lvm-a/lvm-a/available/precondition=same-host"
+        ]
+
+
+def test_a_cluster_is_one_place(tmp_path: Path) -> None:
+    """The scheduler knows its pool once, and a type leads to the service that speaks for it."""
+    files = []
+    for number, text in enumerate((CLUSTERED, CLUSTERED, ALONE), start=1):
+        files.append(tmp_path / f"{number}.conf")
+        files[-1].write_text(text)
+    questioner = Questioner(load(files))
+    assert cells(questioner, "1,lvm,available", new_type="ceph") == ["retype/lvm/ceph@node1/available"]
+    assert cells(questioner, "1,ceph,available", "b volume_backend_name=ceph v:t=1", new_type="b") == [
+        "retype/ceph@node1/ceph@node1/available/type=specs",
+        "retype/ceph@node2/ceph@node2/available/type=specs",
+    ]
+    with pytest.raises(InputError, match="no back-end can have this volume"):
+        cells(questioner, "1,-,available", to="ceph@node2", sources=["ceph@node1"])
 
 
 def test_flags_states_and_releases_are_axes(questioner: Questioner) -> None:
