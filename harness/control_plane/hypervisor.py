@@ -103,6 +103,17 @@ class Nova:
         volume_type = volume.volume_type
         return volume_type.encryption if volume_type and volume.encryption_key_id else None
 
+    def reboot(self, server: Server) -> None:
+        """A hard reboot: every disk is connected anew, as its attachment describes it by now.
+
+        Source: `nova.virt.block_device:DriverVolumeBlockDevice.refresh_connection_info`.
+        """
+        for volume_id, disk in server.disks.items():
+            disk.connection.disconnect()
+            attachment = self.cloud.database.get_attachment(disk.attachment_id)
+            volume = self.cloud.database.get_volume(volume_id)
+            disk.connection, disk.device = self._connect(volume, attachment, server)
+
     # ---------------------------------------------------------------------------------- assisted snapshots
 
     def create_volume_snapshot(self, volume_id: str, create_info: dict[str, Any]) -> None:

@@ -81,6 +81,8 @@ def _steps(scenario: Scenario, before: Evidence) -> Iterator[tuple[str, Callable
     # What is wrong already, or was left where the volume would go, is not told a second time.
     if target is not None and data_is_whole and not checkers.objects(before):
         yield "migrate again", lambda: _move_again(scenario, target)
+    if _home(scenario).kind == "nfs" and _home(scenario).takes_snapshots:
+        yield "snapshot while attached, reboot", lambda: _snapshot_in_use(scenario, data_is_whole)
     yield "delete", lambda: _delete(scenario)
 
 
@@ -122,6 +124,37 @@ def _snapshot(scenario: Scenario) -> None:
     scenario.act("owner", api.delete_snapshot, scenario.owner, snapshot.id)
     if snapshot.id in database.snapshots:
         raise Broken(f"the snapshot is {database.get_snapshot(snapshot.id).status}, but should be gone")
+
+
+def _snapshot_in_use(scenario: Scenario, data_is_whole: bool) -> None:
+    """A snapshot of an attached NFS volume gives the server another file, of another format.
+
+    What the attachment says must lead there, or the server loses its disk when it starts again (LP 1860913,
+    1989514).
+    """
+    api, nova = scenario.cloud.api, scenario.cloud.nova
+    server = nova.create_server("last-server")
+    disk = scenario.act("nova", nova.attach_volume, server, scenario.volume_id)
+    disk.ledger = scenario.ledger
+
+    def reboot(when: str) -> None:
+        scenario.act("nova", nova.reboot, server)
+        if data_is_whole and (pages := scenario.ledger.lost(disk.device.load)):
+            raise Broken(f"{len(pages)} written pages do not read back after a reboot {when}")
+
+    snapshot = scenario.act("owner", api.create_snapshot, scenario.owner, scenario.volume_id)
+    status = scenario.cloud.database.get_snapshot(snapshot.id).status
+    if status != "available":
+        raise Broken(f"the snapshot is {status}, but should be available")
+    if disk.mode == "rw":
+        disk.write(LAST_WRITTEN, stamped(LAST_WRITTEN, "behind a snapshot"))
+    reboot("with a snapshot")
+    scenario.act("owner", api.delete_snapshot, scenario.owner, snapshot.id)
+    if snapshot.id in scenario.cloud.database.snapshots:
+        status = scenario.cloud.database.get_snapshot(snapshot.id).status
+        raise Broken(f"the snapshot is {status}, but should be gone")
+    reboot("without the snapshot")
+    scenario.act("nova", nova.detach_volume, server, scenario.volume_id)
 
 
 def _extend(scenario: Scenario) -> None:

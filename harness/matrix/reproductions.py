@@ -107,6 +107,23 @@ _ALL = (
         "for the disk's: the migration succeeds, and the data is gone. When the volume is attached (in-use), "
         "QEMU copies the disk that is in the file, and all is well.",
         "cinder.volume.manager:VolumeManager._copy_volume_data",
+        seen=(Seen(">=22", "data-loss", True),),
+    ),
+    Reproduction(
+        "nfs-snapshot-while-attached",
+        "The server of an NFS volume is rebooted after a snapshot",
+        Cell(source="nfs-a", destination="nfs-far"),
+        "In the life after the migration a snapshot is taken of the attached volume, whose server goes on in a "
+        "new qcow2 file. Where the attachment still says raw (LP 1860913 has mended the name only), the guest "
+        "sees the bytes of that file after its next reboot.",
+        "cinder.volume.drivers.remotefs:RemoteFSSnapDriverBase._create_snapshot",
+        launchpad="1989514",
+        seen=(
+            Seen("<23.4", "succeeded", True),
+            Seen(">=24,<24.3", "succeeded", True),
+            Seen("==25.0.*", "succeeded", True),
+            Seen(">=23.4", "succeeded", False),
+        ),
     ),
     Reproduction(
         "nfs-same-share",

@@ -193,6 +193,11 @@ MUTANTS: dict[str, tuple[str, list[Mutation], str]] = {
         [Mutation(snapshots, "create", "attachment.save()", "pass")],
         "life_after",
     ),
+    "LP-1989514 the attachment does not say that the active file is qcow2": (
+        "migrate/nfs-a/nfs-far/available",
+        [Mutation(snapshots, "create", '"name": new, "format": "qcow2"}', '"name": new}')],
+        "life_after",
+    ),
     "the share is forgotten when the volume is renamed": (
         "migrate/lvm-a/nfs-a/available",
         [Mutation(
