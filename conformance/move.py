@@ -223,7 +223,9 @@ class Move:
         """Broken unless there is one object for each volume on record beyond `before`, and no target or record
         that belongs to nothing."""
         rows = self.cloud.database.volumes.values()
-        stray = [row for row in rows if (row["migration_status"] or "").startswith("target:")]
+        stray = [
+            row for row in rows if (row["migration_status"] or "").partition(":")[0] in ("target", "deleting")
+        ]
         holds(not stray, f"{len(stray)} temporary volumes are still on record, but should be gone")
         hosts = {manager.plan.address: manager.plan.container for manager in self.cloud.managers.values()}
         for container, names in self.objects().items():

@@ -183,6 +183,34 @@ def a_failed_migration_here_keeps_the_volume(
     fails(move, here, "subject", f"c-vol@{move.plan('subject').name}", nth, kind, written, lock)
 
 
+@destination_law(
+    source=f"{GENERIC}: the temporary volume cannot be created",
+    needs=["inventory"],
+    here=st.sampled_from(["lvm", "rbd", "nfs"]),
+    kind=FAULTS,
+    written=contents(),
+    lock=st.booleans(),
+)
+def a_failed_creation_leaves_no_record(move: Move, here: str, kind: str, written: Contents, lock: bool) -> None:
+    """If the driver cannot create the temporary volume, the migration is undone: no record, no object is
+    left."""
+    move.open(here, "subject")
+    before = move.objects()
+    volume = move.create(here)
+    move.write(volume, written)
+    move.fail_at("driver.create_volume", 1, kind, f"c-vol@{move.plan('subject').name}")
+    move.migrate(volume, "subject", force_host_copy=True, lock_volume=lock)
+    move.heal()
+    row = move.volume(volume)
+    same(
+        "(host, status, migration_status)",
+        (row.host, row.status, row.migration_status),
+        (move.plan(here).address, "available", "error"),
+    )
+    move.must_hold(volume, written, "the volume")
+    move.must_be_tidy(before)
+
+
 def fails(
     move: Move, here: str, there: str, actor: str, nth: int, kind: str, written: Contents, lock: bool
 ) -> None:

@@ -12,7 +12,8 @@ HEAD = """# Laws and mutants
 
 Each wrong driver of `tests/conformance/mutants` has one fault, and the law that is named must find it:
 `pytest tests/conformance/test_mutants.py`. Those whose names begin with M are what bugs of Cinder's
-drivers were made of. Faults of the control plane are planted in `tests/harness/matrix/test_planted_faults.py`.
+drivers were made of. Faults of the control plane are planted in `tests/harness/matrix/test_planted_faults.py`;
+`tests/conformance/test_control_plane_mutants.py` has the laws that find some of them.
 
 | mutant | reference driver | what is wrong | law that finds it |
 |---|---|---|---|
