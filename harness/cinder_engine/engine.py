@@ -30,7 +30,7 @@ from harness.results import CellResult
 
 BATCH = 8
 """Cells that a worker takes at a time."""
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 """Real seconds that nothing may be heard of any worker. A cell takes one or two."""
 
 
@@ -151,7 +151,8 @@ class Workers:
         """What became of the cell that a lost worker was at. RuntimeError if it never got as far as that."""
         status = worker.end(kill=hung)
         if not worker.started or not worker.given:
-            raise RuntimeError(f"a process that runs Cinder has died (exit status {status})")
+            died = f"had not started after {self._patience_s:g} s" if hung else f"died (exit status {status})"
+            raise RuntimeError(f"a process that runs Cinder {died}")
         how = (
             f"had not ended after {self._patience_s:g} s"
             if hung

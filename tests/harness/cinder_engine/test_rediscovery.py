@@ -40,7 +40,15 @@ def test_the_installed_release_ends_as_documented(results: dict[str, CellResult]
     assert seen is not None, f"nobody has looked at {release}"
     assert result.observed.outcome == seen.outcome, f"{result.observed.reason}; {result.difference}"
     mended = not REPRODUCTIONS[name].on(f"{NEWEST}.0.0").faulty  # type: ignore[union-attr]
-    assert (result.verdict == "fail") == (seen.faulty and mended), result.difference
+    assert bool(_unexpected(name, result)) == (seen.faulty and mended), result.difference
+
+
+def _unexpected(name: str, result: CellResult) -> list[str]:
+    """Where the cell differs; not where it does for another fault, which has a reproduction of its own."""
+    differences = result.difference.split("; ") if result.difference else []
+    if name == "service-uuid-left-behind":
+        return differences
+    return [each for each in differences if not each.startswith("names broken: service_uuid leads")]
 
 
 @pytest.mark.parametrize("name", SEEN)
