@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -170,3 +171,12 @@ def test_purging_the_trash_removes_what_it_can() -> None:
     with pytest.raises(pair.rbd.ImageHasSnapshots, match="error purging images from trash"):
         pair.rbd.RBD().trash_purge(ioctx)
     assert [entry["name"] for entry in pair.rbd.RBD().trash_list(ioctx)] == ["b"]
+
+
+def test_an_image_without_overrides_has_no_limits() -> None:
+    """Ceph's defaults are zero: Cinder takes any other value for a limit that it has to remove."""
+    _, _, image = an_image()
+    in_force = {option["name"]: option["value"] for option in image.config_list()}
+    limits = [option for option in in_force if re.fullmatch(r"rbd_qos_.*(limit|burst)", option)]
+    assert len(limits) == 12
+    assert {in_force[option] for option in limits} == {"0"}

@@ -1,11 +1,12 @@
 """Rungs A = B = C: simulation and real Cinder agree, cell by cell, with either's drivers.
 
-Cells run in processes of their own, once for all tests. This is a sample: ``crucible compare --engines`` does
-the same for the whole matrix.
+Cells run in processes of their own. These are samples: ``crucible compare --engines`` does the same for the
+whole matrix, and `tests/golden/test_pictures.py` holds the simulation to what the real Cinder has left.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -17,6 +18,8 @@ from harness.control_plane.deployment import Deployment
 from harness.matrix import families, runner
 from harness.matrix.comparison import differences
 from harness.results import CellResult
+from harness.sim.seeds import stream
+from tests.golden.pictures import load
 
 pytestmark = pytest.mark.skipif(
     installed() is None, reason="Cinder is not installed: pip install 'cinder-crucible[cinder]'"
@@ -42,6 +45,7 @@ SAMPLE: dict[Drivers, tuple[str, ...]] = {
         "migrate/nfs-far/nfs-a/in-use",
     ),
 }
+SAMPLED = 15
 CELLS = [(drivers, cell_id) for drivers, ids in SAMPLE.items() for cell_id in ids]
 
 Pairs = dict[tuple[Drivers, str], tuple[CellResult, CellResult]]
@@ -66,6 +70,24 @@ def test_the_simulation_does_what_cinder_does(results: Pairs, drivers: Drivers, 
     simulated, real = results[drivers, cell_id]
     assert not [str(difference) for difference in differences(simulated.picture, real.picture)]
     assert real.verdict in ("pass", "known"), real.difference
+
+
+@pytest.mark.parametrize("drivers", ["reference", "cinder"])
+def test_a_sample_leaves_what_was_recorded(drivers: Drivers) -> None:
+    """Another one for each value of CRUCIBLE_SAMPLE, of the pictures that the simulation is held to."""
+    recorded = load()
+    if recorded.release != installed():
+        pytest.skip(f"the pictures are of Cinder {recorded.release}")
+    chance = stream(int(os.environ.get("CRUCIBLE_SAMPLE", "0")), "sample of pictures")
+    deployment = Deployment.default()
+    cells = [families.find(deployment, name) for name in chance.sample(sorted(recorded.cells), SAMPLED)]
+    results = CinderEngine(drivers).run_cells(deployment, cells, keep_timelines=True, at_rest=True)
+    found = [
+        f"{result.id}: {each}"
+        for result in results
+        for each in differences(recorded.cells[result.id], result.picture)
+    ]
+    assert not found, "\n".join(found)
 
 
 def test_cinder_stays_in_its_own_process() -> None:

@@ -268,7 +268,9 @@ MUTANTS: dict[str, tuple[str, list[Mutation], str]] = {
     ),
     "M20 a driver retypes to another back-end": (
         "retype/lvm-a/rbd-a/available",
-        [Mutation(Retype, "retype", ' and self.is_our_backend(host["host"])', "")],
+        [Mutation(
+            Retype, "retype", ' and self.is_our_backend(host["host"], host.get("cluster_name"))', "",
+        )],
         "names",
     ),
     "M22 a driver refuses a retype for a difference that means nothing to it": (
