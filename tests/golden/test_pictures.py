@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.control_plane.deployment import Deployment
+from harness.matrix.cells import Cell
 from harness.matrix.comparison import differences
 from harness.matrix.families import default_cells
 from harness.matrix.runner import run_cell
@@ -27,22 +28,27 @@ def recorded() -> Recorded:
     return load()
 
 
+@pytest.fixture(scope="module")
+def cells(deployment: Deployment) -> list[Cell]:
+    """The default matrix, made once."""
+    return default_cells(deployment)
+
+
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_simulation_leaves_what_cinder_leaves(
-    part: int, deployment: Deployment, recorded: Recorded
+    part: int, deployment: Deployment, cells: list[Cell], recorded: Recorded
 ) -> None:
     """Outcome, records, attachments, objects, exports, keys, quota, and every driver call."""
-    cells = [cell for cell in default_cells(deployment) if cell.id in recorded.cells]
     found: list[str] = []
-    for cell in cells[part::PARTS]:
+    for cell in [cell for cell in cells if cell.id in recorded.cells][part::PARTS]:
         simulated = run_cell(deployment, cell, keep_timeline=True, at_rest=True)
         found += [f"{cell.id}: {each}" for each in differences(simulated.picture, recorded.cells[cell.id])]
     assert not found, "\n".join(found)
 
 
-def test_every_picture_is_of_a_cell_of_the_matrix(deployment: Deployment, recorded: Recorded) -> None:
+def test_every_picture_is_of_a_cell_of_the_matrix(cells: list[Cell], recorded: Recorded) -> None:
     """A cell that was renamed has to be recorded again."""
-    assert set(recorded.cells) <= {cell.id for cell in default_cells(deployment)}
+    assert set(recorded.cells) <= {cell.id for cell in cells}
 
 
 def test_what_was_saved_is_read_again(tmp_path: Path) -> None:
