@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from conformance.bench import compare
+from conformance.attached import compare
 from conformance.contents import Contents, pages_of
 from conformance.guard import Guarded, LimitedSimulation, Misconduct, Watch, described
 from conformance.law import Broken, holds, same

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 NAMES = ("ci", "dev", "nightly")
@@ -37,3 +41,14 @@ def settings_of(profile: str, weight: float) -> settings:
         phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink),
         **common,
     )
+
+
+@contextmanager
+def no_files_left() -> Iterator[None]:
+    """While this lasts, what Hypothesis keeps for itself is not written into the working directory."""
+    with tempfile.TemporaryDirectory() as home:
+        set_hypothesis_home_dir(home)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)

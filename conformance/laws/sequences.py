@@ -11,7 +11,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.bench import Attached, Bench, compare
+from conformance.attached import Attached, compare
+from conformance.bench import Bench
 from conformance.contents import Contents, pages_of
 from conformance.law import Chapter, same
 from harness.driver import VolumeDriver

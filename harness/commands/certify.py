@@ -138,6 +138,7 @@ def run(
     from conformance import xfail
     from conformance.catalogue import select
     from conformance.certify import certify as make
+    from conformance.profiles import no_files_left
 
     expected = xfail.load(xfail_path) if xfail_path else []
     laws = select(levels, keyword)
@@ -155,18 +156,19 @@ def run(
     started, begun_s = datetime.now(UTC), time.monotonic()
     on_result: Callable[[LawResult], None] = terminal.law
     try:
-        certificate = make(
-            subject,
-            levels=levels,
-            keyword=keyword,
-            profile=profile,
-            seed=seed,
-            jobs=jobs,
-            expected=expected,
-            today=started.date(),
-            configuration=[str(path) for path in configs],
-            on_result=on_result,
-        )
+        with no_files_left():
+            certificate = make(
+                subject,
+                levels=levels,
+                keyword=keyword,
+                profile=profile,
+                seed=seed,
+                jobs=jobs,
+                expected=expected,
+                today=started.date(),
+                configuration=[str(path) for path in configs],
+                on_result=on_result,
+            )
     finally:
         terminal.stop()
     certificate = msgspec.structs.replace(

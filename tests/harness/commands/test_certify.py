@@ -27,6 +27,13 @@ def test_a_driver_that_keeps_the_laws(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "1 laws came out the same" in capsys.readouterr().out
 
 
+def test_nothing_is_left_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No database of examples, no cache."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["certify", "rbd", "-k", "display_names", "--profile", "ci"]) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_driver_that_breaks_a_law(capsys: pytest.CaptureFixture[str]) -> None:
     """Status 1; sentence, values, sequence and the line that repeats it."""
     driver = "tests.conformance.mutants.volumes:DecimalSize"

@@ -1,0 +1,64 @@
+"""A volume as the host sees it that has it connected, and pages of it as they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from conformance.law import Broken
+from conformance.subjects import OpenDevice
+from fake_backends.block_store import PAGE
+from harness.model import ConnectionInfo, Volume
+
+
+class Attached:
+    """A volume that is connected on a host: what `Bench.attach` returns and `Bench.detach` takes."""
+
+    def __init__(
+        self, volume: Volume, host: str, info: ConnectionInfo, opened: OpenDevice | None, row: str
+    ) -> None:
+        self.volume = volume
+        self.host = host
+        self.info = info
+        self.row = row
+        self._opened = opened
+
+    @property
+    def size(self) -> int:
+        """Bytes that the host sees."""
+        return int(self._device().size)
+
+    def write(self, pages: Mapping[int, bytes]) -> None:
+        for page, data in pages.items():
+            self._device().write(page * PAGE, data)
+
+    def read(self, pages: Iterable[int]) -> dict[int, bytes]:
+        return {page: self._device().read(page * PAGE, PAGE) for page in pages}
+
+    def close(self) -> None:
+        """Let the host's device go; the driver is not told."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def _device(self) -> Any:
+        if self._opened is None:
+            raise Broken(f"the connection of {self.host} gives no device")
+        return self._opened.device
+
+
+def compare(read: Mapping[int, bytes], wanted: Mapping[int, bytes], what: str) -> None:
+    """Broken if a page is not as it should be; the text names the first one."""
+    for page, data in wanted.items():
+        if read[page] != data:
+            raise Broken(
+                f"page {page} of {what} reads {_told(read[page])}, but should read {_told(data)} "
+                f"({sum(read[each] != wanted[each] for each in wanted)} of {len(wanted)} pages differ)"
+            )
+
+
+def _told(data: bytes) -> str:
+    """Bytes of a page in words: nothing, zeros, or how they begin."""
+    if not data:
+        return "nothing (it is behind the end)"
+    return "zeros" if not any(data) else f"{data[:8].hex()}..."
