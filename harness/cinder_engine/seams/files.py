@@ -84,7 +84,7 @@ class DeviceFile(io.RawIOBase):
 
 
 class Files:
-    """The replaced functions; `real_open` and the others are the process's own."""
+    """What takes the place of the functions, which are still called for paths of this process."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
