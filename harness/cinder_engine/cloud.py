@@ -88,6 +88,7 @@ class CinderCloud:
         self.api = VolumeApi(self, rest)
         self.attachments = AttachmentApi(self, rest)
         self.nova = Nova(self, nova)
+        self.world.compute = self.nova
         self.managers: dict[str, VolumeService] = {}
         self.service_ids: dict[str, int] = {}
         self._machines: dict[str, Node] = {}
