@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from harness import checkers
+from harness import checkers, errors
 from harness.checkers import Evidence
 from harness.control_plane.deployment import BackendPlan
 from harness.matrix.cells import Cell
@@ -60,7 +60,8 @@ def live_on(scenario: Scenario, before: Evidence) -> list[str] | None:
             scenario.simulation.record(f"life after: {name}")
             try:
                 step()
-            except Broken as error:
+            except (Broken, errors.ServiceError) as error:
+                # What the API answers is told in its words: engines know it by different classes.
                 return [f"{name}: {error}"]
             except Exception as error:  # noqa: BLE001 (a driver may raise anything)
                 return [f"{name}: {type(error).__name__}: {error}"]
