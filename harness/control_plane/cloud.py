@@ -162,7 +162,7 @@ class Cloud:
             wanted.update({f"{resource}_{name}": delta for resource, delta in deltas.items()})
         if not wanted:
             return []
-        self.scheduler.catch_up()
+        self.services.catch_up()
         now_us = self.simulation.kernel.now_us
         until_us = now_us + self.options["reservation_expire"] * SECOND_US
         kinds = ("volumes", "snapshots", "backups", "groups")

@@ -14,7 +14,7 @@ class Heartbeat:
 
     def __init__(self, interval_us: int, now_us: int) -> None:
         self.interval_us = interval_us
-        self._started_us = self._resumed_us = self._heard_us = now_us
+        self._started_us = self._resumed_us = self._heard_us = self._asked_us = now_us
         self._beating = True
 
     def heard_us(self, now_us: int) -> int:
@@ -24,6 +24,18 @@ class Heartbeat:
             if beat_us >= self._resumed_us:
                 return beat_us
         return self._heard_us
+
+    def next_us(self, now_us: int) -> int:
+        """When it beats next, if it is not halted by then."""
+        return now_us - (now_us - self._started_us) % self.interval_us + self.interval_us
+
+    def news_us(self, now_us: int) -> int | None:
+        """The last beat, if there was one since somebody asked for news."""
+        heard_us = self.heard_us(now_us)
+        if heard_us <= self._asked_us:
+            return None
+        self._asked_us = heard_us
+        return heard_us
 
     def halt(self, now_us: int, *, heard_us: int | None = None) -> None:
         """No more beats after now. `heard_us` sets when the last one was, if other than it has been."""

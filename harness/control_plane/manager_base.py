@@ -41,7 +41,6 @@ class ManagerBase:
         options, now_us = cloud.node_options(plan), self.simulation.kernel.now_us
         self.heartbeat = Heartbeat(options["report_interval"] * SECOND_US, now_us)
         self._polls = Heartbeat(options["backend_stats_polling_interval"] * SECOND_US, now_us)
-        self._published_us = now_us
         self.initialized = False
         self.allocated_capacity_gb: dict[str, int] = {}
         self.stats: Mapping[str, Any] = {}
@@ -113,19 +112,19 @@ class ManagerBase:
         else:
             self.allocated_capacity_gb[pool] = max(change_gb, 0)
 
-    def catch_up(self) -> None:
+    def catch_up(self) -> int:
         """Publish what the periodic task would have since it was last looked at, as the storage still is.
 
         Whoever is about to change anything comes here first, so the scheduler knows of a pool what was true
-        when `backend_stats_polling_interval` last ended, and no more.
+        when `backend_stats_polling_interval` last ended, and no more. Returns when there is more to publish.
         """
-        due_us = self._polls.heard_us(self.simulation.kernel.now_us)
-        if due_us > self._published_us:
-            self._published_us = due_us
+        now_us = self.simulation.kernel.now_us
+        if self._polls.news_us(now_us) is not None:
             try:
                 self.publish_service_capabilities()
             except Exception as error:  # noqa: BLE001 (a periodic task that fails is logged)
                 self.note("get_volume_stats failed", str(error))
+        return self._polls.next_us(now_us)
 
     def publish_service_capabilities(self) -> None:
         """Ask the driver for its stats and tell the scheduler (`VolumeManager._report_driver_status`)."""

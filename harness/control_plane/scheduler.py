@@ -54,11 +54,14 @@ class Scheduler:
         self._message_sweeps = Heartbeat(cloud.options["message_reap_interval"] * SECOND_US, now_us)
         self._pools: dict[str, list[PoolState]] = {}
 
-    def catch_up(self) -> None:
-        """Do what the periodic tasks would have done by now: forget what has expired."""
+    def catch_up(self) -> int:
+        """Forget what has expired, as the periodic tasks would have by now. Returns when they are due again."""
         now_us = self.cloud.simulation.kernel.now_us
-        self.cloud.quotas.expire(self._quota_sweeps.heard_us(now_us))
-        self.cloud.user_messages.expire(self._message_sweeps.heard_us(now_us))
+        if (swept_us := self._quota_sweeps.news_us(now_us)) is not None:
+            self.cloud.quotas.expire(swept_us)
+        if (swept_us := self._message_sweeps.news_us(now_us)) is not None:
+            self.cloud.user_messages.expire(swept_us)
+        return min(self._quota_sweeps.next_us(now_us), self._message_sweeps.next_us(now_us))
 
     # ------------------------------------------------------------------------------- what services report
 

@@ -27,6 +27,7 @@ class Services:
         self._cloud = cloud
         self._kernel = cloud.simulation.kernel
         self._running: dict[str, None] = {}
+        self._quiet_until_us = 0
         self._tasks: dict[str, list[Task]] = {}
         self.managers: dict[str, VolumeManager] = {}
         cloud.messaging.on_task = lambda address, task: self._tasks.setdefault(task.actor, []).append(task)
@@ -66,6 +67,7 @@ class Services:
         manager = VolumeManager(self._cloud, plan, make_driver(plan, self._cloud.world))
         self.managers[plan.service] = manager
         self._running[plan.service] = None
+        self._quiet_until_us = 0
         return manager
 
     def _run(self, manager: VolumeManager, *, set_up: bool = True) -> None:
@@ -132,6 +134,9 @@ class Services:
 
     def catch_up(self) -> None:
         """Let everything periodic have happened that would have by now, before something changes."""
-        self._cloud.scheduler.catch_up()
-        for address in self._running:
-            self.managers[address].catch_up()
+        now_us = self._kernel.now_us
+        if now_us < self._quiet_until_us:
+            return
+        due = [self._cloud.scheduler.catch_up()]
+        due += [self.managers[address].catch_up() for address in self._running]
+        self._quiet_until_us = min(due)

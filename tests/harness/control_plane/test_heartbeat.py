@@ -48,3 +48,9 @@ def test_the_last_beat_may_be_set() -> None:
     heartbeat = Heartbeat(10, 0)
     heartbeat.halt(100, heard_us=3)
     assert heartbeat.heard_us(1000) == 3
+
+
+def test_a_beat_is_news_once() -> None:
+    """The start is none; several that were missed are the last one."""
+    heartbeat = Heartbeat(10, 5)
+    assert [heartbeat.news_us(now) for now in (5, 14, 15, 16, 44, 45)] == [None, None, 15, None, 35, 45]
