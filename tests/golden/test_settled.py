@@ -69,5 +69,6 @@ def test_the_table_names_cells_that_are_on_record(cells: dict[str, Picture]) -> 
     """Each that stands in the last column."""
     rows = (Path(__file__).parents[2] / "docs" / "settled.md").read_text(encoding="utf-8").splitlines()
     named = [word for row in rows if row.startswith("| ") for word in row.rpartition(" | ")[2].split("`")[1::2]]
-    assert len(named) > 5
-    assert set(named) <= set(cells)
+    cells_named = {name for name in named if name.startswith(("migrate/", "retype/"))}
+    assert len(cells_named) > 5
+    assert cells_named <= set(cells)
