@@ -11,7 +11,7 @@ from harness import errors
 from harness.model import Snapshot
 from harness.rest.faults import Fault
 from harness.rest.filters import Row, predicate, wanted
-from harness.rest.listing import next_link, page
+from harness.rest.listing import paged
 from harness.rest.operations import Operation
 from harness.rest.requests import Request, to_bool
 from harness.rest.resources.volume_actions import wish
@@ -88,15 +88,16 @@ def _list(request: Request, *, detail: bool) -> View:
     passes = predicate(request, filters)
     snapshots = request.cloud.api.list_snapshots(request.context, all_tenants=everybody)
     rows = [row for row in (_row(request, each) for each in snapshots) if passes(row)]
-    shown = page(request, rows, lambda marker: errors.SnapshotNotFound(snapshot_id=marker), fields=_SORTABLE)
-    answer: View = {"snapshots": [full(request, row) if detail else brief(request, row) for row in shown]}
-    total = len(rows) if request.since(45) and request.flag("with_count") else None
-    links = next_link(request, shown, "snapshots/detail" if detail else "snapshots", total=total)
-    if links:
-        answer["snapshots_links"] = links
-    if total is not None:
-        answer["count"] = total
-    return answer
+    view = full if detail else brief
+    return paged(
+        request,
+        rows,
+        lambda marker: errors.SnapshotNotFound(snapshot_id=marker),
+        fields=_SORTABLE,
+        name="snapshots",
+        path="snapshots/detail" if detail else "snapshots",
+        view=lambda row: view(request, row),
+    )
 
 
 def index(request: Request) -> View:

@@ -12,7 +12,7 @@ from harness import errors
 from harness.model import Volume
 from harness.rest.faults import Fault
 from harness.rest.filters import Row, predicate, wanted
-from harness.rest.listing import next_link, page
+from harness.rest.listing import paged
 from harness.rest.operations import Operation
 from harness.rest.requests import Request, to_bool
 from harness.rest.resources.volume_views import View, VolumeViews, visible_metadata
@@ -60,24 +60,17 @@ def _filtered(request: Request) -> list[Row]:
 
 
 def _list(request: Request, *, detail: bool) -> View:
-    rows = _filtered(request)
-    shown = page(
-        request, rows, lambda marker: errors.VolumeNotFound(volume_id=marker), fields=_SORTABLE
-    )  # fmt: skip
     views = VolumeViews(request)
-    if detail:
-        attachments = _attachments_by_volume(request)
-        volumes = [views.full(row, attachments.get(row["id"], ())) for row in shown]
-    else:
-        volumes = [views.brief(row) for row in shown]
-    answer: View = {"volumes": volumes}
-    total = len(rows) if request.since(45) and request.flag("with_count") else None
-    links = next_link(request, shown, "volumes/detail" if detail else "volumes", total=total)
-    if links:
-        answer["volumes_links"] = links
-    if total is not None:
-        answer["count"] = total
-    return answer
+    attachments = _attachments_by_volume(request) if detail else {}
+    return paged(
+        request,
+        _filtered(request),
+        lambda marker: errors.VolumeNotFound(volume_id=marker),
+        fields=_SORTABLE,
+        name="volumes",
+        path="volumes/detail" if detail else "volumes",
+        view=lambda row: views.full(row, attachments.get(row["id"], ())) if detail else views.brief(row),
+    )
 
 
 def _attachments_by_volume(request: Request) -> dict[str, list[Row]]:
