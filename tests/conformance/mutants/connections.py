@@ -111,7 +111,7 @@ class NoVersion(RbdDriver):
 
 
 @mutant(
-    "servers-only", "images and backups/an_image_of_a_volume_is_whole", "connects no host but those of servers"
+    "servers-only", "images and backups/a_backup_of_a_volume_is_whole", "connects no host but those of servers"
 )
 class ServersOnly(LvmDriver):
     def initialize_connection(self, volume: Any, connector: Any) -> Any:
