@@ -15,10 +15,7 @@ from harness.errors import InputError
 from harness.matrix.axes import FILL, PRECONDITION
 from harness.matrix.selection import nova_profile
 from harness.rehearsal import words
-from harness.rehearsal.answer import Rehearsal, answer
-from harness.rehearsal.question import Question, Questioner, named
 from harness.rehearsal.releases import checked
-from reports import rehearsal as report
 from reports.terminal import console
 
 NEWEST_CINDER, NEWEST_NOVA = "29", 33
@@ -87,6 +84,11 @@ def plan(
     Exit status: 0 it ends well, 1 it does not (from one of the back-ends), 2 bad usage or input, 3 a defect
     of Crucible.
     """
+    # The simulation comes with these, and oslo.config: help and other commands do without.
+    from harness.rehearsal.answer import Rehearsal, answer
+    from harness.rehearsal.question import Question, Questioner, named
+    from reports import rehearsal as report
+
     if (to is None) == (new_type is None):
         raise InputError("plan needs either --to HOST (a migration) or --type TYPE (a retype), and not both")
     if new_type is not None and (lock or force):
