@@ -33,6 +33,7 @@ SAMPLE: dict[Drivers, tuple[str, ...]] = {
         "migrate/lvm-a/lvm-b/available/precondition=no-capacity",
         "retype/lvm-a/lvm-b/in-use/precondition=server-stopped",
         "migrate/nfs-a/nfs-far/available",
+        "migrate/nfs-a/nfs-qcow2/available/precondition=source-delete-fails",
     ),
     "cinder": (
         "migrate/lvm-a/rbd-a/available",
