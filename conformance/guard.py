@@ -8,7 +8,6 @@ come back. A call may take `CALL_LIMIT_S` seconds of real time and `CALL_LIMIT_U
 
 from __future__ import annotations
 
-import _thread
 import io
 import signal
 import sys
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from conformance.threads import watched
 from harness.errors import TaskKilled
 from harness.sim.simulation import Simulation
 
@@ -73,7 +73,7 @@ class Watch:
             f"{key}={self.name(value)}" for key, value in keywords.items()
         ]
         step = f"{where}{method}({', '.join(shown)})"
-        threads = _thread._count()
+        threads = _running()
         self._enter()
         try:
             answer = function(*args, **keywords)
@@ -116,7 +116,7 @@ class Watch:
     def _look_around(self, method: str, threads: int) -> None:
         if isinstance(sys.stdout, _Recorder) and (text := sys.stdout.taken()):
             self.misconduct.append(f"{method} prints {shortened(text)} to standard output")
-        if _thread._count() > threads:
+        if _running() > threads:
             self.misconduct.append(f"{method} leaves a thread running")
 
 
@@ -164,9 +164,13 @@ def _too_long(error: BaseException) -> str:
 
 
 class _Recorder(io.StringIO):
-    """Standard output while drivers run. `armed` tells that the alarm has our handler."""
+    """Standard output while drivers run. `armed` tells that the alarm has our handler; `threads` are theirs."""
 
     armed = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[object] = set()
 
     def taken(self) -> str:
         text = self.getvalue()
@@ -195,6 +199,11 @@ def _armed() -> bool:
     return isinstance(sys.stdout, _Recorder) and sys.stdout.armed
 
 
+def _running() -> int:
+    """How many threads drivers have started that still run."""
+    return len(sys.stdout.threads) if isinstance(sys.stdout, _Recorder) else 0
+
+
 @contextmanager
 def contained() -> Iterator[None]:
     """While this lasts, drivers cannot print, and the alarm of `Watch` is armed. Both are put back as they
@@ -212,7 +221,8 @@ def contained() -> Iterator[None]:
             pass  # not the main thread, which alone can have handlers: calls are not limited then
     sys.stdout = recorder
     try:
-        yield
+        with watched(recorder.threads):
+            yield
     finally:
         sys.stdout = stdout
         if recorder.armed and _ALARM is not None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from fake_backends.block_store import CHUNK, PAGE, Chunk
-from fake_backends.rbd import cluster as real_cluster
 from fake_backends.rbd import image
+from fake_backends.rbd import pool as real_pool
 from fake_backends.rbd.cluster import Cluster
 from fake_backends.rbd.image import Image
 from fake_backends.rbd.image_files import ImageFiles
@@ -100,7 +100,7 @@ PLANTED = {
     "a smaller image keeps what was cut off": (in_memory, image, "first_bytes", _uncut, "content"),
     "what a removed snapshot held is still counted": (in_memory, Image, "recount", _nothing, "uses"),
     "a write takes no space": (in_memory, Pool, "account", _nothing, "uses"),
-    "an open image can be removed": (in_memory, real_cluster, "_check_removable", _nothing, "Busy"),
+    "an open image can be removed": (in_memory, real_pool, "_check_removable", _nothing, "Busy"),
     "a clone is not known to its parent": (in_memory, Image, "become_clone", _unknown, "clones"),
     "operations pass no point": (in_memory, Image, "_visit", _nothing, "named point"),
     "what was acknowledged is not kept": (in_files, ImageFiles, "save", _nothing, "names|content"),
