@@ -16,6 +16,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import count, groupby
 
 from fake_backends.block_store import CHUNK, EMPTY, PAGE, BlockDevice, Chunk, RegularFile
 from harness.errors import InvalidArgument, NoSpace
@@ -129,7 +130,15 @@ class Qcow2Image(BlockDevice):
         guests = [
             guest for guest in range(first, first + _PER_CHUNK) if tables.host(guest) or guest - first in used
         ]
-        for host, run in _runs([(tables.reserve(guest), guest) for guest in guests]):
+        self._put(number, chunk, guests)
+
+    def _put(self, number: int, chunk: Chunk, guests: list[int]) -> None:
+        """Write these clusters of a chunk, of which `chunk` is the content; of each run first the data."""
+        if not guests:
+            return
+        tables = self._tables
+        first = number * _PER_CHUNK
+        for host, run in _runs(list(zip(tables.reserve(guests), guests, strict=True))):
             below, inside = divmod(host, _PER_CHUNK)
             shift = (run[0] - first - inside) * _PAGES
             low, count = inside * _PAGES, len(run) * _PAGES
@@ -140,8 +149,7 @@ class Qcow2Image(BlockDevice):
             }
             self.file.replace(below, low, count, pages)
             self.file.structure = tables
-            for step, guest in enumerate(run):
-                tables.link(guest, host + step)
+            tables.link(run, host)
 
     def patch(self, number: int, start: int, data: bytes) -> None:
         tables = self._tables
@@ -153,10 +161,10 @@ class Qcow2Image(BlockDevice):
                 below = self.backing.read(guest * CLUSTER, CLUSTER).ljust(CLUSTER, b"\0")
                 piece = below[:inside] + piece + below[inside + len(piece) :]
                 inside = 0
-            host = tables.reserve(guest)
+            [host] = tables.reserve([guest])
             self.file.write(host * CLUSTER + inside, piece)
             self.file.structure = tables
-            tables.link(guest, host)
+            tables.link([guest], host)
             position = (guest + 1) * CLUSTER - number * CHUNK - start
 
     def occupied(self, first: int, last: int) -> Iterable[int]:
@@ -205,13 +213,9 @@ class Qcow2Image(BlockDevice):
     def take_over(self, clusters: Iterable[int]) -> None:
         """Hold these clusters of the disk itself, as they look through its backing file."""
         tables = self._tables
-        for guest in clusters:
-            if not tables.host(guest):
-                data = self.read(guest * CLUSTER, CLUSTER)
-                host = tables.reserve(guest)
-                self.file.write(host * CLUSTER, data.ljust(CLUSTER, b"\0"))
-                self.file.structure = tables
-                tables.link(guest, host)
+        missing = (guest for guest in clusters if not tables.host(guest))
+        for number, guests in groupby(missing, lambda guest: guest // _PER_CHUNK):
+            self._put(number, self.load(number), list(guests))
 
 
 class _Tables:
@@ -247,30 +251,32 @@ class _Tables:
         """The clusters of the disk that have one in the file, ascending."""
         return iter(sorted(self._by_host().values()))
 
-    def reserve(self, guest: int) -> int:
-        """The cluster of the file for a cluster of the disk. A new one is first written, then linked."""
-        host = self.host(guest)
-        if host:
-            return host
-        number = guest // _L2_ENTRIES
+    def reserve(self, guests: list[int]) -> list[int]:
+        """The file's clusters for these of the disk, within a chunk. New ones are written, then linked."""
+        hosts = [self.host(guest) for guest in guests]
+        if all(hosts):
+            return hosts
+        number = guests[0] // _L2_ENTRIES
         if not self._l1[number]:
             at = self._take()
             self._write(at * CLUSTER, bytes(CLUSTER))
             self._l1[number] = at * CLUSTER | _COPIED
-            self._write_entry(self._l1_at + 8 * number, self._l1[number])
-        return self._take()
+            self._write(self._l1_at + 8 * number, _packed(self._l1[number : number + 1]))
+        taken = count(self._take(hosts.count(0)))
+        return [host or next(taken) for host in hosts]
 
-    def link(self, guest: int, host: int) -> None:
-        """From now on a cluster of the disk is read from this one of the file."""
-        if self.host(guest) == host:
+    def link(self, guests: list[int], host: int) -> None:
+        """From now on these clusters of the disk, in a row, are read from those in a row from `host` on."""
+        if all(self.host(guest) == host + step for step, guest in enumerate(guests)):
             return
         by_host = self._by_host()
-        number, index = divmod(guest, _L2_ENTRIES)
+        number, index = divmod(guests[0], _L2_ENTRIES)
         table = self._l2_table(number)
         assert table is not None
-        table[index] = host * CLUSTER | _COPIED
-        self._write_entry((self._l1[number] & _OFFSET) + 8 * index, table[index])
-        by_host[host] = guest
+        entries = array("Q", [(host + step) * CLUSTER | _COPIED for step in range(len(guests))])
+        table[index : index + len(guests)] = entries
+        self._write((self._l1[number] & _OFFSET) + 8 * index, _packed(entries))
+        by_host.update(zip(count(host), guests, strict=False))
 
     def grow(self, size: int) -> None:
         """Make room in the L1 table, at a new place where the old one has no more."""
@@ -279,8 +285,7 @@ class _Tables:
         self._l1.extend([0] * (l1_size - self._l1_size))
         if clusters > old_clusters:
             old, self._l1_at = self._l1_at // CLUSTER, self._take(clusters) * CLUSTER
-            for cluster in range(old, old + old_clusters):
-                self._count(cluster, 0)
+            self._count(old, old_clusters, users=0)
         self._write(self._l1_at, _packed(self._l1))
         self.size, self._l1_size = size, l1_size
         self._write_head()
@@ -320,22 +325,21 @@ class _Tables:
                 self._guests.update((host, guest) for host, guest in zip(hosts, guests, strict=False) if host)
         return self._guests
 
-    def _take(self, count: int = 1) -> int:
+    def _take(self, clusters: int = 1) -> int:
         """Take clusters in a row from the end of the file; a refcount block that is missing goes first."""
         # A file that was cut still has entries that lead behind its end.
         first = max(-(-self._file.size // CLUSTER), self._last_used() + 1)
-        blocks = range(first // _REFCOUNTS, (first + count + 1) // _REFCOUNTS + 1)
+        blocks = range(first // _REFCOUNTS, (first + clusters + 1) // _REFCOUNTS + 1)
         for block in blocks:
             if not self._refcount_block(block):
                 self._write(self._table_at + 8 * block, _packed(array("Q", [first * CLUSTER])))
                 self._write(first * CLUSTER, bytes(CLUSTER))
                 self._count(first)
                 first += 1
-        for cluster in range(first, first + count):
-            self._count(cluster)
-        self._file.truncate((first + count) * CLUSTER)
+        self._count(first, clusters)
+        self._file.truncate((first + clusters) * CLUSTER)
         self._file.structure = self
-        self._last = first + count - 1
+        self._last = first + clusters - 1
         return first
 
     def _last_used(self) -> int:
@@ -348,18 +352,20 @@ class _Tables:
     def _refcount_block(self, block: int) -> int:
         return self._entries(self._table_at + 8 * block, 1)[0] & _OFFSET
 
-    def _count(self, cluster: int, users: int = 1) -> None:
-        block, index = divmod(cluster, _REFCOUNTS)
-        self._write(self._refcount_block(block) + 2 * index, users.to_bytes(2, "big"))
+    def _count(self, first: int, clusters: int = 1, *, users: int = 1) -> None:
+        """Note how many use each of these clusters of the file."""
+        end = first + clusters
+        while first < end:
+            block, index = divmod(first, _REFCOUNTS)
+            here = min(end - first, _REFCOUNTS - index)
+            self._write(self._refcount_block(block) + 2 * index, users.to_bytes(2, "big") * here)
+            first += here
 
     def _entries(self, at: int, count: int) -> array[int]:
         entries = array("Q", self._file.read(at, 8 * count).ljust(8 * count, b"\0"))
         if sys.byteorder == "little":
             entries.byteswap()
         return entries
-
-    def _write_entry(self, at: int, entry: int) -> None:
-        self._write(at, entry.to_bytes(8, "big"))
 
     def _write(self, at: int, data: bytes) -> None:
         self._file.write(at, data)
