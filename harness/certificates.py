@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from harness.errors import InputError
+from harness import documents
 
 SCHEMA = 1
 
@@ -96,22 +96,8 @@ def reached(certificate: Certificate) -> dict[str, tuple[int, int, int]]:
     return counts
 
 
-def encode(certificate: Certificate) -> bytes:
-    """As JSON, indented by two, with a line feed at the end."""
-    return msgspec.json.format(msgspec.json.encode(certificate), indent=2) + b"\n"
-
-
 def load(path: Path) -> Certificate:
     """Read a certificate. InputError if it cannot be read, is none, or is of another schema."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        header = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        schema = msgspec.json.decode(header.get("schema", b"null"))
-        if schema != SCHEMA:
-            raise InputError(f"{path}: certificate schema {schema!r}, but this version reads schema {SCHEMA}")
-        return msgspec.json.decode(data, type=Certificate)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is no certificate of crucible: {error}") from None
+    return documents.load(
+        path, Certificate, schema=SCHEMA, noun="certificate", otherwise="is no certificate of crucible"
+    )

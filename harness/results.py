@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
+from harness import documents
 from harness.errors import InputError
 
 SCHEMA = 1
@@ -121,40 +122,11 @@ class MatrixResult(msgspec.Struct, frozen=True, kw_only=True):
     cells: list[CellResult] = []
 
 
-def encode(result: MatrixResult) -> bytes:
-    """The result as JSON, indented by two, with a line feed at the end.
-
-    Text from a driver that is no Unicode (undecodable bytes of a file name, say) is written with escapes.
-    """
-    try:
-        data = msgspec.json.encode(result)
-    except UnicodeEncodeError:
-        data = msgspec.json.encode(_printable(msgspec.to_builtins(result)))
-    return msgspec.json.format(data, indent=2) + b"\n"
-
-
-def _printable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode(errors="backslashreplace").decode()
-    if isinstance(value, dict):
-        return {_printable(key): _printable(item) for key, item in value.items()}
-    return [_printable(item) for item in value] if isinstance(value, list | tuple) else value
-
-
 def load(path: Path) -> MatrixResult:
     """Read a result file. InputError if it cannot be read, is not a result, or is of another schema."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        header = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        schema = msgspec.json.decode(header.get("schema", b"null"))
-        if schema != SCHEMA:
-            raise InputError(f"{path}: result schema {schema!r}, but this version reads schema {SCHEMA}")
-        return msgspec.json.decode(data, type=MatrixResult)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a result of crucible: {error}") from None
+    return documents.load(
+        path, MatrixResult, schema=SCHEMA, noun="result", otherwise="not a result of crucible"
+    )
 
 
 def check_writable(path: Path) -> None:

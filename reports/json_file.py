@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.results import CellResult, MatrixResult, check_writable, encode, write_atomically
+from harness.documents import encode
+from harness.results import CellResult, MatrixResult, check_writable, write_atomically
 
 
 class JsonFile:

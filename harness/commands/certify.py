@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, TextIO
 import click
 import msgspec
 
-from harness import certificates
 from harness.certificates import LawResult
 from harness.commands import options
 from harness.commands.options import Session
+from harness.documents import encode
 from harness.results import check_writable, write_atomically
 from reports.certificate import CertificateTerminal
 from reports.printable import quoted
@@ -117,7 +117,7 @@ def certify(
         out=sys.stdout,
     )
     if json_path is not None:
-        write_atomically(json_path, certificates.encode(certificate))
+        write_atomically(json_path, encode(certificate))
     return EXIT_STATUS[certificate.verdict]
 
 

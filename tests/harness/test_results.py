@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import results
+from harness.documents import encode
 from harness.errors import InputError
 from harness.results import (
     SCHEMA,
@@ -19,7 +20,6 @@ from harness.results import (
     Observation,
     TimelineEvent,
     check_writable,
-    encode,
     load,
     write_atomically,
 )

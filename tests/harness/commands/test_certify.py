@@ -9,6 +9,7 @@ import pytest
 
 from harness import certificates
 from harness.cli import main
+from harness.documents import encode
 
 ONE_LAW = ["-k", "volumes/deleting_twice", "--profile", "ci"]
 
@@ -94,7 +95,7 @@ def test_a_certificate_that_lies_is_found_out(capsys: pytest.CaptureFixture[str]
     forged = msgspec.structs.replace(
         certificate, digest="0", laws=[msgspec.structs.replace(certificate.laws[0], status="failed")]
     )
-    path.write_bytes(certificates.encode(forged))
+    path.write_bytes(encode(forged))
     capsys.readouterr()
     assert main(["verify", str(path)]) == 1
     out = capsys.readouterr().out
@@ -106,3 +107,13 @@ def test_laws_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
     """With their levels and sentences."""
     assert main(["list", "laws"]) == 0
     assert "volumes/deleting_twice_succeeds" in capsys.readouterr().out
+
+
+def test_text_that_is_no_unicode_is_written_with_escapes(tmp_path: Path) -> None:
+    """A driver may name a file of undecodable bytes: its certificate is written, and read again."""
+    path = tmp_path / "certificate.json"
+    assert main(["certify", "rbd", *ONE_LAW, "--json", str(path)]) == 0
+    (law,) = certificates.load(path).laws
+    odd = msgspec.structs.replace(law, reason="file \udcff")
+    path.write_bytes(encode(msgspec.structs.replace(certificates.load(path), laws=[odd])))
+    assert certificates.load(path).laws[0].reason == "file \\udcff"
