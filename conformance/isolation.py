@@ -19,9 +19,10 @@ import msgspec
 
 from conformance.law import Law
 from conformance.profiles import DEFAULT
-from conformance.runner import each
+from conformance.runner import each, result_of
 from conformance.subjects import Subject
 from harness.certificates import LawResult
+from harness.documents import compact
 
 LAW_LIMIT_S = 120.0
 """A law of the ci and dev profiles takes a second or two."""
@@ -97,15 +98,7 @@ class _Worker:
         law = self.laws.pop(0)
         if self.laws:
             self._start()
-        return LawResult(
-            law=law.name,
-            sentence=law.sentence,
-            source=law.source,
-            group=law.group,
-            level=law.level,
-            status="failed",
-            reason=reason,
-        )
+        return result_of(law, "failed", reason=reason)
 
     def end(self) -> None:
         """No more laws for this process."""
@@ -118,4 +111,4 @@ def _work(answers: Connection, laws: Sequence[Law], subject: Subject, profile: s
     sys.stdout.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     for result in each(subject, laws, profile=profile, seed=seed):
-        answers.send_bytes(msgspec.json.encode(result))
+        answers.send_bytes(compact(result))

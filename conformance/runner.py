@@ -54,29 +54,29 @@ def check_law(
     """One law, inside of `contained`."""
     for need in law.needs:
         if reason := capabilities.lacks(need):
-            return _result(law, "skipped", reason=reason)
+            return result_of(law, "skipped", reason=reason)
     trial = _Trial(subject, law, seed)
     handlers = signal_handlers()
     try:
         trial.run(profile)
         if name := changed_signals(handlers):
             trial.reason = f"the driver changes what happens at {name}, which is the service's business"
-            return _result(law, "failed", trial)
+            return result_of(law, "failed", trial)
         if not trial.examples and trial.lacking:
-            return _result(law, "skipped", reason=trial.lacking)
+            return result_of(law, "skipped", reason=trial.lacking)
     except _Failure:
-        return _result(law, "failed", trial)
+        return result_of(law, "failed", trial)
     except HypothesisException as error:
         if trial.failed:
             # The same values did not fail again: the driver depends on something that is no part of its input.
             trial.reason += f" (but not each time: {type(error).__name__})"
-            return _result(law, "failed", trial)
-        return _result(law, "error", trial, reason=described(error))
+            return result_of(law, "failed", trial)
+        return result_of(law, "error", trial, reason=described(error))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 (a defect of ours on one law; the others go on)
-        return _result(law, "error", trial, reason=described(error))
-    return _result(law, "passed", examples=trial.examples)
+        return result_of(law, "error", trial, reason=described(error))
+    return result_of(law, "passed", examples=trial.examples)
 
 
 class _Failure(Exception):
@@ -141,9 +141,10 @@ class _Trial:
         return _Failure(reason)
 
 
-def _result(
+def result_of(
     law: Law, status: Status, trial: _Trial | None = None, *, examples: int = 0, reason: str = ""
 ) -> LawResult:
+    """What came of a law: of its examples, if they were tried."""
     return LawResult(
         law=law.name,
         sentence=law.sentence,

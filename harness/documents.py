@@ -13,15 +13,19 @@ _Document = TypeVar("_Document", bound=msgspec.Struct)
 
 
 def encode(document: msgspec.Struct) -> bytes:
-    """The document as JSON, indented by two, with a line feed at the end.
+    """The document as JSON, indented by two, with a line feed at the end (see `compact`)."""
+    return msgspec.json.format(compact(document), indent=2) + b"\n"
+
+
+def compact(document: msgspec.Struct) -> bytes:
+    """The document as JSON on one line.
 
     Text from a driver that is no Unicode (undecodable bytes of a file name, say) is written with escapes.
     """
     try:
-        data = msgspec.json.encode(document)
+        return msgspec.json.encode(document)
     except UnicodeEncodeError:
-        data = msgspec.json.encode(_printable(msgspec.to_builtins(document)))
-    return msgspec.json.format(data, indent=2) + b"\n"
+        return msgspec.json.encode(_printable(msgspec.to_builtins(document)))
 
 
 def _printable(value: Any) -> Any:
