@@ -15,6 +15,8 @@ from harness.model import (
     ConnectionInfo,
     Connector,
     Context,
+    Group,
+    GroupSnapshot,
     Manageable,
     ModelUpdate,
     Snapshot,
@@ -239,6 +241,114 @@ class VolumeDriver:
 
     def unmanage_snapshot(self, snapshot: Snapshot) -> None:
         """Forget the snapshot without touching it."""
+
+    # ---------------------------------------------------------------------------------------- groups
+    #
+    # NotImplementedError, all along: the manager does it volume by volume.
+
+    def create_group(self, context: Context, group: Group) -> ModelUpdate | None:
+        """An empty group."""
+        raise NotImplementedError
+
+    def update_group(
+        self,
+        context: Context,
+        group: Group,
+        add_volumes: Sequence[Volume] = (),
+        remove_volumes: Sequence[Volume] = (),
+    ) -> tuple[ModelUpdate | None, list[ModelUpdate] | None, list[ModelUpdate] | None]:
+        """Members come and go. Returns fields of the group, of those that come and of those that go."""
+        raise NotImplementedError
+
+    def delete_group(
+        self, context: Context, group: Group, volumes: Sequence[Volume]
+    ) -> tuple[ModelUpdate | None, list[ModelUpdate] | None]:
+        """With its volumes. Returns fields of the group and, with their ids, of the volumes."""
+        raise NotImplementedError
+
+    def create_group_snapshot(
+        self, context: Context, group_snapshot: GroupSnapshot, snapshots: Sequence[Snapshot]
+    ) -> tuple[ModelUpdate | None, list[ModelUpdate] | None]:
+        """Snapshots of all volumes at one moment."""
+        raise NotImplementedError
+
+    def delete_group_snapshot(
+        self, context: Context, group_snapshot: GroupSnapshot, snapshots: Sequence[Snapshot]
+    ) -> tuple[ModelUpdate | None, list[ModelUpdate] | None]:
+        """All of them."""
+        raise NotImplementedError
+
+    def create_group_from_src(
+        self,
+        context: Context,
+        group: Group,
+        volumes: Sequence[Volume],
+        group_snapshot: GroupSnapshot | None = None,
+        snapshots: Sequence[Snapshot] | None = None,
+        source_group: Group | None = None,
+        source_vols: Sequence[Volume] | None = None,
+    ) -> tuple[ModelUpdate | None, list[ModelUpdate] | None]:
+        """`volumes` as copies of `snapshots`, or of `source_vols`, in this order."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------------------ the back-end as a whole
+
+    def freeze_backend(self, context: Context) -> bool:
+        """Nothing is to be changed from now on. VolumeDriverException is logged."""
+        return True
+
+    def thaw_backend(self, context: Context) -> bool:
+        """It may be changed again. VolumeDriverException keeps the service disabled."""
+        return True
+
+    def failover_host(
+        self,
+        context: Context,
+        volumes: Sequence[Volume],
+        secondary_id: str | None = None,
+        groups: Sequence[Group] | None = None,
+    ) -> tuple[str, list[dict[str, Any]], list[dict[str, Any]]]:
+        """Go over to a replica. Returns its id, ``{"volume_id": ..., "updates": {...}}``, and such of groups.
+
+        InvalidReplicationTarget if there is no such replica.
+        """
+        raise NotImplementedError
+
+    def failover(
+        self,
+        context: Context,
+        volumes: Sequence[Volume],
+        secondary_id: str | None = None,
+        groups: Sequence[Group] | None = None,
+    ) -> tuple[str, list[dict[str, Any]], list[dict[str, Any]]]:
+        """The same where the service is one of a cluster; the others hear of it by `failover_completed`."""
+        return self.failover_host(context, volumes, secondary_id, groups)
+
+    def failover_completed(self, context: Context, active_backend_id: str | None = None) -> None:
+        """Another service of the cluster has failed the back-end over."""
+        raise NotImplementedError
+
+    def enable_replication(
+        self, context: Context, group: Group, volumes: Sequence[Volume]
+    ) -> tuple[ModelUpdate | None, list[ModelUpdate] | None]:
+        """Of a group and its volumes."""
+        raise NotImplementedError
+
+    def disable_replication(
+        self, context: Context, group: Group, volumes: Sequence[Volume]
+    ) -> tuple[ModelUpdate | None, list[ModelUpdate] | None]:
+        """Of a group and its volumes."""
+        raise NotImplementedError
+
+    def failover_replication(
+        self,
+        context: Context,
+        group: Group,
+        volumes: Sequence[Volume],
+        secondary_backend_id: str | None = None,
+    ) -> tuple[ModelUpdate | None, list[ModelUpdate] | None]:
+        """Of a group and its volumes."""
+        raise NotImplementedError
 
     # ---------------------------------------------------------------------------------------- images
 

@@ -215,12 +215,20 @@ class GroupNotFound(NotFoundError):
     template = "Group {group_id} could not be found."
 
 
+class GroupSnapshotNotFound(NotFoundError):
+    template = "GroupSnapshot {group_snapshot_id} could not be found."
+
+
 class GroupTypeNotFound(NotFoundError):
     template = "Group type {group_type_id} could not be found."
 
 
 class GroupTypeNotFoundByName(GroupTypeNotFound):
     template = "Group type with name {group_type_name} could not be found."
+
+
+class GroupTypeSpecsNotFound(NotFoundError):
+    template = "Group Type {group_type_id} has no specs with key {group_specs_key}."
 
 
 class ServerNotFound(NotFoundError):
@@ -252,6 +260,18 @@ class InvalidGroup(Invalid):
     template = "Invalid Group: {reason}"
 
 
+class InvalidGroupSnapshot(Invalid):
+    template = "Invalid GroupSnapshot: {reason}"
+
+
+class InvalidGroupType(Invalid):
+    template = "Invalid group type: {reason}"
+
+
+class InvalidReplicationTarget(Invalid):
+    template = "Invalid Replication Target: {reason}"
+
+
 class InvalidAuthKey(Invalid):
     template = "Invalid auth key: {reason}"
 
@@ -263,6 +283,10 @@ class InvalidVolumeMetadata(Invalid):
 class InvalidVolumeMetadataSize(Invalid):
     code = 413
     template = "Invalid metadata size: {reason}"
+
+
+class ImageCopyFailure(Invalid):
+    template = "Failed to copy image to volume: {reason}"
 
 
 class ImageUnacceptable(Invalid):
@@ -474,6 +498,10 @@ class ManageExistingAlreadyManaged(ServiceError):
 
 class ManageExistingVolumeTypeMismatch(ServiceError):
     template = "Manage existing volume failed due to volume type mismatch: {reason}"
+
+
+class ReplicationGroupError(ServiceError):
+    template = "Group {group_id} replication error: {reason}."
 
 
 class GroupTypeInUse(ServiceError):

@@ -164,7 +164,24 @@ class Record:
         return f"<{type(self).__name__} {self.id}>"
 
 
-class Volume(Record):
+class Clustered(Record):
+    """A record that a service looks after, or a cluster of them (`cinder.objects.base:ClusteredObject`)."""
+
+    host: str | None
+    cluster_name: str | None
+
+    @property
+    def resource_backend(self) -> str:
+        """`cluster_name` of what a cluster serves, else `host`: as what the scheduler knows its pool."""
+        return self.cluster_name or self.host or ""
+
+    @property
+    def service_topic_queue(self) -> str:
+        """The queue of its service, or of its cluster, where any service of it may answer."""
+        return service_host(self.resource_backend)
+
+
+class Volume(Clustered):
     """A volume record. `name` follows `name_id`, never `id`: a driver addresses back-end objects by `name`.
 
     Sizes are GiB. Source: `cinder.objects.volume:Volume`.
@@ -178,8 +195,6 @@ class Volume(Record):
     size: int
     display_name: str | None
     display_description: str | None
-    host: str | None
-    cluster_name: str | None
     availability_zone: str
     status: str
     attach_status: str
@@ -241,16 +256,6 @@ class Volume(Record):
         return volume
 
     @property
-    def resource_backend(self) -> str:
-        """`cluster_name` of what a cluster serves, else `host`: as what the scheduler knows its pool."""
-        return self.cluster_name or self.host or ""
-
-    @property
-    def service_topic_queue(self) -> str:
-        """The queue of its service, or of its cluster, where any service of it may answer."""
-        return service_host(self.resource_backend)
-
-    @property
     def name_id(self) -> str:
         """The id that the back-end object is named after: `_name_id` where set, else `id`."""
         return self._name_id or self.id
@@ -284,6 +289,7 @@ class Snapshot(Record):
     display_name: str | None
     display_description: str | None
     status: str
+    progress: str
     volume_type_id: str | None
     encryption_key_id: str | None
     group_snapshot_id: str | None
@@ -295,9 +301,9 @@ class Snapshot(Record):
 
     DEFAULTS = {
         "id": "", "volume_id": "", "user_id": "user", "project_id": "project", "volume_size": 1,
-        "display_name": None, "display_description": None, "status": "creating", "volume_type_id": None,
-        "encryption_key_id": None, "group_snapshot_id": None, "provider_location": None, "provider_id": None,
-        "metadata": {}, "use_quota": True, "created_at": None,
+        "display_name": None, "display_description": None, "status": "creating", "progress": "0%",
+        "volume_type_id": None, "encryption_key_id": None, "group_snapshot_id": None,
+        "provider_location": None, "provider_id": None, "metadata": {}, "use_quota": True, "created_at": None,
     }  # fmt: skip
 
     @property
@@ -420,8 +426,11 @@ class GroupType(Record):
     DEFAULTS = {"id": "", "name": "", "description": None, "is_public": True, "group_specs": {}}
 
 
-class Group(Record):
-    """A generic group of volumes on one pool (`cinder.objects.group:Group`)."""
+class Group(Clustered):
+    """A generic group of volumes on one back-end (`cinder.objects.group:Group`).
+
+    One that was made of a group's snapshot, or of another group, says of which.
+    """
 
     TABLE = "groups"
 
@@ -429,7 +438,8 @@ class Group(Record):
     project_id: str
     name: str | None
     description: str | None
-    host: str | None
+    group_snapshot_id: str | None
+    source_group_id: str | None
     availability_zone: str
     group_type_id: str
     volume_type_ids: tuple[str, ...]
@@ -439,14 +449,35 @@ class Group(Record):
 
     DEFAULTS = {
         "id": "", "user_id": "user", "project_id": "project", "name": None, "description": None, "host": None,
-        "availability_zone": "nova", "group_type_id": "", "volume_type_ids": (), "status": "creating",
-        "replication_status": "disabled", "created_at": None,
+        "cluster_name": None, "group_snapshot_id": None, "source_group_id": None, "availability_zone": "nova",
+        "group_type_id": "", "volume_type_ids": (), "status": "creating", "replication_status": "disabled",
+        "created_at": None,
     }  # fmt: skip
 
     @classmethod
     def revived(cls, row: dict[str, Any]) -> dict[str, Any]:
         row["volume_type_ids"] = tuple(row["volume_type_ids"])
         return row
+
+
+class GroupSnapshot(Record):
+    """Snapshots of all volumes of a group; it is where the group is (`cinder.objects.group_snapshot`)."""
+
+    TABLE = "group_snapshots"
+
+    group_id: str
+    user_id: str
+    project_id: str
+    name: str | None
+    description: str | None
+    group_type_id: str
+    status: str
+    created_at: int | None
+
+    DEFAULTS = {
+        "id": "", "group_id": "", "user_id": "user", "project_id": "project", "name": None, "description": None,
+        "group_type_id": "", "status": "creating", "created_at": None,
+    }  # fmt: skip
 
 
 class Encryption(NamedTuple):
@@ -540,13 +571,39 @@ class Service(Record):
     disabled: bool
     disabled_reason: str | None
     frozen: bool
+    replication_status: str
+    active_backend_id: str | None
     heartbeat_us: int
     uuid: str
 
     DEFAULTS = {
         "id": "", "host": "", "binary": "cinder-volume", "topic": "cinder-volume",
         "availability_zone": "nova", "cluster_name": None, "disabled": False, "disabled_reason": None,
-        "frozen": False, "heartbeat_us": 0, "uuid": "",
+        "frozen": False, "replication_status": "disabled", "active_backend_id": None, "heartbeat_us": 0,
+        "uuid": "",
+    }  # fmt: skip
+
+
+class Cluster(Record):
+    """Services of several nodes that share the work on a back-end; `name` is ``cluster@section``.
+
+    Whether they are disabled or frozen, what they replicate and whereto, is the cluster's for all of them.
+    """
+
+    TABLE = "clusters"
+
+    name: str
+    binary: str
+    disabled: bool
+    disabled_reason: str | None
+    frozen: bool
+    replication_status: str
+    active_backend_id: str | None
+    created_at: int | None
+
+    DEFAULTS = {
+        "id": "", "name": "", "binary": "cinder-volume", "disabled": False, "disabled_reason": None,
+        "frozen": False, "replication_status": "disabled", "active_backend_id": None, "created_at": None,
     }  # fmt: skip
 
 

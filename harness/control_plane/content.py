@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from harness import errors
 from harness.control_plane.connections import LocalAttachment
 from harness.control_plane.copying import copy_volume
-from harness.control_plane.images import Image
+from harness.control_plane.images import Image, metadata_of
 from harness.control_plane.snapshots import Snapshots
 from harness.model import Backup, Encryption, Snapshot, Volume
 
@@ -55,15 +55,9 @@ class Content(Snapshots):
         try:
             self.require_driver_initialized()
             image = self.cloud.images.show(image_id)
-            self._write_image(volume, image)
+            self.write_image(volume, image, disable_sparse=True)
             volume.bootable = True
-            volume.glance_metadata = {
-                **image.properties,
-                "image_id": image.id,
-                "image_name": image.name,
-                "disk_format": image.disk_format,
-                "container_format": image.container_format,
-            }
+            volume.glance_metadata = metadata_of(image)
             volume.status = volume.previous_status or "available"
             volume.save()
         except Exception as error:
@@ -74,7 +68,7 @@ class Content(Snapshots):
             raise
         self.note("volume reimaged", image_id)
 
-    def _write_image(self, volume: Volume, image: Image) -> None:
+    def write_image(self, volume: Volume, image: Image, *, disable_sparse: bool = False) -> None:
         """An image that brings a key of its own is ciphertext already (`volume_utils:copy_image_to_volume`)."""
         kind = volume.volume_type
         encryption = kind.encryption if kind and volume.encryption_key_id else None
@@ -82,7 +76,7 @@ class Content(Snapshots):
             encryption = None
         method = "copy_image_to_encrypted_volume" if encryption else "copy_image_to_volume"
         try:
-            self.drive(method, self.admin, volume, self.cloud.images, image.id, disable_sparse=True)
+            self.drive(method, self.admin, volume, self.cloud.images, image.id, disable_sparse=disable_sparse)
         except NotImplementedError:
             with self.attached_here(volume, encryption) as attachment:
                 disk = attachment.device if encryption else attachment.connection.disk()

@@ -11,7 +11,9 @@ from harness.control_plane.tables import Changes, Table
 from harness.model import (
     Attachment,
     Backup,
+    Cluster,
     Group,
+    GroupSnapshot,
     GroupType,
     QualityOfServiceSpecs,
     Record,
@@ -33,9 +35,11 @@ _RECORDS = (
     VolumeType,
     QualityOfServiceSpecs,
     Service,
+    Cluster,
     Backup,
     Transfer,
     Group,
+    GroupSnapshot,
     GroupType,
 )
 
@@ -61,11 +65,14 @@ class Database(Records):
         self.snapshots: dict[str, Row] = self._tables["snapshots"]
         self.attachments: dict[str, Row] = self._tables["attachments"]
         self.services: dict[str, Row] = self._tables["services"]
+        self.clusters: dict[str, Row] = self._tables["clusters"]
+        """By name, ``cluster@section``."""
         self.volume_types: dict[str, Row] = self._tables["volume_types"]
         self.qos_specs: dict[str, Row] = self._tables["quality_of_service_specs"]
         self.backups: dict[str, Row] = self._tables["backups"]
         self.transfers: dict[str, Row] = self._tables["transfers"]
         self.groups: dict[str, Row] = self._tables["groups"]
+        self.group_snapshots: dict[str, Row] = self._tables["group_snapshots"]
         self.group_types: dict[str, Row] = self._tables["group_types"]
         self.workers: dict[str, Worker] = {}
         """Who is at work on which record: what a restart has to clean up."""
@@ -161,6 +168,14 @@ class Database(Records):
         """The members of a group, oldest first."""
         return [Volume.from_row(row, self) for row in self.volumes.values() if row["group_id"] == group_id]
 
+    def snapshots_of_group_snapshot(self, group_snapshot_id: str) -> list[Snapshot]:
+        """The snapshots that belong to a group's snapshot, oldest first."""
+        return [
+            Snapshot.from_row(row, self)
+            for row in self.snapshots.values()
+            if row["group_snapshot_id"] == group_snapshot_id
+        ]
+
     # ---------------------------------------------------------------------- backups, transfers and groups
 
     def get_backup(self, backup_id: str) -> Backup:
@@ -180,6 +195,12 @@ class Database(Records):
         if group_id not in self.groups:
             raise errors.GroupNotFound(group_id=group_id)
         return Group.from_row(self.groups[group_id], self)
+
+    def get_group_snapshot(self, group_snapshot_id: str) -> GroupSnapshot:
+        """A copy of the row. GroupSnapshotNotFound."""
+        if group_snapshot_id not in self.group_snapshots:
+            raise errors.GroupSnapshotNotFound(group_snapshot_id=group_snapshot_id)
+        return GroupSnapshot.from_row(self.group_snapshots[group_snapshot_id], self)
 
     def get_group_type(self, type_id: str) -> GroupType:
         """By id or name. GroupTypeNotFound."""
@@ -246,6 +267,17 @@ class Database(Records):
         if row is None:
             raise errors.NotFoundError(f"Service {host} could not be found.")
         return Service.from_row(row, self)
+
+    def disabled(self, service: Row) -> bool:
+        """Whether the scheduler may not use a service; in a cluster, that is said of the cluster."""
+        return bool(self._responsible(service)["disabled"])
+
+    def frozen(self, service: Row) -> bool:
+        """Whether a service, or the cluster that it is in, is frozen (`_clustered_bool_field_filter`)."""
+        return bool(self._responsible(service)["frozen"])
+
+    def _responsible(self, service: Row) -> Row:
+        return self.clusters[service["cluster_name"]] if service["cluster_name"] else service
 
 
 def _absent(table: str, record_id: str) -> errors.ServiceError:

@@ -1,39 +1,69 @@
-"""The manager's chapter on groups, without a driver that knows them (`VolumeManager._delete_group_generic`)."""
+"""The manager's chapter on groups: a driver may know of them; if not, they are a matter of records.
+
+Sources: `cinder.volume.manager:VolumeManager.create_group`, `update_group`, `delete_group`,
+`_delete_group_generic`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from harness import errors
 from harness.control_plane.managing import Managing
-from harness.model import Group, Volume
+from harness.model import Group, ModelUpdate, Snapshot, Volume
 
 ADDABLE = ("available", "in-use")
 REMOVABLE = ("available", "in-use", "error", "error_deleting")
+FAILED = ("error", "error_deleting")
+
+Member = TypeVar("Member", Snapshot, Volume)
 
 
 class Groups(Managing):
-    """A group is a matter of records; what is stored does not know it."""
+    """Runs on the service that the group is on."""
+
+    def notify_group(self, group: Group, suffix: str, volumes: Sequence[Volume] = ()) -> None:
+        """Tell who listens of ``group.<suffix>``, and the same of its volumes."""
+        self.cloud.notifications.group(group, suffix, self.host)
+        for volume in volumes or self.db.volumes_of_group(group.id):
+            self.notify(volume, suffix)
 
     def create_group(self, group: Group) -> None:
-        """Nothing to do but to say so."""
+        """A failure leaves it in error."""
+        self.notify_group(group, "create.start")
         try:
             self.require_driver_initialized()
-        except errors.DriverNotInitialized:
+            try:
+                update: ModelUpdate | None = self.drive("create_group", self.admin, group)
+            except NotImplementedError:
+                update = None
+            if update and update.get("status") == "error":
+                raise errors.VolumeDriverException(message="Create group failed.")
+        except Exception:
             group.status = "error"
             group.save()
             raise
-        group.status = "available"
+        group.update({**(update or {}), "status": "available", "created_at": self.simulation.kernel.now_us})
         group.save()
+        self.notify_group(group, "create.end")
         self.note("group created", group.id)
 
     def update_group(self, group: Group, add_volumes: Sequence[str], remove_volumes: Sequence[str]) -> None:
-        """Members come and go; if the driver is not ready, group and volumes are left in error."""
+        """Members come and go; a failure leaves group and volumes in error."""
         added = [self._member(group, volume_id, ADDABLE, "add") for volume_id in add_volumes]
         removed = [self._member(group, volume_id, REMOVABLE, "remove") for volume_id in remove_volumes]
+        self.notify_group(group, "update.start")
         try:
             self.require_driver_initialized()
-        except errors.DriverNotInitialized:
+            try:
+                update, of_added, of_removed = self.drive("update_group", self.admin, group, added, removed)
+            except NotImplementedError:
+                update, of_added, of_removed = None, None, None
+            self.write_updates(Volume, [*(of_added or ()), *(of_removed or ())])
+            if update and update.get("status") == "error":
+                raise errors.VolumeDriverException(message=f"Error occurred when updating group {group.id}.")
+        except Exception:
             for record in (group, *added, *removed):
                 record.status = "error"
                 record.save()
@@ -44,8 +74,9 @@ class Groups(Managing):
         for volume in removed:
             volume.group_id = None
             volume.save()
-        group.status = "available"
+        group.update({**(update or {}), "status": "available"})
         group.save()
+        self.notify_group(group, "update.end")
         self.note("group updated", group.id)
 
     def _member(self, group: Group, volume_id: str, statuses: tuple[str, ...], verb: str) -> Volume:
@@ -59,38 +90,75 @@ class Groups(Managing):
         return volume
 
     def delete_group(self, group: Group) -> None:
-        """With its volumes. A volume that cannot be deleted leaves itself and the group in error."""
+        """With its volumes. A volume that cannot be deleted leaves itself and the group in error.
+
+        The pool's `allocated_capacity_gb` stays as it is: Cinder takes them off another counter, which nobody
+        reads where there is a pool.
+        """
         volumes = self.db.volumes_of_group(group.id)
         for volume in volumes:
             if volume.attach_status == "attached":
                 raise errors.VolumeAttached(volume_id=volume.id)
-        failed = not self.initialized
-        for volume in volumes if self.initialized else ():
+        self.notify_group(group, "delete.start", volumes)
+        updates: list[ModelUpdate] | None = None
+        try:
+            self.require_driver_initialized()
             try:
-                self.drive("remove_export", self.admin, volume)
-                self.drive("delete_volume", volume)
-            except errors.VolumeIsBusy:
-                self.db.update(Volume, volume.id, {"status": "available"})
-            except Exception as error:  # noqa: BLE001 (whatever the driver raises ends in error)
-                self.note("delete_volume failed", str(error))
-                self.db.update(Volume, volume.id, {"status": "error"})
-                failed = True
-        if failed:
+                update, updates = self.drive("delete_group", self.admin, group, volumes)
+            except NotImplementedError:
+                update, updates = one_by_one(group.status, volumes, self._delete_member)
+            if (self.write_updates(Volume, updates) or (update or {}).get("status")) in FAILED:
+                raise errors.VolumeDriverException(message="Delete group failed.")
+        except Exception as error:
+            self.note("delete_group failed", str(error))
             group.status = "error"
             group.save()
-            raise errors.VolumeDriverException(message="Delete group failed.")
+            for volume in volumes if not updates else ():
+                volume.status = "error"
+                volume.save()
+            raise
         # Busy ones lose their records, too.
         for volume in volumes:
-            self._forget(volume)
+            deltas = {"volumes": -1, "gigabytes": -volume.size}
+            reservations = self.cloud.reserve(volume.project_id, volume.volume_type_id, deltas)
+            self.db.destroy_volume(volume.id)
+            self.cloud.quotas.commit(reservations)
         self.cloud.quotas.commit(self.cloud.reserve(group.project_id, None, {"groups": -1}))
         self.db.groups.pop(group.id, None)
+        self.notify_group(group, "delete.end", volumes)
         self.publish_service_capabilities()
         self.note("group deleted", group.id)
 
-    def _forget(self, volume: Volume) -> None:
-        reservations = self.cloud.reserve(
-            volume.project_id, volume.volume_type_id, {"volumes": -1, "gigabytes": -volume.size}
-        )
-        self.db.destroy_volume(volume.id)
-        self.cloud.quotas.commit(reservations)
-        self.update_allocated_capacity(volume, decrement=True)
+    def _delete_member(self, volume: Volume) -> ModelUpdate:
+        try:
+            self.drive("remove_export", self.admin, volume)
+            self.drive("delete_volume", volume)
+        except errors.VolumeIsBusy:
+            return {"status": "available"}
+        return {"status": "deleted"}
+
+    def write_updates(
+        self, kind: type[Snapshot] | type[Volume], updates: Sequence[ModelUpdate] | None
+    ) -> str | None:
+        """What the driver says of each record; returns the status of one that failed."""
+        failed = None
+        for update in updates or ():
+            known = {field: value for field, value in update.items() if field in kind.DEFAULTS}
+            self.db.update(kind, update["id"], known)
+            if update.get("status") in FAILED:
+                failed = update["status"]
+        return failed
+
+
+def one_by_one(
+    status: str, records: Sequence[Member], make: Callable[[Member], ModelUpdate]
+) -> tuple[ModelUpdate, list[ModelUpdate]]:
+    """What a driver that knows of groups would have said: of the group, and of each record."""
+    updates: list[ModelUpdate] = []
+    for record in records:
+        try:
+            updates.append({**make(record), "id": record.id})
+        except Exception:  # noqa: BLE001 (whatever the driver raises ends in error)
+            updates.append({"id": record.id, "status": "error"})
+            status = "error"
+    return {"status": status}, updates

@@ -82,6 +82,17 @@ class ImageService:
         self.disks.pop(image_id, None)
 
 
+def metadata_of(image: Image) -> dict[str, str]:
+    """What a volume remembers of the image that it was made of (`volume_utils:get_volume_image_metadata`)."""
+    return {
+        **image.properties,
+        "image_id": image.id,
+        "image_name": image.name,
+        "disk_format": image.disk_format,
+        "container_format": image.container_format,
+    }
+
+
 def check_image(image: Image, size_gb: int) -> None:
     """InvalidInput unless the image is active and fits (`volume_utils:check_image_metadata`)."""
     if image.status != "active":

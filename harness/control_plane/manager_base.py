@@ -1,7 +1,8 @@
 """What every chapter of the volume manager stands on: its driver, its back-end, its counters.
 
 Cinder's volume manager is one class. Here it is a chain of chapters, each in a file of its own:
-`ManagerBase` -> `Start` -> `Connections` -> `Migration` -> `Retype` -> `VolumeManager`.
+`ManagerBase` -> `Start` -> `Connections` -> `Migration` -> `Retype` -> `Snapshots` -> `Content` ->
+`Managing` -> `Groups` -> `GroupSnapshots` -> `Replication` -> `VolumeManager`.
 """
 
 from __future__ import annotations

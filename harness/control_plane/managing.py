@@ -51,7 +51,7 @@ class Managing(Content):
             snapshot.save()
             self.note("manage_existing_snapshot failed", str(error))
             raise
-        snapshot.update({**(update or {}), "volume_size": size, "status": "available"})
+        snapshot.update({**(update or {}), "volume_size": size, "status": "available", "progress": "100%"})
         snapshot.save()
         self.note("snapshot managed", snapshot.name)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-from harness.model import Snapshot, Volume
+from harness.model import Group, GroupSnapshot, Snapshot, Volume
 from harness.sim.kernel import Kernel
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -80,6 +80,34 @@ class Notifications:
             "metadata": str(snapshot.metadata) if snapshot.metadata else "",
         }
         self._send(f"snapshot.{host}", "INFO", f"snapshot.{suffix}", payload)
+
+    def group(self, group: Group, suffix: str, host: str) -> None:
+        """``group.<suffix>``."""
+        payload = {
+            "tenant_id": group.project_id,
+            "user_id": group.user_id,
+            "availability_zone": group.availability_zone,
+            "group_id": group.id,
+            "group_type": group.group_type_id,
+            "name": group.name,
+            "created_at": _iso(group.created_at or 0),
+            "status": group.status,
+        }
+        self._send(f"group.{host}", "INFO", f"group.{suffix}", payload)
+
+    def group_snapshot(self, group_snapshot: GroupSnapshot, suffix: str, host: str) -> None:
+        """``group_snapshot.<suffix>``."""
+        payload = {
+            "tenant_id": group_snapshot.project_id,
+            "user_id": group_snapshot.user_id,
+            "group_snapshot_id": group_snapshot.id,
+            "name": group_snapshot.name,
+            "group_id": group_snapshot.group_id,
+            "group_type": group_snapshot.group_type_id,
+            "created_at": _iso(group_snapshot.created_at or 0),
+            "status": group_snapshot.status,
+        }
+        self._send(f"group_snapshot.{host}", "INFO", f"group_snapshot.{suffix}", payload)
 
     def refused(self, method: str, record: Volume | Snapshot, state: object, reason: Exception) -> None:
         """``scheduler.<method>``: no back-end may take what was asked for."""

@@ -15,6 +15,7 @@ from harness.control_plane import filters
 from harness.control_plane.backup_manager import BACKUP_HOST
 from harness.control_plane.filters import PoolState, Request
 from harness.control_plane.heartbeat import Heartbeat
+from harness.control_plane.request_spec import RequestSpec
 from harness.control_plane.start import CleanupRequest
 from harness.control_plane.user_messages import Action
 from harness.model import Backup, Context, Group, Snapshot, Volume, VolumeType, service_host
@@ -84,8 +85,9 @@ class Scheduler:
         services.catch_up()
         found: dict[str, list[PoolState]] = {}
         for host, manager in services.managers.items():
-            service = self.cloud.database.service(host)
-            if service.disabled or service.frozen or not services.is_up(host) or manager.topic_queue in found:
+            row = self.cloud.database.services[host]
+            unfit = self.cloud.database.disabled(row) or self.cloud.database.frozen(row)
+            if unfit or not services.is_up(host) or manager.topic_queue in found:
                 continue
             pools = self._pools.get(manager.topic_queue, [])
             if manager.is_clustered:
@@ -107,19 +109,18 @@ class Scheduler:
 
     # ------------------------------------------------------------------------------------------ requests
 
-    def create_volume(
-        self, volume: Volume, tried: Sequence[str] = (), zones: tuple[str, ...] | None = None
-    ) -> None:
+    def create_volume(self, volume: Volume, spec: RequestSpec) -> None:
         """Choose the best pool and send the request on; no pool: the volume becomes error.
 
-        `tried` are the pools that failed to make it; one of them may be chosen again. After
-        `scheduler_max_attempts` the scheduler gives up. `zones` are the availability zones that are allowed.
+        Pools that failed to make it may be chosen again; after `scheduler_max_attempts` the scheduler gives up.
         """
-        attempts_max = self.cloud.options["scheduler_max_attempts"]
+        attempts_max, tried = self.cloud.options["scheduler_max_attempts"], spec.tried or ()
         if tried:
             self._count(tried[-1], -volume.size)
-        request = _request(volume, volume.volume_type, "create", zones or (volume.availability_zone,))
+        request = _request(volume, volume.volume_type, "create", spec.zones or (volume.availability_zone,))
         passing, reasons = self._passing(request)
+        if spec.backend:
+            passing = [pool for pool in passing if _same_place(pool.address, spec.backend)]
         if len(tried) >= attempts_max:
             passing, reasons = [], f"Exceeded max scheduling attempts {attempts_max}"
         if not passing:
@@ -137,8 +138,9 @@ class Scheduler:
         volume.save()
         self._note("create_volume", passing[0].address)
         # With a single attempt nothing comes back.
-        history = [*tried, passing[0].address] if attempts_max > 1 else None
-        self.cloud.messaging.cast(service_host(passing[0].address), "create_volume", volume, history, zones)
+        history = (*tried, best.address) if attempts_max > 1 else None
+        queue = service_host(best.address)
+        self.cloud.messaging.cast(queue, "create_volume", volume, spec._replace(tried=history))
 
     def extend_volume(self, volume: Volume, new_size: int, reservations: Sequence[str]) -> None:
         """Check that the volume's own pool has room for the growth."""
@@ -179,8 +181,11 @@ class Scheduler:
         self.cloud.messaging.cast(BACKUP_HOST, "create_backup", backup)
 
     def create_group(self, group: Group) -> None:
-        """The best pool that takes volumes of all of the group's types; none: the group becomes error."""
-        choices: list[list[PoolState]] = []
+        """The best pool for the first type, of a back-end that takes them all; none: the group becomes error.
+
+        What the group's type wants of a back-end, such as consistent snapshots, its volume types have to say.
+        """
+        choices = [self._passing(Request(size_gb=0, operation="create_group"))[0]]
         for type_id in group.volume_type_ids:
             request = Request(
                 size_gb=0,
@@ -189,16 +194,30 @@ class Scheduler:
                 operation="create_group",
             )
             choices.append(self._passing(request)[0])
-        common = [pool for pool in choices[0] if all(pool in others for others in choices)] if choices else []
+        of_group, *of_types = [{service_host(pool.address) for pool in passing} for passing in choices]
+        common = [
+            pool
+            for pool in choices[1]
+            if all(service_host(pool.address) in places for places in (of_group, *of_types))
+        ]
         if not common:
             group.status = "error"
             group.save()
             self._note("no valid backend", f"for group {group.id}")
             return
-        group.host = common[0].host
+        group.update({"host": common[0].host, "cluster_name": common[0].cluster_name})
         group.save()
-        self._note("create_group", group.host)
-        self.cloud.messaging.cast(service_host(group.host), "create_group", group)
+        self._note("create_group", common[0].host)
+        self.cloud.messaging.cast(group.service_topic_queue, "create_group", group)
+
+    def validate_host_capacity(self, backend: str, size_gb: int) -> bool:
+        """Whether the pool has room for a group's volumes; if so, they are counted."""
+        passing = self._passing(Request(size_gb=size_gb, operation="validate_host_capacity"))[0]
+        chosen = next((pool for pool in passing if _same_place(pool.address, backend)), None)
+        if chosen is None:
+            return False
+        self._consume(chosen, size_gb)
+        return True
 
     def manage_existing(self, volume: Volume, ref: dict[str, str]) -> None:
         """Check the back-end that was asked for, and fill in its pool; if it is not fit: error_managing."""
@@ -261,7 +280,7 @@ class Scheduler:
                 and (wanted.host is None or names(wanted.host, host))
                 and (wanted.cluster_name is None or names(wanted.cluster_name, row["cluster_name"] or ""))
                 and wanted.is_up in (None, services.is_up(host))
-                and wanted.disabled in (None, row["disabled"])
+                and wanted.disabled in (None, self.cloud.database.disabled(row))
             )
             if not matches:
                 continue

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.control_plane.deployment import make_driver
 from harness.control_plane.volume_manager import VolumeManager
-from harness.model import Service, service_host
+from harness.model import Cluster, Service, service_host
 from harness.sim.kernel import Task
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ class Services:
         row = self._cloud.database.services[plan.service]
         if plan.service_cluster is None or row["cluster_name"]:
             return
+        if plan.service_cluster not in self._cloud.database.clusters:
+            names = {"id": plan.service_cluster, "name": plan.service_cluster}
+            self._cloud.database.create(Cluster, {**names, "created_at": self._kernel.now_us})
         row["cluster_name"] = plan.service_cluster
         for volume in self._cloud.database.volumes.values():
             if service_host(volume["host"] or "") == plan.service:

@@ -33,7 +33,7 @@ class Snapshots(Retype):
             self.note("create_snapshot failed", str(error))
             raise
         snapshot.update(update or {})
-        snapshot.status = "available"
+        snapshot.update({"status": "available", "progress": "100%"})
         snapshot.save()
         self._notify_snapshot(snapshot, "create.end")
         self.note("snapshot created", snapshot.name)

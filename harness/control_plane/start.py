@@ -73,7 +73,17 @@ class Start(ManagerBase):
         self.allocated_capacity_gb.setdefault(self.plan.pool, 0)
         self.publish_service_capabilities()
         self.capabilities = self.stats
+        self._tell_whether_it_replicates()
         self.do_cleanup(CleanupRequest(self.host, self.simulation.kernel.now_us))
+
+    def _tell_whether_it_replicates(self) -> None:
+        """On the rows of service and cluster; what has failed over stays so (`init_host_with_rpc`)."""
+        row = self.db.services[self.host]
+        if row["replication_status"] != "failed-over":
+            replicates = bool(self.capabilities.get("replication_enabled"))
+            row["replication_status"] = "enabled" if replicates else "disabled"
+        if row["cluster_name"]:
+            self.db.clusters[row["cluster_name"]]["replication_status"] = row["replication_status"]
 
     def _export_again(self, volume: Volume) -> None:
         try:

@@ -8,41 +8,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness import errors
-from harness.control_plane.groups import Groups
+from harness.control_plane.backup_manager import BACKUP_HOST
+from harness.control_plane.images import metadata_of
+from harness.control_plane.replication import Replication
+from harness.control_plane.request_spec import RequestSpec
 from harness.control_plane.scheduler import TOPIC
 from harness.control_plane.user_messages import Action, Detail
 from harness.model import Volume, service_host, split_host
 
+ANYHOW = RequestSpec()
 
-class VolumeManager(Groups):
+
+class VolumeManager(Replication):
     """One cinder-volume process. Public methods are what messages may ask for."""
 
     # -------------------------------------------------------------------------------------------- volumes
 
-    def create_volume(
-        self,
-        volume: Volume,
-        tried: Sequence[str] | None = None,
-        zones: tuple[str, ...] | None = None,
-    ) -> None:
-        """Raw, or from `snapshot_id` or `source_volid`. A failure leaves the record in error.
+    def create_volume(self, volume: Volume, spec: RequestSpec = ANYHOW) -> None:
+        """Raw, or with what its record or `spec` names. A failure leaves the record in error.
 
-        The counter of the pool goes up first, and stays up when the creation fails. `tried` has the pools that
-        the scheduler has chosen so far, among `zones`: then the volume goes back to it. It is None for who
-        chose by himself.
+        The counter of the pool goes up first, and stays up when the creation fails. A volume that the scheduler
+        has placed goes back to it, unless its object was made and only the image could not be copied.
         """
         self._set_resource_host(volume)
         host = volume.host
         self.update_allocated_capacity(volume)
         with self.worker(volume):
             try:
-                self._create_volume(volume)
+                self._create_volume(volume, spec)
             except (errors.VolumeNotFound, errors.SnapshotNotFound):
                 raise
             except Exception as error:
                 self.note("create_volume failed", str(error))
-                if tried:
-                    self._reschedule(volume, tried, zones)
+                if spec.tried and not isinstance(error, errors.ImageCopyFailure):
+                    self._reschedule(volume, spec)
                     self.update_allocated_capacity(volume, decrement=True, host=host)
                 else:
                     self.db.update(Volume, volume.id, {"status": "error"})
@@ -55,48 +54,81 @@ class VolumeManager(Groups):
             volume.host = f"{self.host}#{parts.pool}" if parts.pool else self.host
             volume.save()
 
-    def _reschedule(self, volume: Volume, tried: Sequence[str], zones: tuple[str, ...] | None) -> None:
+    def _reschedule(self, volume: Volume, spec: RequestSpec) -> None:
         """Let the scheduler try once more, and delete what the driver may have made.
 
         Source: `cinder.volume.flows.manager.create_volume:OnFailureRescheduleTask`.
         """
         volume.host = None
         volume.save()
-        self.messaging.cast(TOPIC, "create_volume", volume, tried, zones)
+        self.messaging.cast(TOPIC, "create_volume", volume, spec)
         try:
             self.drive("delete_volume", volume)
         except Exception as error:  # noqa: BLE001 (most likely there is nothing to delete)
             self.note("ignored", f"delete_volume failed: {error}")
 
-    def _create_volume(self, volume: Volume) -> None:
+    def _create_volume(self, volume: Volume, spec: RequestSpec) -> None:
         volume.refresh()
         publisher = volume.host or self.host
         if volume.use_quota:
             self.cloud.notifications.volume(volume, "create.start", publisher)
         self.require_driver_initialized()
-        try:
-            if volume.snapshot_id:
-                snapshot = self.db.get_snapshot(volume.snapshot_id)
-                update = self.drive("create_volume_from_snapshot", volume, snapshot)
-            elif volume.source_volid:
-                source = self.db.get_volume(volume.source_volid)
-                update = self.drive("create_cloned_volume", volume, source)
-            else:
-                update = self.drive("create_volume", volume)
-        except Exception as error:
-            if not volume.snapshot_id and not volume.source_volid:
-                self.cloud.user_messages.create(
-                    volume, Action.CREATE_VOLUME_FROM_BACKEND, error, Detail.DRIVER_FAILED_CREATE
-                )
-            raise
-        volume.update(update or {})
-        volume.update({"status": "available", "launched_at": self.simulation.kernel.now_us})
-        volume.save()
+        if volume.snapshot_id:
+            snapshot = self.db.get_snapshot(volume.snapshot_id)
+            volume.update(self.drive("create_volume_from_snapshot", volume, snapshot) or {})
+            self._take_image_metadata(volume, snapshot.volume)
+        elif volume.source_volid:
+            source = self.db.get_volume(volume.source_volid)
+            volume.update(self.drive("create_cloned_volume", volume, source) or {})
+            self._take_image_metadata(volume, source)
+        elif spec.image_id:
+            self._create_from_image(volume, spec.image_id)
+        else:
+            self._create_raw(volume)
+        if spec.backup_id:
+            volume.save()
+            self._restore(volume, spec.backup_id)
+        else:
+            volume.update({"status": "available", "launched_at": self.simulation.kernel.now_us})
+            volume.save()
         if volume.use_quota:
             self.cloud.notifications.volume(volume, "create.end", publisher)
         volume.service_uuid = self.db.service(self.host).uuid
         volume.save()
         self.note("volume created", volume.name)
+
+    def _create_raw(self, volume: Volume) -> None:
+        try:
+            volume.update(self.drive("create_volume", volume) or {})
+        except Exception as error:
+            self.cloud.user_messages.create(
+                volume, Action.CREATE_VOLUME_FROM_BACKEND, error, Detail.DRIVER_FAILED_CREATE
+            )
+            raise
+
+    @staticmethod
+    def _take_image_metadata(volume: Volume, origin: Volume) -> None:
+        """What boots, boots with the properties of the image that it was made of."""
+        if origin.bootable:
+            volume.update({"bootable": True, "glance_metadata": dict(origin.glance_metadata)})
+
+    def _create_from_image(self, volume: Volume, image_id: str) -> None:
+        """Make it, then copy the image into it; if that fails, it stays (`_create_from_image_download`)."""
+        image = self.cloud.images.show(image_id)
+        volume.update({**(self.drive("create_volume", volume) or {}), "status": "downloading"})
+        volume.save()
+        try:
+            self.write_image(volume, image)
+        except Exception as error:
+            raise errors.ImageCopyFailure(reason=str(error)) from error
+        volume.update({"bootable": True, "glance_metadata": metadata_of(image)})
+
+    def _restore(self, volume: Volume, backup_id: str) -> None:
+        """The backup service makes the new volume available when it has written to it."""
+        backup = self.db.get_backup(backup_id)
+        backup.update({"status": "restoring", "restore_volume_id": volume.id, "host": BACKUP_HOST})
+        backup.save()
+        self.messaging.cast(BACKUP_HOST, "restore_backup", backup, volume.id)
 
     def delete_volume(self, volume: Volume, unmanage_only: bool = False, cascade: bool = False) -> None:
         """Remove export, object and record. Quota, and the capacity counter, only with `use_quota`.

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from harness.control_plane.servers import Server
-from harness.model import Context, Service, Volume
+from harness.model import Cluster, Context, Service, Volume
 
 if TYPE_CHECKING:
     from harness.matrix.scenario import Scenario
@@ -44,14 +44,16 @@ def _record(**values: Any) -> Obstacle:
     return put
 
 
-def _service(**values: Any) -> Obstacle:
-    """The destination's service row says something that stands in the way."""
+def _service(**flags: bool) -> Obstacle:
+    """The row of the destination's service, or of its cluster, says something that stands in the way."""
 
     def put(scenario: Scenario) -> None:
-        database, address = scenario.cloud.database, scenario.destination.service
-        before = {field: database.services[address][field] for field in values}
-        database.update(Service, address, values)
-        scenario.undo.append(lambda: database.update(Service, address, before))
+        database, plan = scenario.cloud.database, scenario.destination
+        kind = Cluster if plan.service_cluster else Service
+        address = plan.service_cluster or plan.service
+        database.update(kind, address, flags)
+        before = {flag: not value for flag, value in flags.items()}
+        scenario.undo.append(lambda: database.update(kind, address, before))
 
     return put
 

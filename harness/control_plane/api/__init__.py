@@ -7,9 +7,9 @@ manager is. Every function takes the caller's `Context` first and raises `harnes
 
 `Cloud.api`, the volume API, by chapter:
 
-    volumes      get(volume_id) · list_volumes(all_tenants) · create_volume(size, name, description,
-                 volume_type, snapshot_id, source_volid, group_id, metadata, availability_zone, host) ·
-                 delete_volume(volume_id, force, cascade) ·
+    creation     create_volume(size, name, description, volume_type, snapshot_id, source_volid, image_id,
+                 backup_id, group_id, metadata, availability_zone, host)
+    volumes      get(volume_id) · list_volumes(all_tenants) · delete_volume(volume_id, force, cascade) ·
                  update_volume(volume_id, name, description, metadata) ·
                  extend_volume(volume_id, new_size, microversion) · extend_volume_completion(volume_id, error)
     metadata     create_metadata(volume_id, metadata) · update_metadata(volume_id, metadata, delete) ·
@@ -18,7 +18,9 @@ manager is. Every function takes the caller's `Context` first and raises `harnes
     snapshots    get_snapshot(snapshot_id) · list_snapshots(all_tenants) · create_snapshot(volume_id, name,
                  description, metadata, force, microversion) · delete_snapshot(snapshot_id, force) ·
                  update_snapshot · update_snapshot_metadata · delete_snapshot_metadata ·
-                 reset_snapshot_status(snapshot_id, status) · revert_to_snapshot(volume_id, snapshot_id)
+                 reset_snapshot_status(snapshot_id, status) ·
+                 update_snapshot_status(snapshot_id, status, progress) ·
+                 revert_to_snapshot(volume_id, snapshot_id)
     connections  reserve · unreserve · begin_detaching · roll_detaching (volume_id) · attach(volume_id,
                  instance_uuid, host_name, mountpoint, mode) · detach(volume_id, attachment_id) ·
                  initialize_connection(volume_id, connector) · terminate_connection(volume_id, connector) ·
@@ -33,6 +35,8 @@ manager is. Every function takes the caller's `Context` first and raises `harnes
                  manage_snapshot(volume_id, ref, name, description, metadata) ·
                  unmanage_snapshot(snapshot_id) · get_manageable_snapshots(host)
     states       reset_status(volume_id, status, attach_status, migration_status)
+    backends     freeze_host · thaw_host (host, cluster) · failover_host(host, cluster, backend_id) ·
+                 set_cluster_disabled(name, disabled, reason)
 
 `Cloud.attachments`: get_attachment · list_attachments · create(volume_id, server_id, mode, connector) ·
 update(attachment_id, connector) · complete · delete (attachment_id)
@@ -43,7 +47,12 @@ reset_status(backup_id, status)
 auth_key) · delete(transfer_id)
 `Cloud.groups`: get_group · list_groups · create(name, description, group_type, volume_types, availability_zone)
 · delete(group_id, delete_volumes) · update(group_id, name, description, add_volumes, remove_volumes) ·
-create_type · get_type · list_types · delete_type · reset_status(group_id, status)
+reset_status(group_id, status) · create_from_source(name, description, group_snapshot_id, source_group_id) ·
+get_group_snapshot · list_group_snapshots · create_group_snapshot(group_id, name, description) ·
+delete_group_snapshot · update_group_snapshot · reset_group_snapshot_status(group_snapshot_id, status) ·
+enable_replication · disable_replication · failover_replication(group_id, allow_attached_volume,
+secondary_backend_id) · list_replication_targets · create_type(name, description, is_public, group_specs) ·
+get_type · list_types · update_type · delete_type · set_specs(type_id, specs) · delete_spec(type_id, key)
 `Cloud.types`: get_type · list_types · create_type(name, description, extra_specs, is_public) · update_type ·
 delete_type · set_extra_specs · delete_extra_spec · create_encryption · update_encryption · delete_encryption ·
 add_access · remove_access
@@ -54,8 +63,11 @@ associate · disassociate (specs_id, type_id) · disassociate_all
 from __future__ import annotations
 
 from harness.control_plane.api.attachments import AttachmentApi
+from harness.control_plane.api.backends import Backends
 from harness.control_plane.api.backups import BackupApi
-from harness.control_plane.api.groups import GroupApi
+from harness.control_plane.api.group_replication import GroupReplication
+from harness.control_plane.api.group_snapshots import GroupSnapshots
+from harness.control_plane.api.group_types import GroupTypes
 from harness.control_plane.api.images import Images
 from harness.control_plane.api.manage import Manage
 from harness.control_plane.api.metadata import Metadata
@@ -68,5 +80,9 @@ from harness.control_plane.api.types import TypeApi
 __all__ = ["AttachmentApi", "BackupApi", "GroupApi", "QosApi", "TransferApi", "TypeApi", "VolumeApi"]
 
 
-class VolumeApi(Manage, Metadata, Images, Moves, States):
-    """Actions on volumes and snapshots (`cinder.volume.api:API`)."""
+class VolumeApi(Manage, Metadata, Images, Moves, States, Backends):
+    """Actions on volumes, snapshots and back-ends (`cinder.volume.api:API`)."""
+
+
+class GroupApi(GroupReplication, GroupSnapshots, GroupTypes):
+    """Actions on groups, their snapshots and their types (`cinder.group.api:API`)."""

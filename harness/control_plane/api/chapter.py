@@ -12,6 +12,7 @@ from harness.control_plane.policy import authorize, visible
 from harness.model import (
     AVAILABLE_MIGRATION_STATUSES,
     Attachment,
+    Clustered,
     Context,
     Snapshot,
     Volume,
@@ -80,11 +81,12 @@ class Chapter:
         if not self.cloud.database.conditional_update(volume, values, wanted, *filters):
             raise errors.InvalidVolume(reason=action.reason(volume))
 
-    def require_thawed(self, volume: Volume) -> None:
-        """InvalidInput if the volume's service or cluster is frozen (`ClusteredObject.assert_not_frozen`)."""
-        queue = volume.service_topic_queue
-        rows = self.cloud.database.services.values()
-        if any(row["frozen"] for row in rows if queue in (row["host"], row["cluster_name"])):
+    def require_thawed(self, record: Clustered) -> None:
+        """InvalidInput if the record's service or cluster is frozen (`ClusteredObject.assert_not_frozen`)."""
+        database = self.cloud.database
+        table = database.clusters if record.cluster_name else database.services
+        row = table.get(record.service_topic_queue)
+        if row is not None and row["frozen"]:
             raise errors.InvalidInput(
                 reason="Modification operations are not allowed on frozen storage backends."
             )

@@ -1,22 +1,23 @@
-"""Generic groups of volumes, and their types (`cinder.group.api:API`, microversions 3.11 and 3.13)."""
+"""Generic groups of volumes (`cinder.group.api:API`, microversion 3.13)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from harness import errors
 from harness.control_plane.api.chapter import Chapter
 from harness.control_plane.api.conditions import AVAILABLE_OR_IN_USE
 from harness.control_plane.policy import authorize
 from harness.control_plane.scheduler import TOPIC
-from harness.model import Context, Group, GroupType, Volume, service_host
+from harness.control_plane.tables import Row
+from harness.model import Context, Group, Volume, service_host
 
 REMOVABLE = ("available", "in-use", "error", "error_deleting")
 STATUSES = ("error", "available", "creating", "deleting", "deleted", "updating", "in-use", "error_deleting")
 """What a group's status may be reset to (`cinder.objects.fields:GroupStatus`)."""
 
 
-class GroupApi(Chapter):
+class Groups(Chapter):
     """creating -> available -> updating, deleting."""
 
     def get_group(self, context: Context, group_id: str) -> Group:
@@ -50,32 +51,50 @@ class GroupApi(Chapter):
         authorize(context, "group:create")
         database = self.cloud.database
         kinds = [database.get_volume_type(kind) for kind in volume_types]
-        type_of_group = database.get_group_type(group_type)
-        reservations = self.cloud.reserve(context.project_id, None, {"groups": 1})
-        group = database.get_group(
-            database.create(
-                Group,
-                {
-                    "user_id": context.user_id,
-                    "project_id": context.project_id,
-                    "name": name,
-                    "description": description,
-                    "availability_zone": availability_zone or "nova",
-                    "group_type_id": type_of_group.id,
-                    "volume_type_ids": tuple(kind.id for kind in kinds),
-                    "created_at": self.cloud.simulation.kernel.now_us,
-                },
-            )
+        group = self.record_group(
+            context,
+            name=name,
+            description=description,
+            group_type_id=database.get_group_type(group_type).id,
+            volume_type_ids=tuple(kind.id for kind in kinds),
+            availability_zone=self._zone(availability_zone),
         )
-        self.cloud.quotas.commit(reservations)
         self.note("create_group", group.id)
         self.cloud.messaging.cast(TOPIC, "create_group", group)
         return group
 
+    def record_group(self, context: Context, **fields: object) -> Group:
+        """The row, with its quota."""
+        reservations = self.cloud.reserve(context.project_id, None, {"groups": 1})
+        values = {
+            "user_id": context.user_id,
+            "project_id": context.project_id,
+            "created_at": self.cloud.simulation.kernel.now_us,
+            **fields,
+        }
+        group = self.cloud.database.get_group(self.cloud.database.create(Group, values))
+        self.cloud.quotas.commit(reservations)
+        return group
+
+    def _zone(self, wanted: str | None) -> str:
+        """InvalidInput for a zone that no service is in, unless allow_availability_zone_fallback."""
+        options, services = self.cloud.options, self.cloud.database.services.values()
+        default: str = options["default_availability_zone"] or options["storage_availability_zone"]
+        known = {row["availability_zone"] for row in services} | {options["storage_availability_zone"]}
+        zone = wanted or default
+        if zone in known:
+            return zone
+        if not options["allow_availability_zone_fallback"]:
+            raise errors.InvalidInput(reason=f"Availability zone '{zone}' is invalid.")
+        return default
+
     # --------------------------------------------------------------------------------------------- delete
 
     def delete(self, context: Context, group_id: str, *, delete_volumes: bool = False) -> None:
-        """InvalidGroup for one with volumes, unless they shall go, too; none may be attached or snapshotted."""
+        """InvalidGroup for one with volumes, unless they shall go, too; none may be attached or snapshotted.
+
+        Nor may the group have snapshots of its own, or another one just be made of it.
+        """
         group = self.get_group(context, group_id)
         authorize(context, "group:delete", group)
         database = self.cloud.database
@@ -83,14 +102,13 @@ class GroupApi(Chapter):
             self.cloud.quotas.commit(self.cloud.reserve(group.project_id, None, {"groups": -1}))
             del database.groups[group.id]
             return
-        if database.service(service_host(group.host)).frozen:
-            raise errors.InvalidInput(
-                reason="Modification operations are not allowed on frozen storage backends."
-            )
+        self.require_thawed(group)
         if not delete_volumes and group.status not in ("available", "error"):
             raise errors.InvalidGroup(
                 reason=f"Group status must be available or error, but current status is: {group.status}"
             )
+        if self.has_snapshots(group):
+            raise errors.InvalidGroup(reason="Group has existing snapshots.")
         volumes = database.volumes_of_group(group.id)
         if volumes and not delete_volumes:
             raise errors.InvalidGroup(
@@ -102,10 +120,29 @@ class GroupApi(Chapter):
         for volume in volumes:
             # Nobody looks at the status that it had.
             database.update(Volume, volume.id, {"status": "deleting"})
-        group.status = "deleting"
-        group.save()
+        idle = not any(row["source_group_id"] == group.id for row in self.being_made())
+        expected = {} if delete_volumes else {"status": ("available", "error")}
+        if not database.conditional_update(group, {"status": "deleting"}, expected, idle):
+            reason = (
+                "Group status must be available or error and must not have dependent group snapshots"
+                if delete_volumes
+                else "Group must not have attached volumes, volumes with snapshots, or dependent group "
+                "snapshots"
+            )
+            raise errors.InvalidGroup(
+                reason=f"Cannot delete group {group.id}. {reason}, and it cannot be the source for an ongoing "
+                "group or group snapshot creation."
+            )
         self.note("delete_group", group.id)
-        self.cloud.messaging.cast(service_host(group.host), "delete_group", group)
+        self.cloud.messaging.cast(group.service_topic_queue, "delete_group", group)
+
+    def has_snapshots(self, group: Group) -> bool:
+        """Whether there are group snapshots of it."""
+        return any(row["group_id"] == group.id for row in self.cloud.database.group_snapshots.values())
+
+    def being_made(self) -> list[Row]:
+        """The groups that are being created (`group_creating_from_src`)."""
+        return [row for row in self.cloud.database.groups.values() if row["status"] == "creating"]
 
     @staticmethod
     def _require_deletable(group: Group, volume: Volume) -> None:
@@ -156,7 +193,7 @@ class GroupApi(Chapter):
         self.note("update_group", group.id)
         if moves:
             self.cloud.messaging.cast(
-                service_host(group.host or ""), "update_group", group, tuple(added), tuple(remove_volumes)
+                group.service_topic_queue, "update_group", group, tuple(added), tuple(remove_volumes)
             )
 
     def _require_addable(self, group: Group, volume_id: str) -> None:
@@ -178,7 +215,7 @@ class GroupApi(Chapter):
                 f"{refusal} volume is in an invalid state: {row['status']}. Valid states are: "
                 f"{AVAILABLE_OR_IN_USE}."
             )
-        elif service_host(row["host"] or "") != service_host(group.host or ""):
+        elif service_host(row["cluster_name"] or row["host"] or "") != group.service_topic_queue:
             reason = "Volume is not local to this node."
         else:
             return
@@ -203,53 +240,3 @@ class GroupApi(Chapter):
             raise errors.InvalidInput(reason=f"Invalid status: '{status}'.")
         group.status = status
         group.save()
-
-    # ---------------------------------------------------------------------------------------------- types
-
-    def create_type(
-        self,
-        context: Context,
-        name: str,
-        *,
-        description: str | None = None,
-        is_public: bool = True,
-        group_specs: Mapping[str, str] | None = None,
-    ) -> GroupType:
-        """GroupTypeExists (409) if there is one of that name."""
-        authorize(context, "group:group_types:create")
-        database = self.cloud.database
-        if any(row["name"] == name for row in database.group_types.values()):
-            raise errors.GroupTypeExists(id=name)
-        made = database.create(
-            GroupType,
-            {
-                "name": name,
-                "description": description,
-                "is_public": is_public,
-                "group_specs": dict(group_specs or {}),
-            },
-        )
-        return database.get_group_type(made)
-
-    def get_type(self, context: Context, type_id: str) -> GroupType:
-        """By id or name. GroupTypeNotFound, also for one that is not public."""
-        kind = self.cloud.database.get_group_type(type_id)
-        if not (kind.is_public or context.is_admin):
-            raise errors.GroupTypeNotFound(group_type_id=type_id)
-        return kind
-
-    def list_types(self, context: Context) -> list[GroupType]:
-        """All that are public; for an admin all."""
-        return [
-            GroupType.from_row(row, self.cloud.database)
-            for row in self.cloud.database.group_types.values()
-            if row["is_public"] or context.is_admin
-        ]
-
-    def delete_type(self, context: Context, type_id: str) -> None:
-        """GroupTypeInUse while there is a group of it."""
-        authorize(context, "group:group_types:delete")
-        kind = self.cloud.database.get_group_type(type_id)
-        if any(row["group_type_id"] == kind.id for row in self.cloud.database.groups.values()):
-            raise errors.GroupTypeInUse(group_type_id=kind.id)
-        del self.cloud.database.group_types[kind.id]

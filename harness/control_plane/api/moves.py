@@ -58,8 +58,10 @@ class Moves(Connections):
         """
         wanted = cluster or host or ""
         column = "cluster_name" if cluster else "host"
-        for row in self.cloud.database.services.values():
-            if row[column] == service_host(wanted) and not row["disabled"] and self.cloud.is_up(row["host"]):
+        database = self.cloud.database
+        for row in database.services.values():
+            named = row[column] == service_host(wanted)
+            if named and not database.disabled(row) and self.cloud.is_up(row["host"]):
                 return row["cluster_name"] or wanted
         raise errors.InvalidHost(reason=f"No available service named '{wanted}'")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from harness import errors
 from harness.control_plane.api.chapter import Chapter, check_metadata
@@ -17,6 +18,10 @@ ADMIN_ACTIONS = "volume_extension:snapshot_admin_actions"
 STATUSES = ("creating", "available", "deleting", "deleted", "updating", "error_deleting", "error", "backing-up",
             "unmanaging", "restoring")  # fmt: skip
 """What a snapshot's status may be reset to (`cinder.objects.fields:SnapshotStatus`)."""
+NEXT = MappingProxyType({
+    "creating": ("creating", "available", "error"), "deleting": ("deleting", "error_deleting"),
+})  # fmt: skip
+"""What Nova may say of a snapshot, by what it is."""
 FORCE_IS_GONE = (
     "Since microversion 3.66 the 'force' flag is invalid for this request.  For backward compatability, "
     "however, when the 'force' flag is passed with a value evaluating to True, it is silently ignored."
@@ -72,14 +77,21 @@ class Snapshots(Chapter):
     ) -> Snapshot:
         """Check and write the record, with its quota (`create_snapshot_in_db`)."""
         action = ACTIONS["create_snapshot" if in_use else "create_snapshot_available"]
-        authorize(context, action.rule, volume)
-        self._require_idle_host(volume)
+        self.require_snapshottable(context, volume)
         check_metadata(metadata)
         self.require(volume, action)
-        database = self.cloud.database
         reservations = self.cloud.reserve(
             context.project_id, volume.volume_type_id, {"snapshots": 1, "gigabytes": volume.size}
         )
+        snapshot = self.insert_snapshot(context, volume, name, description, metadata=dict(metadata or {}))
+        self.cloud.quotas.commit(reservations)
+        return snapshot
+
+    def insert_snapshot(
+        self, context: Context, volume: Volume, name: str | None, description: str | None, **fields: object
+    ) -> Snapshot:
+        """The row; what it takes of the quota is reserved already."""
+        database = self.cloud.database
         snapshot_id = database.create(
             Snapshot,
             {
@@ -91,15 +103,15 @@ class Snapshots(Chapter):
                 "display_description": description,
                 "volume_type_id": volume.volume_type_id,
                 "encryption_key_id": volume.encryption_key_id,
-                "metadata": dict(metadata or {}),
                 "created_at": self.cloud.simulation.kernel.now_us,
+                **fields,
             },
         )
-        self.cloud.quotas.commit(reservations)
         return database.get_snapshot(snapshot_id)
 
-    def _require_idle_host(self, volume: Volume) -> None:
+    def require_snapshottable(self, context: Context, volume: Volume) -> None:
         """What is refused whatever the microversion, each with words of its own."""
+        authorize(context, ACTIONS["create_snapshot"].rule, volume)
         if not volume.host:
             reason = "The snapshot cannot be created because volume has not been scheduled to any host."
         elif volume.status == "maintenance":
@@ -178,6 +190,26 @@ class Snapshots(Chapter):
         if status.lower() not in STATUSES:
             raise errors.InvalidInput(reason=f"Invalid status: '{status}'.")
         snapshot.status = status.lower()
+        snapshot.save()
+
+    def update_snapshot_status(
+        self, context: Context, snapshot_id: str, status: str, progress: str | None = None
+    ) -> None:
+        """What Nova tells of a snapshot that it makes or deletes (`cinder.api.contrib.snapshot_actions`).
+
+        Invalid (400) in any other status than `creating` and `deleting`, and for a step that does not follow.
+        """
+        snapshot = self.cloud.database.get_snapshot(snapshot_id)
+        if not context.is_admin and snapshot.project_id != context.project_id:
+            raise errors.SnapshotNotFound(snapshot_id=snapshot_id)
+        authorize(context, "snapshot_extension:snapshot_actions:update_snapshot_status", snapshot)
+        if snapshot.status not in NEXT:
+            raise errors.Invalid(f"Snapshot status {snapshot.status} not allowed for update_snapshot_status")
+        if status not in NEXT[snapshot.status]:
+            raise errors.Invalid(
+                f"Provided snapshot status {status} not allowed for snapshot with status {snapshot.status}."
+            )
+        snapshot.update({"status": status, **({"progress": progress} if progress else {})})
         snapshot.save()
 
     def revert_to_snapshot(self, context: Context, volume_id: str, snapshot_id: str | None) -> None:

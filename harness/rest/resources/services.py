@@ -54,7 +54,7 @@ def _service(request: Request, row: Row) -> View:
         view["cluster"] = row["cluster_name"]
     view["disabled_reason"] = row["disabled_reason"]
     if is_volume:
-        view |= {"replication_status": "disabled", "active_backend_id": None, "frozen": row["frozen"]}
+        view |= {field: row[field] for field in ("replication_status", "active_backend_id", "frozen")}
     return view
 
 
@@ -110,8 +110,8 @@ def disable_log_reason(request: Request) -> View:
     return {**answer, "disabled_reason": reason}
 
 
-def _backends(request: Request) -> Sequence[Row]:
-    """The services of the host or the cluster that a body names. InvalidInput."""
+def _named(request: Request) -> tuple[str | None, str | None]:
+    """The host or the cluster that a body names. InvalidInput."""
     body = request.body
     cluster = body.get("cluster") if request.since(26) else None
     host = body.get("host")
@@ -119,37 +119,19 @@ def _backends(request: Request) -> Sequence[Row]:
         raise errors.InvalidInput(
             reason="One and only one of cluster and host must be set." if request.since(26) else HOST_MISSING
         )
-    field, name = ("host", host) if host else ("cluster_name", cluster)
-    rows = [row for row in request.cloud.database.services.values() if row[field] == name]
-    if not rows:
-        raise Fault(400, f"No service found with {field.removesuffix('_name')}={name}")
-    return rows
-
-
-def _set_frozen(request: Request, frozen: bool) -> None:
-    """The API writes `frozen`; the service itself writes that it is disabled, and why."""
-    require_admin(request.context, "volume_extension:services:update")
-    rows = _backends(request)
-    if any(row["frozen"] == frozen for row in rows):
-        hosts = [row["host"] for row in rows]
-        raise errors.InvalidInput(
-            reason=f"No service could be changed: frozen in {hosts} must be {not frozen} to failover."
-        )
-    for row in rows:
-        reason = "frozen" if frozen else ""
-        request.cloud.database.update(
-            Service, row["id"], {"frozen": frozen, "disabled": frozen, "disabled_reason": reason}
-        )
+    return host, cluster
 
 
 def freeze(request: Request) -> None:
     """Refuse changes on a back-end."""
-    _set_frozen(request, True)
+    require_admin(request.context, "volume_extension:services:update")
+    request.cloud.api.freeze_host(request.context, *_named(request))
 
 
-def thaw(request: Request) -> None:
+def thaw(request: Request) -> str | None:
     """Allow changes on a back-end again."""
-    _set_frozen(request, False)
+    require_admin(request.context, "volume_extension:services:update")
+    return request.cloud.api.thaw_host(request.context, *_named(request))
 
 
 # ---------------------------------------------------------------------------------------------------- hosts

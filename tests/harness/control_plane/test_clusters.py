@@ -143,12 +143,29 @@ def test_an_attached_volume_moves_between_them_and_others(pair: Pair) -> None:
     assert pair.objects("lvm") == set()
 
 
-def test_frozen_is_what_one_of_them_is(pair: Pair) -> None:
-    """Nothing of the cluster's may be deleted."""
+def test_a_cluster_is_frozen_as_a_whole(pair: Pair) -> None:
+    """Nothing of it may be deleted, and nothing is placed there; of its services one has disabled itself."""
     volume = pair.create()
-    pair.database.services[SECOND]["frozen"] = True
+    pair.act(pair.api.freeze_host, pair.admin, SECOND)
+    rows = [pair.database.services[host] for host in (FIRST, SECOND)]
+    assert [row["frozen"] for row in rows] == [True, True]
+    assert [row["disabled"] for row in rows].count(True) == 1
+    assert pair.create().status == "error"
     with pytest.raises(errors.InvalidInput, match="frozen storage backends"):
         pair.act(pair.api.delete_volume, pair.owner, volume.id)
+
+
+def test_a_cluster_is_disabled_as_a_whole(pair: Pair) -> None:
+    """What a service's row says does not matter where there is a cluster (`_clustered_bool_field_filter`)."""
+    pair.database.services[FIRST]["disabled"] = pair.database.services[SECOND]["disabled"] = True
+    assert pair.create().status == "available"
+    cluster = pair.api.set_cluster_disabled(pair.admin, "both@ceph", disabled=True, reason="new disks")
+    assert (cluster.disabled, cluster.disabled_reason) == (True, "new disks")
+    assert pair.create().status == "error"
+    pair.api.set_cluster_disabled(pair.admin, "both@ceph", disabled=False)
+    assert pair.create().status == "available"
+    with pytest.raises(errors.NotFoundError, match="Cluster none could not be found"):
+        pair.api.set_cluster_disabled(pair.admin, "none", disabled=True)
 
 
 def test_no_cluster_of_that_name(pair: Pair) -> None:
