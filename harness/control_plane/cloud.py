@@ -27,7 +27,7 @@ from harness.control_plane.messaging import Messaging
 from harness.control_plane.notifications import Notifications
 from harness.control_plane.nova_profiles import NovaProfile
 from harness.control_plane.quota import Quotas
-from harness.control_plane.scheduler import TOPIC, Scheduler
+from harness.control_plane.scheduler import ACTOR, TOPIC, Scheduler
 from harness.control_plane.services import Services
 from harness.control_plane.user_messages import UserMessages
 from harness.control_plane.volume_manager import VolumeManager
@@ -79,7 +79,7 @@ class Cloud:
         self.images = ImageService(seed, simulation)
         self.options = deployment.nodes[0].options
         self.quotas = Quotas(quota_limits(self.options))
-        self.notifications = Notifications(simulation.kernel)
+        self.notifications = Notifications(simulation.kernel, deployment.nodes[0].host)
         self.user_messages = UserMessages(seed, simulation.kernel, ttl_s=self.options["message_ttl"])
         self.scheduler = Scheduler(self)
         self.api = VolumeApi(self)
@@ -94,7 +94,7 @@ class Cloud:
         self.services = Services(self)
         self._locks: dict[str, Lock] = {}
         self.backup_manager = BackupManager(self)
-        self.messaging.register(TOPIC, "scheduler", self.scheduler)
+        self.messaging.register(TOPIC, ACTOR, self.scheduler)
         self.messaging.register(BACKUP_HOST, "c-bak", self.backup_manager)
         before_start(self)
         plans = [plan for plan in deployment.backends if backends is None or plan.name in backends]

@@ -16,6 +16,8 @@ from typing import Any
 
 from oslo_config import cfg, types
 
+from harness.control_plane.filters import DEFAULT_FILTERS, FILTERS
+from harness.control_plane.weighers import DEFAULT_WEIGHERS, HANDLERS, ORDERED, WEIGHERS
 from harness.driver import Configuration
 from harness.errors import InputError
 
@@ -39,7 +41,14 @@ DEFAULT_OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.IntOpt("reinit_driver_count", default=3),
     cfg.IntOpt("reservation_expire", default=86400),
     cfg.IntOpt("reservation_clean_interval", default="$reservation_expire"),
-    cfg.IntOpt("scheduler_max_attempts", default=3),
+    cfg.IntOpt("scheduler_max_attempts", default=3, min=1),
+    cfg.ListOpt("scheduler_default_filters", types.String(choices=list(FILTERS)), default=DEFAULT_FILTERS),
+    cfg.ListOpt("scheduler_default_weighers", types.String(choices=list(WEIGHERS)), default=DEFAULT_WEIGHERS),
+    cfg.StrOpt("scheduler_weight_handler", choices=HANDLERS, default=ORDERED),
+    cfg.FloatOpt("capacity_weight_multiplier", default=1.0),
+    cfg.FloatOpt("allocated_capacity_weight_multiplier", default=-1.0),
+    cfg.FloatOpt("volume_number_multiplier", default=-1.0),
+    cfg.IntOpt("scheduler_driver_init_wait_time", default=60, min=1),
     cfg.IntOpt("message_ttl", default=2592000),
     cfg.IntOpt("message_reap_interval", default=86400),
     cfg.IntOpt("quota_volumes", default=10),
@@ -52,7 +61,6 @@ DEFAULT_OPTIONS: tuple[cfg.Opt, ...] = (
     cfg.IntOpt("per_volume_size_limit", default=-1),
     cfg.BoolOpt("no_snapshot_gb_quota", default=False),
     cfg.StrOpt("max_over_subscription_ratio", default="20.0", regex=r"^(auto|\d*\.\d+|\d+)$"),
-    cfg.BoolOpt("enable_force_upload", default=False),
 )
 """What is read of ``[DEFAULT]``."""
 
@@ -261,6 +269,10 @@ def _what_fits(option: cfg.Opt) -> str:
         return f"an integer, at most {kind.max}" if kind.max is not None else "an integer"
     if isinstance(kind, types.Boolean):
         return "true or false"
+    if isinstance(kind, types.List) and isinstance(kind.item_type, types.String) and kind.item_type.choices:
+        return f"some of {', '.join(map(str, kind.item_type.choices))}"
+    if isinstance(kind, types.Float):
+        return "a number"
     if isinstance(kind, types.String) and kind.choices:
         return f"one of {', '.join(map(str, kind.choices))}"
     if option.name == "max_over_subscription_ratio":

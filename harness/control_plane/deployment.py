@@ -29,7 +29,7 @@ from fake_backends.world import World
 from harness import registry
 from harness.control_plane import default_deployment
 from harness.control_plane.configuration import SHARED_SECTION, ConfigurationFile
-from harness.control_plane.filters import DEFAULT_POOL
+from harness.control_plane.pools import DEFAULT_POOL
 from harness.driver import Configuration, VolumeDriver
 from harness.errors import InputError, NfsException
 from harness.sim.points import QUIET, Points
@@ -294,6 +294,7 @@ def _plan(
     host = configuration.backend_host or node.host
     if "@" in host or "#" in host:
         raise file.error(section, "host", f" = {host}: must have no @ and no #")
+    _check_own_options(file, section, configuration)
     fake = _array(file, section, configuration.crucible_array)
     fake_name = configuration.crucible_array_name or section
     cluster = configuration.rbd_cluster_name if kind == "rbd" else None
@@ -352,6 +353,14 @@ def _array(file: ConfigurationFile, section: str, path: str | None) -> str | Non
         return registry.with_colon(path) if path is not None else None
     except InputError as error:
         raise file.error(section, "crucible_array", f": {error}") from error
+
+
+def _check_own_options(file: ConfigurationFile, section: str, configuration: Configuration) -> None:
+    """Options that are unknown are ignored, as in Cinder, but not those that are Crucible's own."""
+    known = [name for name in configuration if name.startswith("crucible_")]
+    for name in file.written(section):
+        if name.startswith("crucible_") and name not in known:
+            raise file.error(section, name, f": is no option; known are {', '.join(known)}")
 
 
 def _driver(

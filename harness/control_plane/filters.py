@@ -1,231 +1,52 @@
-"""Which pools may take a volume, and which of them is best.
+"""Which pools may take a volume: Cinder's filters as pure functions, by their names.
 
-The default filters (AvailabilityZone, Capacity, Capabilities) and the default weigher (Capacity) as pure
-functions. Sizes are GiB. Sources: `cinder.scheduler.host_manager`, `cinder.scheduler.sched_utils`,
-`cinder.scheduler.filters`, `cinder.scheduler.weights.capacity`.
+Sources: `cinder.scheduler.filters`, `cinder.scheduler.host_manager:HostManager.get_filtered_backends`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+import json
+import operator
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
+from harness import errors
 from harness.control_plane import extra_specs
-from harness.model import service_host
+from harness.control_plane.functions import evaluate
+from harness.control_plane.pools import UNMEASURED, PoolState, Request, usable, virtual_free_capacity
+from harness.model import split_host
 
-UNMEASURED = ("infinite", "unknown")
-"""What a driver may report instead of a capacity."""
+Filter = Callable[[PoolState, Request], str | None]
+"""None if the pool passes, else why it does not."""
 
-AUTO_RATIO = 20.0
-"""max_over_subscription_ratio ``auto`` as long as nothing is provisioned."""
-
-DEFAULT_POOL = "_pool0"
-"""Name of the pool of a back-end that reports neither pools nor a volume_backend_name."""
-
-_PROTOCOL_SPELLINGS = (
-    ("iSCSI", "iscsi"),
-    ("FC", "fibre_channel", "fc"),
-    ("NFS", "nfs"),
-    ("NVMe-oF", "NVMeOF", "nvmeof"),
-)
+DEFAULT_FILTERS = ("AvailabilityZoneFilter", "CapacityFilter", "CapabilitiesFilter")
+"""scheduler_default_filters."""
 
 
-@dataclass(frozen=True)
-class PoolState:
-    """What the scheduler knows of a pool. `address` is ``host@backend#pool``, or ``cluster@backend#pool``.
-
-    `capabilities` are the pool's statistics as its back-end reported them, back-end level ones filled in (see
-    `pool_states`). `default_ratio` is the scheduler's own max_over_subscription_ratio, which stands in where
-    the pool reports none. Reported once and asked often: what is derived is kept.
-    """
-
-    address: str
-    availability_zone: str
-    capabilities: Mapping[str, Any]
-    default_ratio: str = "20.0"
-    member: str | None = None
-    """``host@backend`` of the service that speaks for the cluster."""
-
-    @property
-    def host(self) -> str:
-        """``host@backend#pool``, where there is a cluster too."""
-        return (
-            self.address
-            if self.member is None
-            else self.member + self.address[len(service_host(self.address)) :]
-        )
-
-    @property
-    def cluster_name(self) -> str | None:
-        """``cluster@backend#pool``, or None."""
-        return None if self.member is None else self.address
-
-    @cached_property
-    def total_capacity_gb(self) -> Any:
-        """A number, ``infinite`` or ``unknown``."""
-        return self.capabilities.get("total_capacity_gb", 0)
-
-    @cached_property
-    def free_capacity_gb(self) -> Any:
-        """A number, ``infinite`` or ``unknown``."""
-        return self.capabilities.get("free_capacity_gb", 0)
-
-    @cached_property
-    def allocated_capacity_gb(self) -> Any:
-        """The sum of the sizes of Cinder's volumes, as their service counts it."""
-        return self.capabilities.get("allocated_capacity_gb", 0)
-
-    @cached_property
-    def provisioned_capacity_gb(self) -> Any:
-        """The sum of the apparent sizes of everything in the pool; what is allocated, if not reported."""
-        return self.capabilities.get("provisioned_capacity_gb", self.allocated_capacity_gb)
-
-    @cached_property
-    def reserved_percentage(self) -> Any:
-        """The part of the total that must stay free."""
-        return self.capabilities.get("reserved_percentage", 0)
-
-    @cached_property
-    def thin_provisioning_support(self) -> bool:
-        """True if the pool may promise more than it has."""
-        return bool(self.capabilities.get("thin_provisioning_support", False))
-
-    @cached_property
-    def max_over_subscription_ratio(self) -> float:
-        """How many times its size a thin pool may promise; 1.0 where that does not matter.
-
-        Source: `cinder.scheduler.sched_utils:calculate_max_over_subscription_ratio`.
-        """
-        total, free = self.total_capacity_gb, self.free_capacity_gb
-        if not self.thin_provisioning_support or total in UNMEASURED or free in UNMEASURED:
-            return 1.0
-        ratio = self.capabilities.get("max_over_subscription_ratio") or self.default_ratio
-        if ratio != "auto":
-            return float(ratio)
-        provisioned = self.provisioned_capacity_gb
-        return 1 + float(provisioned) / (total - free + 1) if provisioned != 0 else AUTO_RATIO
-
-
-class Request(NamedTuple):
-    """What the scheduler is asked for.
-
-    `size_gb` is what has to be allocated: for an extend the growth, for managing an existing object 0.
-    `availability_zones` None means anywhere; a migrate asks for none. `operation` is create, migrate, retype,
-    extend or manage. `current_address` is the pool that the volume is in, or None. `attached` matters to an
-    extend only.
-    """
-
-    size_gb: int
-    extra_specs: Mapping[str, str] = MappingProxyType({})
-    availability_zones: tuple[str, ...] | None = None
-    operation: str = "create"
-    current_address: str | None = None
-    attached: bool = False
-
-    @property
-    def is_thin(self) -> bool:
-        """True unless the type says ``provisioning:type=thick``."""
-        return self.extra_specs.get("provisioning:type") != "thick"
-
-
-def pool_states(
-    service: str, availability_zone: str, stats: Mapping[str, Any], default_ratio: str = "20.0"
-) -> list[PoolState]:
-    """The pools that a back-end's statistics tell of; `service` is ``host@backend``.
-
-    Of the back-end level only what every pool has is handed down: name, vendor, version, protocol and the two
-    functions. Statistics without `pools` are those of a single pool, named after volume_backend_name.
-    Source: `cinder.scheduler.host_manager:BackendState.update_pools`.
-    """
-    protocol = _spellings(stats.get("storage_protocol"))
-    pools = stats.get("pools")
-    single = stats.get("volume_backend_name")
-    names_and_pools = (
-        [(pool["pool_name"], pool) for pool in pools]
-        if isinstance(pools, list)
-        else [(DEFAULT_POOL if single is None else single, stats)]
-    )
-    states = []
-    for name, reported in names_and_pools:
-        capabilities = dict(reported)
-        for key in ("volume_backend_name", "vendor_name", "driver_version"):
-            capabilities[key] = reported.get(key) or stats.get(key)
-        capabilities["storage_protocol"] = _spellings(reported.get("storage_protocol")) or protocol
-        for key in ("filter_function", "goodness_function"):
-            if key in stats:
-                capabilities.setdefault(key, stats[key])
-        address = f"{service}#{name}" if name else service
-        states.append(PoolState(address, availability_zone, capabilities, default_ratio))
-    return states
-
-
-def passes(pool: PoolState, request: Request) -> str | None:
+def passes(pool: PoolState, request: Request, names: Sequence[str] = DEFAULT_FILTERS) -> str | None:
     """None if the pool may take the volume, else ``<first filter that refuses>: <why>``.
 
-    ZeroDivisionError for a thin pool that is reserved as a whole: in Cinder, too, one such pool makes the
-    scheduling of every volume fail that it could be asked to take.
+    Whatever a filter raises is not caught: ZeroDivisionError for a thin pool that is reserved as a whole, for
+    example. In Cinder, too, one such pool makes the scheduling of every volume fail that it could be asked to
+    take.
     """
-    zones = request.availability_zones
-    if zones and pool.availability_zone not in zones:
-        return f"AvailabilityZoneFilter: {pool.availability_zone} is not in {', '.join(zones)}"
-    if reason := _capacity_reason(pool, request):
-        return f"CapacityFilter: {reason}"
-    if reason := _capabilities_reason(pool, request):
-        return f"CapabilitiesFilter: {reason}"
+    for name in names:
+        reason = FILTERS[name](pool, request)
+        if reason is not None:
+            return f"{name}: {reason}"
     return None
 
 
-def weigh(pools: Iterable[PoolState], request: Request) -> list[PoolState]:
-    """The pools, most virtual free capacity first; equals stay in the order given.
-
-    Pools that do not say how much they have come last (`cinder.scheduler.weights.capacity:CapacityWeigher`).
-    """
-    candidates = list(pools)
-    weights = [_weight(pool, request) for pool in candidates]
-    if not candidates or min(weights) == max(weights):
-        return candidates
-    low, span = min(weights), float(max(weights)) - float(min(weights))
-    order = sorted(range(len(candidates)), key=lambda n: (weights[n] - low) / span, reverse=True)
-    return [candidates[n] for n in order]
+def _availability_zone(pool: PoolState, request: Request) -> str | None:
+    zones = request.availability_zones
+    if zones and pool.availability_zone not in zones:
+        return f"{pool.availability_zone} is not in {', '.join(zones)}"
+    return None
 
 
-def consumed(pool: PoolState, size_gb: int) -> PoolState:
-    """The pool with so many GiB more promised (`host_manager:BackendState.consume_from_volume`)."""
-    free = pool.free_capacity_gb
-    capabilities = {
-        **pool.capabilities,
-        "allocated_capacity_gb": pool.allocated_capacity_gb + size_gb,
-        "provisioned_capacity_gb": pool.provisioned_capacity_gb + size_gb,
-        "free_capacity_gb": free if free in UNMEASURED else free - size_gb,
-    }
-    return replace(pool, capabilities=capabilities)
-
-
-def virtual_free_capacity(pool: PoolState, *, thin: bool) -> float:
-    """What the pool may still promise, rounded to 2 decimals (`sched_utils:calculate_capacity_factors`)."""
-    provisioned = pool.provisioned_capacity_gb
-    if thin and pool.thin_provisioning_support:
-        return float(round(_usable(pool) * pool.max_over_subscription_ratio - provisioned, 2))
-    return float(round(min(pool.free_capacity_gb, _usable(pool) - provisioned), 2))
-
-
-def _usable(pool: PoolState) -> float:
-    """The total without what is reserved, which is rounded down to whole GiB."""
-    total = float(pool.total_capacity_gb)
-    return total - math.floor(total * (float(pool.reserved_percentage) / 100))
-
-
-def _weight(pool: PoolState, request: Request) -> float:
-    if pool.free_capacity_gb in UNMEASURED or pool.total_capacity_gb in UNMEASURED:
-        return -1
-    return virtual_free_capacity(pool, thin=request.is_thin)
-
-
-def _capacity_reason(pool: PoolState, request: Request) -> str | None:
+def _capacity(pool: PoolState, request: Request) -> str | None:
     if request.operation == "retype" and request.current_address == pool.address:
         return None
     size, free, total = request.size_gb, pool.free_capacity_gb, pool.total_capacity_gb
@@ -245,13 +66,13 @@ def _capacity_reason(pool: PoolState, request: Request) -> str | None:
         if ratio < 1:
             return f"max_over_subscription_ratio is {ratio}, below 1"
         # The ratio counts twice: it is in the capacity that is divided by, and compared with the result.
-        promised = (pool.provisioned_capacity_gb + size) / round(_usable(pool) * ratio, 2)
+        promised = (pool.provisioned_capacity_gb + size) / round(usable(pool) * ratio, 2)
         if promised > ratio:
             return f"{size} GiB make a provisioned ratio of {promised:.2f}, above {ratio}"
     return None if available >= size else f"{size} GiB requested, {available} GiB available"
 
 
-def _capabilities_reason(pool: PoolState, request: Request) -> str | None:
+def _capabilities(pool: PoolState, request: Request) -> str | None:
     online_extend = pool.capabilities.get("online_extend_support", True)
     if request.operation == "extend" and request.attached and online_extend is False:
         return "an attached volume cannot be extended"
@@ -277,6 +98,134 @@ def _capability(capabilities: Any, scope: Sequence[str]) -> Any:
     return capabilities
 
 
-def _spellings(protocol: Any) -> Any:
-    """All the names of a protocol that has several, else the one (`get_storage_protocol_variants`)."""
-    return next((list(names) for names in _PROTOCOL_SPELLINGS if protocol in names), protocol)
+# ------------------------------------------------------------------------- those that have to be asked for
+
+
+def _attempted(pool: PoolState, request: Request) -> str | None:
+    """No second chance for a pool that could not make the volume (`IgnoreAttemptedHostsFilter`)."""
+    return "was tried before" if pool.address in request.tried else None
+
+
+def _driver(pool: PoolState, request: Request) -> str | None:
+    """What the back-end's own `filter_function` says; a function that cannot be evaluated refuses."""
+    function = pool.capabilities.get("filter_function")
+    if function is None:
+        return None
+    try:
+        if any(evaluate(str(function), names) for names in request.names(pool, str(function))):
+            return None
+    except Exception as error:  # noqa: BLE001 (an operator may write anything)
+        return f"filter_function {function}: {error}"
+    return f"filter_function {function} is not met"
+
+
+def _different_backend(pool: PoolState, request: Request) -> str | None:
+    """Not where one of the volumes of the hint ``different_host`` is."""
+    volumes = _identifiers(request.hints.get("different_host", []))
+    if volumes is None:
+        return "the hint different_host names no volumes"
+    if pool.address in _places(volumes, request):
+        return "a volume of the hint different_host is here"
+    return None
+
+
+def _same_backend(pool: PoolState, request: Request) -> str | None:
+    """Where one of the volumes of the hint ``same_host`` is."""
+    volumes = _identifiers(request.hints.get("same_host", []))
+    if volumes is None:
+        return "the hint same_host names no volumes"
+    if volumes and pool.address not in _places(volumes, request):
+        return "no volume of the hint same_host is here"
+    return None
+
+
+def _places(volumes: Sequence[str], request: Request) -> set[str | None]:
+    return {request.places.get(volume) for volume in volumes}
+
+
+def _identifiers(hint: Any) -> list[str] | None:
+    """None if it is neither an identifier nor a list of them."""
+    values = hint if isinstance(hint, list) else [hint]
+    return values if all(is_uuid(value) for value in values) else None
+
+
+def is_uuid(value: object) -> bool:
+    """`oslo_utils.uuidutils:is_uuid_like`."""
+    text = str(value).lower().replace("urn:", "").replace("uuid:", "").strip("{}").replace("-", "")
+    try:
+        return uuid.UUID(text).hex == text
+    except ValueError:
+        return False
+
+
+def _instance_locality(pool: PoolState, request: Request) -> str | None:
+    """On the machine of the server of the hint ``local_to_instance``. Invalid, ServerNotFound."""
+    server = request.hints.get("local_to_instance")
+    if not server:
+        return None
+    if not is_uuid(server):
+        raise errors.Invalid(f"Expected a uuid but received {server}.")
+    if server not in request.places:
+        raise errors.ServerNotFound(server_id=server)
+    machine = split_host(pool.address).host
+    return None if request.places[server] == machine else f"the server is on {request.places[server]}"
+
+
+# -------------------------------------------------------------------------------------------- JsonFilter
+
+
+def _json(pool: PoolState, request: Request) -> str | None:
+    """``'["and", [">", "$free_capacity_gb", 500], ["=", "$vendor_name", "x"]]'`` of the hint ``query``."""
+    query = request.hints.get("query")
+    if not query:
+        return None
+    answer = _query(json.loads(query), pool)
+    met = any(answer) if isinstance(answer, list) else answer
+    return None if met else f"{query} is not met"
+
+
+_COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType({
+    "=": operator.eq, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge,
+})  # fmt: skip
+
+
+def _query(query: Any, pool: PoolState) -> Any:
+    """KeyError for a command that there is not. What a pool does not know is left out of the arguments."""
+    if not query:
+        return True
+    command, *arguments = query
+    found = (_query(each, pool) if isinstance(each, list) else _looked_up(each, pool) for each in arguments)
+    values = [value for value in found if value is not None]
+    if command == "not":
+        return [not value for value in values]
+    if command in ("and", "or"):
+        return all(values) if command == "and" else any(values)
+    if command == "in":
+        return len(values) > 1 and values[0] in values[1:]
+    compare = _COMPARISONS[command]
+    return len(values) > 1 and all(compare(values[0], value) for value in values[1:])
+
+
+def _looked_up(word: Any, pool: PoolState) -> Any:
+    """The attribute of a pool that a word with a dollar names, such as ``$capabilities.QoS_support``."""
+    if not isinstance(word, str) or not word.startswith("$"):
+        return word or None if isinstance(word, str) else word
+    first, *path = word[1:].split(".")
+    found: Any = {**pool.stats, "capabilities": pool.capabilities}.get(first)
+    for name in path:
+        found = None if found is None else found.get(name)
+    return found
+
+
+FILTERS: Mapping[str, Filter] = MappingProxyType({
+    "AvailabilityZoneFilter": _availability_zone,
+    "CapabilitiesFilter": _capabilities,
+    "CapacityFilter": _capacity,
+    "DifferentBackendFilter": _different_backend,
+    "DriverFilter": _driver,
+    "IgnoreAttemptedHostsFilter": _attempted,
+    "InstanceLocalityFilter": _instance_locality,
+    "JsonFilter": _json,
+    "SameBackendFilter": _same_backend,
+})  # fmt: skip
+"""By the names that scheduler_default_filters may have."""

@@ -6,6 +6,7 @@ Sources: `nova.compute.api:API.swap_volume`, `nova.compute.manager:ComputeManage
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fake_backends.block_store import BlockDevice
@@ -113,6 +114,13 @@ class Nova:
             attachment = self.cloud.database.get_attachment(disk.attachment_id)
             volume = self.cloud.database.get_volume(volume_id)
             disk.connection, disk.device = self._connect(volume, attachment, server)
+
+    def extend_volume(self, server_ids: Sequence[str], volume_id: str) -> bool:
+        """The event ``volume-extended``: guests see the new size. False if Nova knows none of the servers."""
+        known = [server_id for server_id in server_ids if server_id in self.servers]
+        for server_id in known:
+            self.cloud.simulation.record("nova.extend_volume", f"{volume_id} on {server_id}")
+        return bool(known)
 
     # ---------------------------------------------------------------------------------- assisted snapshots
 

@@ -1,6 +1,6 @@
 """Notifications: what services tell whoever listens, such as a bill or a ceilometer.
 
-Source: `cinder.volume.volume_utils:notify_about_volume_usage`, `notify_about_snapshot_usage`,
+Sources: `cinder.volume.volume_utils:notify_about_volume_usage` and its siblings,
 `cinder.scheduler.manager:SchedulerManager._set_volume_state_and_notify`. Of a migration only its refusal by the
 scheduler is told; temporary volumes are neither created nor deleted for those who listen.
 """
@@ -33,8 +33,10 @@ class Notification(NamedTuple):
 class Notifications:
     """The notification topic; `sent` has the last ones, oldest first."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, controller: str) -> None:
+        """`controller` is the machine that API and scheduler are on."""
         self._kernel = kernel
+        self._controller = controller
         self.sent: deque[Notification] = deque(maxlen=KEPT)
 
     def volume(self, volume: Volume, suffix: str, host: str, **extra: Any) -> None:
@@ -108,6 +110,11 @@ class Notifications:
             "status": group_snapshot.status,
         }
         self._send(f"group_snapshot.{host}", "INFO", f"group_snapshot.{suffix}", payload)
+
+    def capacity(self, kind: Literal["pool", "backend"], name: str, usage: Mapping[str, float]) -> None:
+        """``capacity.pool`` or ``capacity.backend``; `name` is ``host@backend#pool``."""
+        payload = {"name_to_id": name, **usage, "reported_at": _iso(self._kernel.now_us)}
+        self._send(f"capacity.{self._controller}", "INFO", f"capacity.{kind}", payload)
 
     def refused(self, method: str, record: Volume | Snapshot, state: object, reason: Exception) -> None:
         """``scheduler.<method>``: no back-end may take what was asked for."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 
 class RequestSpec(NamedTuple):
@@ -10,7 +12,7 @@ class RequestSpec(NamedTuple):
 
     `zones` are the availability zones that are allowed; None leaves it to the record. `backend` is where it
     has to be, with or without a pool; empty for anywhere. `tried` are the pools that the scheduler has chosen
-    so far; None if nothing shall come back to it.
+    so far; None if nothing shall come back to it. `hints` are what the user tells the scheduler.
     """
 
     zones: tuple[str, ...] | None = None
@@ -18,3 +20,4 @@ class RequestSpec(NamedTuple):
     image_id: str | None = None
     backup_id: str | None = None
     tried: tuple[str, ...] | None = None
+    hints: Mapping[str, Any] = MappingProxyType({})

@@ -1,22 +1,20 @@
 """The scheduler: which pool may a volume be on, and what happens when none may.
 
-Sources: `cinder.scheduler.manager:SchedulerManager`, `cinder.scheduler.filter_scheduler:FilterScheduler`,
-`cinder.scheduler.host_manager:HostManager`.
+Sources: `cinder.scheduler.manager:SchedulerManager`, `cinder.scheduler.filter_scheduler:FilterScheduler`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import errors
-from harness.control_plane import filters
 from harness.control_plane.backup_manager import BACKUP_HOST
-from harness.control_plane.filters import PoolState, Request
 from harness.control_plane.heartbeat import Heartbeat
+from harness.control_plane.host_manager import HostManager
+from harness.control_plane.pools import PoolState, Request
 from harness.control_plane.request_spec import RequestSpec
-from harness.control_plane.start import CleanupRequest
+from harness.control_plane.start import CleanupRequest, Worker
 from harness.control_plane.user_messages import Action
 from harness.model import Backup, Context, Group, Snapshot, Volume, VolumeType, service_host
 
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from harness.control_plane.manager_base import ManagerBase
 
 TOPIC = "cinder-scheduler"
+ACTOR = "scheduler"
 SECOND_US = 1_000_000
 
 
@@ -53,7 +52,9 @@ class Scheduler:
         now_us = cloud.simulation.kernel.now_us
         self._quota_sweeps = Heartbeat(cloud.options["reservation_clean_interval"] * SECOND_US, now_us)
         self._message_sweeps = Heartbeat(cloud.options["message_reap_interval"] * SECOND_US, now_us)
-        self._pools: dict[str, list[PoolState]] = {}
+        self.hosts = HostManager(cloud)
+        self.is_running = True
+        self._is_starting = False
 
     def catch_up(self) -> int:
         """Forget what has expired, as the periodic tasks would have by now. Returns when they are due again."""
@@ -64,48 +65,55 @@ class Scheduler:
             self.cloud.user_messages.expire(swept_us)
         return min(self._quota_sweeps.next_us(now_us), self._message_sweeps.next_us(now_us))
 
-    # ------------------------------------------------------------------------------- what services report
+    # ---------------------------------------------------------------------------------------- start and end
 
     def update_capabilities(self, manager: ManagerBase) -> None:
-        """Remember a service's stats, with what it has allocated in each pool."""
-        service = self.cloud.database.service(manager.host)
-        self._pools[manager.topic_queue] = filters.pool_states(
-            manager.topic_queue,
-            service.availability_zone,
-            _with_allocated(manager),
-            self.cloud.options["max_over_subscription_ratio"],
-        )
+        """A service reports; nobody keeps that for a scheduler that is not there."""
+        if self.is_running:
+            self.hosts.update(manager)
 
     def pools(self) -> list[PoolState]:
-        """Candidates: of services that are up, not disabled, not frozen, and have reported.
+        """What the scheduler may choose from."""
+        return self.hosts.pools()
 
-        The first such service of a cluster speaks for it (`HostManager._update_backend_state_map`).
+    def end(self) -> None:
+        """The process dies: it knows nothing any more."""
+        self.is_running = False
+        self.hosts.forget()
+
+    def start(self) -> None:
+        """The process starts: what its predecessor was placing is in error, and everybody is asked to report.
+
+        Returns when all have, or `scheduler_driver_init_wait_time` seconds later; requests wait as long.
+        Source: `SchedulerManager.init_host_with_rpc`.
         """
-        services = self.cloud.services
-        services.catch_up()
-        found: dict[str, list[PoolState]] = {}
-        for host, manager in services.managers.items():
-            row = self.cloud.database.services[host]
-            unfit = self.cloud.database.disabled(row) or self.cloud.database.frozen(row)
-            if unfit or not services.is_up(host) or manager.topic_queue in found:
-                continue
-            pools = self._pools.get(manager.topic_queue, [])
-            if manager.is_clustered:
-                pools = [replace(pool, member=host) for pool in pools]
-            found[manager.topic_queue] = pools
-        return [pool for pools in found.values() for pool in pools]
+        cloud, kernel = self.cloud, self.cloud.simulation.kernel
+        self.is_running = self._is_starting = True
+        for record_id, work in list(cloud.database.workers.items()):
+            if work.service == TOPIC:
+                if cloud.database.volumes.get(record_id, {}).get("status") == work.status:
+                    cloud.database.update(Volume, record_id, {"status": "error"})
+                    self._note("clean up", f"volume-{record_id} was {work.status}")
+                del cloud.database.workers[record_id]
+        cloud.messaging.register(TOPIC, ACTOR, self)
+        for address in cloud.services.managers:
+            if cloud.services.is_running(address):
+                cloud.messaging.cast(address, "publish_service_capabilities")
+        for _ in range(cloud.options["scheduler_driver_init_wait_time"]):
+            if self.hosts.has_received:
+                break
+            kernel.sleep(SECOND_US)
+        self._is_starting = False
+
+    def _wait_until_ready(self) -> None:
+        """A scheduler that has just started does not refuse for want of reports (`_wait_for_scheduler`)."""
+        while self._is_starting and not self.hosts.is_ready:
+            self.cloud.simulation.kernel.sleep(SECOND_US)
 
     def _passing(self, request: Request) -> tuple[list[PoolState], str]:
         """Pools that pass all filters, best first, and why the others do not."""
-        passing: list[PoolState] = []
-        reasons: list[str] = []
-        for pool in self.pools():
-            reason = filters.passes(pool, request)
-            if reason is None:
-                passing.append(pool)
-            else:
-                reasons.append(f"{pool.address}: {reason}")
-        return filters.weigh(passing, request), "; ".join(reasons)
+        self._wait_until_ready()
+        return self.hosts.passing(request)
 
     # ------------------------------------------------------------------------------------------ requests
 
@@ -115,23 +123,22 @@ class Scheduler:
         Pools that failed to make it may be chosen again; after `scheduler_max_attempts` the scheduler gives up.
         """
         attempts_max, tried = self.cloud.options["scheduler_max_attempts"], spec.tried or ()
-        if tried:
-            self._count(tried[-1], -volume.size)
-        request = _request(volume, volume.volume_type, "create", spec.zones or (volume.availability_zone,))
-        passing, reasons = self._passing(request)
-        if spec.backend:
-            passing = [pool for pool in passing if _same_place(pool.address, spec.backend)]
-        if len(tried) >= attempts_max:
-            passing, reasons = [], f"Exceeded max scheduling attempts {attempts_max}"
-        if not passing:
-            failure = errors.NoValidBackend(reason=reasons)
+        self.cloud.database.workers[volume.id] = Worker(
+            Volume, "creating", TOPIC, self.cloud.simulation.kernel.now_us
+        )
+        try:
+            passing = self._fit(volume, spec, attempts_max)
+        except Exception as failure:
             self.cloud.user_messages.create(volume, Action.SCHEDULE_ALLOCATE_VOLUME, failure)
             self.cloud.notifications.refused("create_volume", volume, "error", failure)
             volume.status = "error"
             volume.save()
-            self._note("no valid backend", reasons)
-            return
-        self._consume(passing[0], volume.size)
+            self.cloud.database.workers.pop(volume.id, None)
+            if isinstance(failure, errors.NoValidBackend):
+                self._note("no valid backend", str(failure).removeprefix("No valid backend was found. "))
+                return
+            raise
+        self.hosts.count(passing[0].address, volume.size)
         best = passing[0]
         volume.update({"host": best.host, "cluster_name": best.cluster_name})
         volume.availability_zone = best.availability_zone
@@ -141,6 +148,34 @@ class Scheduler:
         history = (*tried, best.address) if attempts_max > 1 else None
         queue = service_host(best.address)
         self.cloud.messaging.cast(queue, "create_volume", volume, spec._replace(tried=history))
+
+    def _fit(self, volume: Volume, spec: RequestSpec, attempts_max: int) -> list[PoolState]:
+        """The pools that may make the volume, best first. NoValidBackend."""
+        tried = spec.tried or ()
+        if tried:
+            self.hosts.count(tried[-1], -volume.size)
+        request = _request(volume, volume.volume_type, "create", spec.zones or (volume.availability_zone,))
+        request = request._replace(hints=spec.hints, places=self._places(volume, spec.hints), tried=tried)
+        passing, reasons = self._passing(request)
+        if spec.backend:
+            passing = [pool for pool in passing if _same_place(pool.address, spec.backend)]
+        if len(tried) >= attempts_max:
+            passing, reasons = [], f"Exceeded max scheduling attempts {attempts_max}"
+        if not passing:
+            raise errors.NoValidBackend(reason=reasons)
+        return passing
+
+    def _places(self, volume: Volume, hints: Mapping[str, Any]) -> dict[str, str]:
+        """Where the volumes and servers are that the user may speak of in hints."""
+        if not hints:
+            return {}
+        rows = self.cloud.database.volumes.values()
+        places = {
+            row["id"]: row["cluster_name"] or row["host"] or ""
+            for row in rows
+            if row["project_id"] == volume.project_id
+        }
+        return places | {server.id: server.host for server in self.cloud.nova.servers.values()}
 
     def extend_volume(self, volume: Volume, new_size: int, reservations: Sequence[str]) -> None:
         """Check that the volume's own pool has room for the growth."""
@@ -157,7 +192,7 @@ class Scheduler:
             self.cloud.user_messages.create(volume, Action.EXTEND_VOLUME, failure)
             self._note("no valid backend", reasons)
             return
-        self._consume(chosen, growth_gb)
+        self.hosts.count(chosen.address, growth_gb)
         self.cloud.messaging.cast(volume.service_topic_queue, "extend_volume", volume, new_size, reservations)
 
     def create_snapshot(self, snapshot: Snapshot, host: str) -> None:
@@ -171,7 +206,7 @@ class Scheduler:
             self.cloud.notifications.refused("create_snapshot", snapshot, "error", failure)
             self._note("no valid backend", reasons)
             return
-        self._consume(chosen, snapshot.volume_size)
+        self.hosts.count(chosen.address, snapshot.volume_size)
         self.cloud.messaging.cast(service_host(host), "create_snapshot", snapshot)
 
     def create_backup(self, backup: Backup) -> None:
@@ -216,7 +251,7 @@ class Scheduler:
         chosen = next((pool for pool in passing if _same_place(pool.address, backend)), None)
         if chosen is None:
             return False
-        self._consume(chosen, size_gb)
+        self.hosts.count(chosen.address, size_gb)
         return True
 
     def manage_existing(self, volume: Volume, ref: dict[str, str]) -> None:
@@ -241,7 +276,7 @@ class Scheduler:
             snapshot.save()
             self._note("no valid backend", reasons)
             return
-        self._consume(chosen, snapshot.volume_size)
+        self.hosts.count(chosen.address, snapshot.volume_size)
         self.cloud.messaging.cast(service_host(host), "manage_existing_snapshot", snapshot, ref)
 
     def migrate_volume(self, volume: Volume, destination: str, force_host_copy: bool) -> None:
@@ -355,22 +390,8 @@ class Scheduler:
             raise errors.NoValidBackend(
                 reason=f"Current host not valid for volume {volume.id}, migration not allowed"
             )
-        self._consume(passing[0], volume.size)
+        self.hosts.count(passing[0].address, volume.size)
         return passing[0]
-
-    def _consume(self, pool: PoolState, size_gb: int) -> None:
-        """Count what was just promised, until the pool reports again; `pool` itself stays as reported.
-
-        Migrations are not counted. Source: `cinder.scheduler.host_manager:BackendState.consume_from_volume`.
-        """
-        self._count(pool.address, size_gb)
-
-    def _count(self, address: str, size_gb: int) -> None:
-        """So many GiB more of a pool are promised, or less (`revert_volume_consumed_capacity`)."""
-        known = self._pools.get(service_host(address), [])
-        for number, pool in enumerate(known):
-            if pool.address == address:
-                known[number] = filters.consumed(pool, size_gb)
 
     def _set(self, volume: Volume, values: dict[str, Any]) -> None:
         """Write to the row, whatever the message's copy of the record says."""
@@ -378,19 +399,6 @@ class Scheduler:
 
     def _note(self, step: str, detail: str) -> None:
         self.cloud.simulation.record(step, detail)
-
-
-def _with_allocated(manager: ManagerBase) -> dict[str, Any]:
-    """The driver's stats and the manager's counters (`VolumeManager._append_volume_stats`)."""
-    stats = dict(manager.stats)
-    allocated = manager.allocated_capacity_gb
-    if isinstance(stats.get("pools"), list):
-        stats["pools"] = [
-            {**pool, "allocated_capacity_gb": allocated.get(pool["pool_name"], 0)} for pool in stats["pools"]
-        ]
-    else:
-        stats["allocated_capacity_gb"] = allocated.get(manager.plan.pool, 0)
-    return stats
 
 
 def _request(
@@ -401,6 +409,7 @@ def _request(
     *,
     size_gb: int | None = None,
 ) -> Request:
+    qos = volume_type.qos_specs if volume_type else None
     return Request(
         size_gb=volume.size if size_gb is None else size_gb,
         extra_specs=volume_type.extra_specs if volume_type else {},
@@ -408,6 +417,8 @@ def _request(
         operation=operation,
         current_address=volume.resource_backend or None,
         attached=volume.attach_status != "detached",
+        volume={field: value for field, value in vars(volume).items() if field in Volume.DEFAULTS},
+        qos=dict(qos.specs) if qos else None,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from harness.control_plane.deployment import make_driver
+from harness.control_plane.scheduler import ACTOR, TOPIC
 from harness.control_plane.volume_manager import VolumeManager
 from harness.model import Cluster, Service, service_host
 from harness.sim.kernel import Task
@@ -92,18 +93,35 @@ class Services:
             self._cloud.messaging.unregister(queue, manager.actor)
         self._kernel.kill(*self._tasks.pop(manager.actor, ()))
 
+    def stop_scheduler(self) -> None:
+        """The scheduler's process ends: its tasks die, and it forgets what it knew of pools."""
+        self._cloud.scheduler.end()
+        self._cloud.messaging.unregister(TOPIC, ACTOR)
+        self._kernel.kill(*self._tasks.pop(ACTOR, ()))
+
+    def start_scheduler(self) -> None:
+        """The scheduler starts again. Returns when it knows of all pools, or has waited long enough."""
+        self._quiet_until_us = 0
+        task = self._kernel.spawn(ACTOR, self._cloud.scheduler.start)
+        self._tasks.setdefault(ACTOR, []).append(task)
+        self._kernel.wait(task)
+
     def _crash(self, actor: str) -> None:
         """A planned crash strikes the service that the running task belongs to.
 
         Whoever is no service of Cinder's, such as an API process or Nova's, loses what it was just doing.
         """
-        if (manager := self._manager_of(actor)) is not None:
+        if actor == ACTOR:
+            self.stop_scheduler()
+        elif (manager := self._manager_of(actor)) is not None:
             self.stop(manager.host)
         elif self._kernel.current is not None and self._kernel.current.actor == actor:
             self._kernel.kill(self._kernel.current)
 
     def _start_actor(self, actor: str) -> None:
         """A service that a planned fault has killed starts again."""
+        if actor == ACTOR:
+            self.start_scheduler()
         if (manager := self._manager_of(actor)) is not None:
             self.start_again(manager.plan)
 

@@ -216,3 +216,8 @@ class VolumeManager(Replication):
             self.extend_volume_completion(volume, new_size, reservations, True)
             return
         self.extend_volume_completion(volume, new_size, reservations, False)
+        servers = [each.instance_uuid for each in volume.volume_attachment if each.instance_uuid]
+        if servers and not self.cloud.nova.extend_volume(servers, volume.id):
+            self.cloud.user_messages.create(
+                volume, Action.EXTEND_VOLUME, detail=Detail.NOTIFY_COMPUTE_SERVICE_FAILED
+            )

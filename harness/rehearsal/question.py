@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.control_plane import filters
 from harness.control_plane.cloud import Cloud
 from harness.control_plane.deployment import BackendPlan, Deployment
-from harness.control_plane.filters import PoolState
+from harness.control_plane.filters import passes
 from harness.control_plane.nova_profiles import PROFILES
+from harness.control_plane.pools import PoolState, Request
+from harness.control_plane.weighers import weigh
 from harness.errors import InputError
 from harness.matrix.cells import Cell
 from harness.matrix.expectations import is_possible
@@ -58,6 +59,7 @@ class Questioner:
         with Simulation() as simulation:
             cloud = Cloud(deployment, simulation, nova=PROFILES["32"])
             self.pools: dict[str, PoolState] = {pool.address: pool for pool in cloud.scheduler.pools()}
+            self._criteria = cloud.scheduler.hosts.criteria._replace(volumes=lambda pool: 0)
             cloud.close()
 
     # ----------------------------------------------------------------------------------------- back-ends
@@ -119,8 +121,8 @@ class Questioner:
         pool = self.pools.get(_known_as(source))
         if pool is None or old is None:
             return None
-        wanted = filters.Request(size_gb=0, extra_specs=old.specs, operation="create")
-        return filters.passes(pool, wanted)
+        wanted = Request(size_gb=0, extra_specs=old.specs, operation="create")
+        return passes(pool, wanted, self._criteria.filters)
 
     def _cell(self, question: Question, source: BackendPlan, old: TypeWords | None) -> Cell:
         given = _given(question)
@@ -158,8 +160,8 @@ class Questioner:
 
     def _fits(self, plan: BackendPlan, kind: TypeWords) -> bool:
         pool = self.pools.get(_known_as(plan))
-        wanted = filters.Request(size_gb=0, extra_specs=kind.specs, operation="migrate")
-        return pool is None or filters.passes(pool, wanted) is None
+        wanted = Request(size_gb=0, extra_specs=kind.specs, operation="migrate")
+        return pool is None or passes(pool, wanted, self._criteria.filters) is None
 
     def _where_to(self, source: BackendPlan, new: TypeWords) -> tuple[BackendPlan, str]:
         """The scheduler's choice, and ``none``; or where the type leads, and why it may not go there.
@@ -168,7 +170,7 @@ class Questioner:
         `cinder.scheduler.filter_scheduler:FilterScheduler.find_retype_backend`.
         """
         zones = new.specs.get("RESKEY:availability_zones")
-        anywhere = filters.Request(
+        anywhere = Request(
             size_gb=0, extra_specs=new.specs, operation="retype", current_address=_known_as(source)
         )
         here = (source.availability_zone,)
@@ -191,10 +193,11 @@ class Questioner:
             return self._plan_of(elsewhere[0]), "other-zone" if zones else "none"
         return source, "specs-mismatch"
 
-    def _passing(self, request: filters.Request) -> list[PoolState]:
+    def _passing(self, request: Request) -> list[PoolState]:
         """Pools that pass the filters, best first."""
-        passing = [pool for pool in self.pools.values() if filters.passes(pool, request) is None]
-        return filters.weigh(passing, request)
+        names = self._criteria.filters
+        passing = [pool for pool in self.pools.values() if passes(pool, request, names) is None]
+        return weigh(passing, request, self._criteria)
 
     def _plan_of(self, pool: PoolState) -> BackendPlan:
         """The back-end that has the pool; of a cluster the service that speaks for it."""

@@ -8,7 +8,7 @@ manager is. Every function takes the caller's `Context` first and raises `harnes
 `Cloud.api`, the volume API, by chapter:
 
     creation     create_volume(size, name, description, volume_type, snapshot_id, source_volid, image_id,
-                 backup_id, group_id, metadata, availability_zone, host)
+                 backup_id, group_id, metadata, availability_zone, scheduler_hints, host)
     volumes      get(volume_id) · list_volumes(all_tenants) · delete_volume(volume_id, force, cascade) ·
                  update_volume(volume_id, name, description, metadata) ·
                  extend_volume(volume_id, new_size, microversion) · extend_volume_completion(volume_id, error)

@@ -6,7 +6,7 @@ Sources: `cinder.volume.api:API.create`, `cinder.volume.flows.api.create_volume`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness import errors
 from harness.control_plane.api.chapter import Chapter, check_metadata, check_size_limits
@@ -71,6 +71,7 @@ class Creation(Chapter):
         group_id: str | None = None,
         metadata: Mapping[str, str] | None = None,
         availability_zone: str | None = None,
+        scheduler_hints: Mapping[str, Any] | None = None,
         host: str | None = None,
         member_of: Group | None = None,
     ) -> Volume:
@@ -140,7 +141,7 @@ class Creation(Chapter):
         )
         self.cloud.quotas.commit(reservations)
         self.note("create_volume", f"{size} GiB {volume.name}")
-        spec = RequestSpec(image_id=image_id, backup_id=backup_id)
+        spec = RequestSpec(image_id=image_id, backup_id=backup_id, hints=scheduler_hints or {})
         if host:
             self.cloud.messaging.cast(volume.service_topic_queue, "create_volume", volume, spec)
         elif member_of is None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from harness import errors
-from harness.control_plane import deployment
 from harness.control_plane.cloud import Cloud
 from harness.control_plane.deployment import Deployment
 from harness.control_plane.nova_profiles import PROFILES
@@ -16,25 +15,8 @@ from harness.control_plane.scheduler import CleanupFilter
 from harness.model import Volume
 from harness.sim.faults import Fault, FaultPlan
 from harness.sim.simulation import Simulation
+from tests.harness.clustered import ALONE, CLUSTERED, FIRST, SECOND, deployment
 from tests.harness.control_plane.conftest import SECOND_US, Lab
-
-CLUSTERED = """
-[DEFAULT]
-cluster = both
-enabled_backends = ceph
-[ceph]
-volume_driver = cinder.volume.drivers.rbd.RBDDriver
-volume_backend_name = ceph
-"""
-ALONE = """
-[DEFAULT]
-enabled_backends = lvm
-[lvm]
-volume_driver = cinder.volume.drivers.lvm.LVMVolumeDriver
-volume_backend_name = lvm
-lvm_type = default
-"""
-FIRST, SECOND = "node1@ceph", "node2@ceph"
 
 
 class Pair(Lab):
@@ -62,11 +44,7 @@ class Pair(Lab):
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
     """Fresh, with a type that leads to the cluster."""
-    files = []
-    for number, text in enumerate((CLUSTERED, CLUSTERED, ALONE), start=1):
-        files.append(tmp_path / f"{number}.conf")
-        files[-1].write_text(text)
-    made = Pair(deployment.load(files))
+    made = Pair(deployment(tmp_path, CLUSTERED, CLUSTERED, ALONE))
     made.cloud.create_type("ceph", extra_specs={"volume_backend_name": "ceph"})
     yield made
     made.close()
@@ -184,7 +162,5 @@ def test_no_cluster_of_that_name(pair: Pair) -> None:
 )
 def test_what_cannot_be_a_cluster(tmp_path: Path, text: str, complaint: str) -> None:
     """One line: file, section, option."""
-    path = tmp_path / "cinder.conf"
-    path.write_text(text)
     with pytest.raises(errors.InputError, match=complaint):
-        deployment.load([path])
+        deployment(tmp_path, text)

@@ -183,6 +183,13 @@ def test_host_zone_and_back_end_name_can_be_set(tmp_path: Path) -> None:
     assert world.node("shared") is world.node("storage7")
 
 
+def test_a_misspelt_option_of_our_own_is_not_ignored(tmp_path: Path) -> None:
+    """Those of Cinder are, as Cinder does; nobody else would notice these."""
+    path = conf(tmp_path, f"[DEFAULT]\nenabled_backends = a\n[a]\n{LVM}\ncrucible_arry = x:Y\n")
+    with pytest.raises(InputError, match=r"\[a\] crucible_arry: is no option; known are crucible_array, "):
+        deployment.load([path])
+
+
 def test_several_files_are_several_nodes(tmp_path: Path) -> None:
     """A section that both have gets a name that tells them apart; one that is alone keeps its own."""
     first = conf(tmp_path, f"[DEFAULT]\nenabled_backends = a,b\n[a]\n{LVM}\n[b]\n{RBD}\n", "1.conf")

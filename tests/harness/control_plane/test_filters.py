@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.control_plane import filters
-from harness.control_plane.filters import PoolState, Request
+from harness.control_plane import filters, pools, weighers
+from harness.control_plane.pools import PoolState, Request
 
 POOL: dict[str, Any] = {
     "total_capacity_gb": 100, "free_capacity_gb": 60, "allocated_capacity_gb": 40,
@@ -160,12 +160,12 @@ def test_the_roomiest_pool_comes_first_and_equals_keep_their_order() -> None:
     thick, other = pool(address="thick"), pool(address="other")
     thin = pool({**THIN, "free_capacity_gb": 1}, address="thin")
     vague = pool({"free_capacity_gb": "infinite"}, address="vague")
-    order = filters.weigh([vague, thick, other, thin], Request(1))
+    order = weighers.weigh([vague, thick, other, thin], Request(1))
     assert [state.address for state in order] == ["thin", "thick", "other", "vague"]
-    order = filters.weigh([vague, thin, thick, other], Request(1, THICK_TYPE))
+    order = weighers.weigh([vague, thin, thick, other], Request(1, THICK_TYPE))
     assert [state.address for state in order] == ["thick", "other", "thin", "vague"]
-    assert filters.weigh([other, thick], Request(1)) == [other, thick]
-    assert filters.weigh([], Request(1)) == []
+    assert weighers.weigh([other, thick], Request(1)) == [other, thick]
+    assert weighers.weigh([], Request(1)) == []
 
 
 def test_pools_take_what_all_have_from_their_back_end() -> None:
@@ -179,7 +179,7 @@ def test_pools_take_what_all_have_from_their_back_end() -> None:
              "filter_function": "g"},
         ],
     }  # fmt: skip
-    first, second = filters.pool_states("h@b", "nova", stats)
+    first, second = pools.pool_states("h@b", "nova", stats)
     assert first == PoolState("h@b#p", "nova", {
         "pool_name": "p", "free_capacity_gb": 1, "volume_backend_name": "b", "vendor_name": "v",
         "driver_version": "1", "storage_protocol": ["iSCSI", "iscsi"], "filter_function": "f",
@@ -193,7 +193,7 @@ def test_pools_take_what_all_have_from_their_back_end() -> None:
 def test_statistics_without_pools_are_those_of_one(name: str | None, address: str) -> None:
     """It is called as the back-end is (`cinder.scheduler.host_manager:BackendState.update_pools`)."""
     stats = {"volume_backend_name": name, "total_capacity_gb": 9}
-    (only,) = filters.pool_states("h@b", "zone2", stats, "auto")
+    (only,) = pools.pool_states("h@b", "zone2", stats, "auto")
     assert (only.address, only.availability_zone, only.total_capacity_gb) == (address, "zone2", 9)
     assert only.default_ratio == "auto"
 
@@ -236,8 +236,8 @@ def test_a_thick_pool_that_passes_has_the_room(total: int, used: int, reserved: 
 @given(st.lists(st.integers(0, 100), max_size=6), st.integers(1, 100))
 def test_weighing_neither_loses_nor_adds(free: list[int], size: int) -> None:
     """The order is descending, and the same pools come out."""
-    pools = [pool({"free_capacity_gb": gb}, address=f"h@b#{n}") for n, gb in enumerate(free)]
-    order = filters.weigh(pools, Request(size))
-    assert sorted(state.address for state in order) == [state.address for state in pools]
-    room = [filters.virtual_free_capacity(state, thin=True) for state in order]
+    states = [pool({"free_capacity_gb": gb}, address=f"h@b#{n}") for n, gb in enumerate(free)]
+    order = weighers.weigh(states, Request(size))
+    assert sorted(state.address for state in order) == [state.address for state in states]
+    room = [pools.virtual_free_capacity(state, thin=True) for state in order]
     assert room == sorted(room, reverse=True)

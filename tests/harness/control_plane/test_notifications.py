@@ -7,16 +7,22 @@ from typing import Any
 import pytest
 
 from harness import errors
-from tests.harness.control_plane.conftest import Lab
+from harness.control_plane.notifications import Notification
+from tests.harness.control_plane.conftest import SECOND_US, Lab
+
+
+def sent(lab: Lab) -> list[Notification]:
+    """What was sent so far, but for the capacity of pools."""
+    return [each for each in lab.cloud.notifications.sent if not each.event_type.startswith("capacity.")]
 
 
 def told(lab: Lab) -> list[str]:
     """The types of events so far."""
-    return [each.event_type for each in lab.cloud.notifications.sent]
+    return [each.event_type for each in sent(lab)]
 
 
 def last(lab: Lab) -> Any:
-    return lab.cloud.notifications.sent[-1]
+    return sent(lab)[-1]
 
 
 def test_the_life_of_a_volume(lab: Lab) -> None:
@@ -27,9 +33,9 @@ def test_the_life_of_a_volume(lab: Lab) -> None:
     assert told(lab) == [
         f"volume.{what}.{when}" for what in ("create", "resize", "delete") for when in ("start", "end")
     ]
-    publishers = {each.publisher for each in lab.cloud.notifications.sent}
+    publishers = {each.publisher for each in sent(lab)}
     assert publishers == {"volume.node1@lvm-a#lvm-a", "volume.node1@lvm-a"}, "creation names the pool"
-    assert {each.priority for each in lab.cloud.notifications.sent} == {"INFO"}
+    assert {each.priority for each in sent(lab)} == {"INFO"}
 
 
 def test_the_payload_is_the_usage(lab: Lab) -> None:
@@ -118,3 +124,31 @@ def test_snapshots(lab: Lab) -> None:
     assert last(lab).payload["snapshot_id"] == snapshot.id
     with pytest.raises(errors.InvalidSnapshot):
         lab.act(lab.api.delete_snapshot, lab.owner, snapshot.id)
+
+
+def capacities(lab: Lab) -> list[tuple[str, str, float]]:
+    """(event, name, provisioned GiB) of what was told of capacity so far; then it is forgotten."""
+    found = [
+        (each.event_type, each.payload["name_to_id"], each.payload["provisioned"])
+        for each in lab.cloud.notifications.sent
+        if each.event_type.startswith("capacity.")
+    ]
+    lab.cloud.notifications.sent.clear()
+    return found
+
+
+def test_the_capacity_of_a_pool_is_told_when_it_has_changed(lab: Lab) -> None:
+    """By the scheduler, of back-ends that report a list of pools: LVM, not RBD."""
+    pool, backend = "node1@lvm-a#lvm-a", "node1@lvm-a"
+    assert [each for each in capacities(lab) if "lvm-a" in each[1]] == [
+        ("capacity.pool", pool, 0.0), ("capacity.backend", backend, 0.0)
+    ]  # fmt: skip
+    volume = lab.volume(size=3)
+    lab.act(lab.kernel.sleep, 61 * SECOND_US)
+    lab.cloud.services.catch_up()
+    assert capacities(lab) == [("capacity.pool", pool, 3.0), ("capacity.backend", backend, 3.0)]
+    lab.act(lab.kernel.sleep, 61 * SECOND_US)
+    lab.cloud.services.catch_up()
+    assert capacities(lab) == [], "nothing has changed"
+    lab.act(lab.api.delete_volume, lab.owner, volume.id)
+    assert capacities(lab)[-1] == ("capacity.backend", backend, 0.0)

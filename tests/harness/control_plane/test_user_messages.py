@@ -37,6 +37,19 @@ def test_extending(lab: Lab) -> None:
     assert len(messages(lab)) == 1
 
 
+def test_nova_hears_of_an_extension_of_what_is_attached(lab: Lab) -> None:
+    """The project hears of it if Nova knows no such server (`cinder.compute.nova:API.extend_volume`)."""
+    volume = lab.volume()
+    lab.server_with(volume)
+    lab.act(lab.api.extend_volume, lab.owner, volume.id, 2)
+    assert (lab.states(volume)[0], lab.steps().count("nova.extend_volume")) == ("in-use", 1)
+    assert messages(lab) == []
+    lab.cloud.nova.servers.clear()
+    lab.act(lab.api.extend_volume, lab.owner, volume.id, 3)
+    assert (lab.now(volume).size, lab.states(volume)[0]) == (3, "in-use")
+    assert messages(lab) == [(Action.EXTEND_VOLUME, Detail.NOTIFY_COMPUTE_SERVICE_FAILED)]
+
+
 def test_snapshots(lab: Lab) -> None:
     """What the exception says by itself goes before what the service says."""
     volume = lab.volume()

@@ -7,28 +7,12 @@ from typing import Any
 
 import pytest
 
-from harness.control_plane.deployment import load
 from harness.errors import InputError
 from harness.rehearsal import words
 from harness.rehearsal.question import Question, Questioner, named
+from tests.harness.clustered import ALONE, CLUSTERED, deployment
 
 TO_B = "b volume_backend_name=lvm-b"
-CLUSTERED = """
-[DEFAULT]
-cluster = both
-enabled_backends = ceph
-[ceph]
-volume_driver = cinder.volume.drivers.rbd.RBDDriver
-volume_backend_name = ceph
-"""
-ALONE = """
-[DEFAULT]
-enabled_backends = lvm
-[lvm]
-volume_driver = cinder.volume.drivers.lvm.LVMVolumeDriver
-volume_backend_name = lvm
-lvm_type = default
-"""
 
 
 def cells(questioner: Questioner, volume: str, *define: str, **question: Any) -> list[str]:
@@ -54,11 +38,7 @@ def test_where_it_is_already(questioner: Questioner) -> None:
 
 def test_a_cluster_is_one_place(tmp_path: Path) -> None:
     """The scheduler knows its pool once, and a type leads to the service that speaks for it."""
-    files = []
-    for number, text in enumerate((CLUSTERED, CLUSTERED, ALONE), start=1):
-        files.append(tmp_path / f"{number}.conf")
-        files[-1].write_text(text)
-    questioner = Questioner(load(files))
+    questioner = Questioner(deployment(tmp_path, CLUSTERED, CLUSTERED, ALONE))
     assert cells(questioner, "1,lvm,available", new_type="ceph") == ["retype/lvm/ceph@node1/available"]
     assert cells(questioner, "1,ceph,available", "b volume_backend_name=ceph v:t=1", new_type="b") == [
         "retype/ceph@node1/ceph@node1/available/type=specs",

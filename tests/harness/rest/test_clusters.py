@@ -7,28 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.control_plane import deployment
 from harness.sim.faults import Fault, FaultPlan
+from tests.harness.clustered import CLUSTERED, FIRST, SECOND, deployment
 from tests.harness.rest.client import Client
-
-CLUSTERED = """
-[DEFAULT]
-cluster = both
-enabled_backends = ceph
-[ceph]
-volume_driver = cinder.volume.drivers.rbd.RBDDriver
-volume_backend_name = ceph
-"""
-FIRST, SECOND = "node1@ceph", "node2@ceph"
 
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
     """Two nodes with one RBD back-end."""
-    files = [tmp_path / "1.conf", tmp_path / "2.conf"]
-    for path in files:
-        path.write_text(CLUSTERED)
-    with Client(deployment.load(files), backends=None) as made:
+    with Client(deployment(tmp_path, CLUSTERED, CLUSTERED), backends=None) as made:
         yield made
 
 

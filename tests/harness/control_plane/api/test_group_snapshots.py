@@ -120,7 +120,7 @@ def test_a_group_of_a_group(lab: Lab, group: Group, of: str) -> None:
 
 def test_a_group_is_made_of_one_that_is_on_a_pool_with_room(lab: Lab, group: Group) -> None:
     """InvalidGroup; the record stays in `creating`, and its source cannot be deleted for ever after."""
-    lab.cloud.scheduler._pools.clear()
+    lab.cloud.scheduler.hosts.forget()
     with pytest.raises(errors.InvalidGroup, match="No valid host"):
         lab.act(lab.cloud.groups.create_from_source, lab.owner, source_group_id=group.id)
     assert [row["status"] for row in lab.database.groups.values()] == ["available", "creating"]
