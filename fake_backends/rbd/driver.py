@@ -415,8 +415,8 @@ class RbdDriver(VolumeDriver):
     def copy_volume_to_image(
         self, context: Context, volume: Volume, image_service: Images, image_meta: Mapping[str, Any]
     ) -> None:
-        """``rbd export``: ciphertext of an encrypted volume."""
-        with self._pool().open(volume.name, read_only=True) as handle:
+        """Ciphertext of an encrypted volume, by os-brick's handle: it may write, so the image stays."""
+        with self._pool().open(volume.name) as handle:
             image_service.upload(image_meta["id"], handle, volume.size)
 
     def copy_image_to_volume(

@@ -96,6 +96,7 @@ class Process:
                 connectors,
                 copying,
                 files,
+                images,
                 locks,
                 loops,
                 network,
@@ -104,7 +105,7 @@ class Process:
 
             commands.install_privileges(self.patches)
             ceph.install_connector(self.patches)
-            for seam in (clock, locks, services, connectors, copying, files, network, loops):
+            for seam in (clock, locks, services, images, connectors, copying, files, network, loops):
                 seam.install(self.patches, self.stage)
             self._offer_modules()
 

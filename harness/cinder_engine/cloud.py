@@ -22,15 +22,16 @@ from fake_backends.files.real import RealDirectory
 from fake_backends.host.file_systems import DirectoryFiles
 from fake_backends.world import Node, World
 from harness.cinder_engine.boot import Process
-from harness.cinder_engine.rest import AttachmentApi, Rest, VolumeApi
+from harness.cinder_engine.rest import AttachmentApi, BackupApi, Rest, TransferApi, VolumeApi
 from harness.cinder_engine.rows import Database, Quotas
 from harness.cinder_engine.seams import clock, releases
-from harness.cinder_engine.seams.rpc import Endpoint
+from harness.cinder_engine.seams.rpc import VOLUME_TOPIC, Endpoint
 from harness.cinder_engine.seams.services import translated
 from harness.cinder_engine.service import VolumeService
 from harness.control_plane.deployment import Deployment, build_world
 from harness.control_plane.encryption import KeyManager
 from harness.control_plane.hypervisor import Nova
+from harness.control_plane.images import ImageService
 from harness.control_plane.messaging import Messaging
 from harness.control_plane.nova_profiles import NovaProfile
 from harness.control_plane.scheduler import TOPIC
@@ -61,10 +62,12 @@ class CinderCloud:
         backends: Sequence[str] | None = None,
         home: Directory | None = None,
         setup_max_us: int | None = None,
+        backups: bool = False,
     ) -> None:
         """Start the scheduler and the services of `backends` (all by default).
 
-        `setup_max_us` is the virtual time that a driver may take to be set up.
+        `setup_max_us` is the virtual time that a driver may take to be set up. With `backups` there is a backup
+        service, too, which no cell of the matrix needs.
         """
         self._setup_max_us = setup_max_us
         self._process = process
@@ -81,12 +84,15 @@ class CinderCloud:
         )
         self.messaging = Messaging(simulation)
         self.key_manager = KeyManager(seed, self.world)
+        self.images = ImageService(seed, simulation)
         self._server_names: dict[str, str] = {}
         self.database = Database(process.connection, self.server_name)
         self.quotas = Quotas(process.connection)
         rest = Rest(process.application, self.report)
         self.api = VolumeApi(self, rest)
         self.attachments = AttachmentApi(self, rest)
+        self.backups = BackupApi(self, rest)
+        self.transfers = TransferApi(rest)
         self.nova = Nova(self, nova)
         self.world.compute = self.nova
         self.managers: dict[str, VolumeService] = {}
@@ -104,6 +110,10 @@ class CinderCloud:
         for plan in deployment.backends:
             if backends is None or plan.name in backends:
                 self.start(plan.name)
+        if backups:
+            from harness.cinder_engine.backups import BackupService
+
+            self.backup_manager = BackupService(self, deployment.nodes[0].options["storage_availability_zone"])
 
     def close(self) -> None:
         """Off the stage: nothing of Cinder runs any more."""
@@ -127,19 +137,8 @@ class CinderCloud:
                 f"the driver of [{plan.section}], {plan.seen.driver}, does not initialise: {plan.seen.failure}"
             )
         if plan.service not in self.service_ids:
-            row = objects.Service(
-                cinder_context.get_admin_context(),
-                host=plan.service,
-                binary="cinder-volume",
-                topic="cinder-volume",
-                report_count=0,
-                availability_zone=plan.availability_zone,
-                rpc_current_version=rpcapi.VolumeAPI.RPC_API_VERSION,
-                object_current_version=objects.base.OBJ_VERSIONS.get_current(),
-            )
-            row.create()
-            self.service_ids[plan.service] = row.id
-            self.database.installed(plan.service, clock.EPOCH - INSTALLED_BEFORE)
+            version = rpcapi.VolumeAPI.RPC_API_VERSION
+            self.install(plan.service, VOLUME_TOPIC, plan.availability_zone, version)
         service = VolumeService(self, plan, self.service_ids[plan.service])
         self.managers[plan.service] = service
         self.act(service.actor, service.create, within_us=self._setup_max_us)
@@ -147,6 +146,23 @@ class CinderCloud:
         self.act(service.actor, service.set_up, within_us=self._setup_max_us)
         if plan.foreign and service.setup_error is not None:
             raise service.setup_error
+
+    def install(self, host: str, topic: str, availability_zone: str, rpc_version: str) -> None:
+        """The row of a service, which is heard of from now on."""
+        row = objects.Service(
+            cinder_context.get_admin_context(),
+            host=host,
+            binary=topic,
+            topic=topic,
+            report_count=0,
+            availability_zone=availability_zone,
+            rpc_current_version=rpc_version,
+            object_current_version=objects.base.OBJ_VERSIONS.get_current(),
+        )
+        row.create()
+        self.service_ids[host] = row.id
+        self.database.installed(host, clock.EPOCH - INSTALLED_BEFORE)
+        self._reported_us = None
 
     def act(self, actor: str, function: Callable[[], Any], within_us: int | None = None) -> Any:
         """Let an actor do something, from outside of any task; returns or raises its outcome.
@@ -206,7 +222,7 @@ class CinderCloud:
         if self._reported_us is not None and now_us - self._reported_us < REPORT_INTERVAL_US:
             return
         self._reported_us = now_us
-        for address in self.managers:
+        for address in self.service_ids:
             if address not in self._stopped:
                 self.database.heard_of(address, clock.at(now_us))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from oslo_config import cfg
 
 from fake_backends.nfs.driver import DEFAULTS
+from harness.control_plane.backup_manager import DRIVER
 from harness.control_plane.deployment import Deployment
 
 Sections = dict[str, dict[str, list[str]]]
@@ -56,6 +57,7 @@ def cinder_conf(deployment: Deployment, home: Path, drivers: Mapping[str, str]) 
         "auth_strategy": ["noauth"],
         "rootwrap_config": ["/etc/cinder/rootwrap.conf"],
         "resource_query_filters_file": [str(home / "resource_filters.json")],
+        "backup_driver": [DRIVER],
         "default_volume_type": first.get("DEFAULT", {}).get("default_volume_type", ["__DEFAULT__"]),
     })  # fmt: skip
     # A connection that is thrown away for its age takes the database in memory along.

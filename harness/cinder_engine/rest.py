@@ -14,7 +14,8 @@ from cinder import context as cinder_context
 from cinder.api.openstack import api_version_request, wsgi
 
 from harness import errors
-from harness.model import Attachment, Connector, Context, Snapshot, Volume
+from harness.control_plane.images import Image
+from harness.model import Attachment, Backup, Connector, Context, Snapshot, Volume
 
 if TYPE_CHECKING:
     from harness.cinder_engine.cloud import CinderCloud
@@ -159,6 +160,15 @@ class VolumeApi:
         body = {"os-update_snapshot_status": {"status": status, "progress": "90%"}}
         self._rest(context, "POST", f"snapshots/{snapshot_id}/action", body)
 
+    def upload_image(self, context: Context, volume_id: str, image_name: str, *, force: bool = False) -> Image:
+        """Ask for a raw image of the volume."""
+        body = {"image_name": image_name, "force": force}
+        answer = self._action(context, volume_id, "os-volume_upload_image", body)
+        return self._cloud.images.show(answer["os-volume_upload_image"]["image_id"])
+
+    def reimage(self, context: Context, volume_id: str, image_id: str) -> None:
+        self._action(context, volume_id, "os-reimage", {"image_id": image_id})
+
     def _action(self, context: Context, volume_id: str, name: str, body: dict[str, Any]) -> Any:
         return self._rest(context, "POST", f"volumes/{volume_id}/action", {name: body})
 
@@ -200,3 +210,34 @@ class AttachmentApi:
 
     def _note(self, step: str, detail: str) -> None:
         self._cloud.simulation.record(step, detail)
+
+
+class BackupApi:
+    """Backups, with the signatures of `harness.control_plane.api.backups.BackupApi`."""
+
+    def __init__(self, cloud: CinderCloud, rest: Rest) -> None:
+        self._cloud = cloud
+        self._rest = rest
+
+    def create(self, context: Context, volume_id: str) -> Backup:
+        answer = self._rest(context, "POST", "backups", {"backup": {"volume_id": volume_id}})
+        return self.get_backup(context, answer["backup"]["id"])
+
+    def get_backup(self, context: Context, backup_id: str) -> Backup:
+        answer = self._rest(context, "GET", f"backups/{backup_id}")["backup"]
+        fields = {name: answer[name] for name in ("id", "status", "volume_id", "fail_reason")}
+        return Backup.from_row({**Backup.DEFAULTS, **fields}, self._cloud.database)
+
+    def restore(self, context: Context, backup_id: str, volume_id: str) -> None:
+        body = {"restore": {"volume_id": volume_id}}
+        self._rest(context, "POST", f"backups/{backup_id}/restore", body)
+
+
+class TransferApi:
+    """Offers of a volume to another project."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+
+    def create(self, context: Context, volume_id: str) -> None:
+        self._rest(context, "POST", "volume-transfers", {"transfer": {"volume_id": volume_id, "name": None}})

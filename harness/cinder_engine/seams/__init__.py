@@ -9,6 +9,7 @@
 | `locks` | tooz and lockutils | locks of the kernel |
 | `rpc` | the transport of oslo.messaging | Crucible's bus, through JSON |
 | `services` | Nova, castellan, thread pools | the cell's own |
+| `images` | Glance | the images of the cell |
 | `ceph` | modules `rados` and `rbd`, os-brick's ceph.conf | the clusters of the cell |
 | `connectors` | os-brick's iSCSI connector | logins at the fake portal |
 | `files` | `open`, `os.stat`, `os.rename` of devices and of what is mounted | the machine of the service |

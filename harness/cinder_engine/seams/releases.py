@@ -4,7 +4,7 @@
 |---|---|
 | 29 | models and sessions live in `cinder.db`, before in `cinder.db.sqlalchemy` |
 | 29 | `cinder.monkey_patch` and `cinder.utils.tpool_wrap` leave eventlet out where it is switched off |
-| 29 | the volume manager's threads are an executor, before a pool of eventlet's |
+| 29 | threads of the managers of volumes and backups are an executor, before a pool of eventlet's |
 | 24 | the scheduler's `volume_update_db` takes the volume that its caller has, before it read its own |
 
 A feature is looked for, not a number: a point release may have it, too.
@@ -65,8 +65,16 @@ def leave_eventlet_out(patches: Patches) -> None:
         patches.replace(module, "sleep", sleep)
 
 
+def threaded() -> type:
+    """The managers that have threads: of volumes and of backups."""
+    from cinder import manager
+
+    found: type = getattr(manager, "SizedThreadPoolManager", manager.ThreadPoolManager)
+    return found
+
+
 def run_at_once(patches: Patches, manager: type) -> None:
-    """What the volume manager leaves to its threads is done by the task that asked for it."""
+    """What a manager leaves to its threads is done by the task that asked for it."""
 
     def at_once(self: Any, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> None:
         function(*arguments, **keywords)

@@ -8,7 +8,6 @@ from typing import Any
 import castellan.key_manager
 from cinder import compute, exception, rpc, service, utils
 from cinder.volume import api as volume_api
-from cinder.volume import manager as volume_manager
 from sqlalchemy import event
 
 from harness import errors
@@ -94,7 +93,7 @@ def install(patches: Patches, stage: Stage) -> None:
     record = releases.models().Volume
     event.listen(record, "after_insert", noticed)
     patches.later(lambda: event.remove(record, "after_insert", noticed))
-    releases.run_at_once(patches, volume_manager.VolumeManager)
+    releases.run_at_once(patches, releases.threaded())
 
 
 def translated(error: BaseException) -> errors.ServiceError:
