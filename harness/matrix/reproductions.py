@@ -65,6 +65,8 @@ _ALL = (
         "The LUKS header takes its place from the new volume, so the old one's bytes do not fit: the copy ends "
         "with 'No space left on device', the retype is undone, and the new encryption key stays behind.",
         "cinder.volume.manager:VolumeManager._copy_volume_data",
+        launchpad="1687880",
+        seen=(Seen(">=22", "failed-dirty", True),),
     ),
     Reproduction(
         "unlocked-migration-attach",
@@ -241,6 +243,99 @@ _ALL = (
         "there is not, and the new logical volume stays.",
         "cinder.volume.drivers.lvm:LVMVolumeDriver.migrate_volume",
         seen=(Seen(">=22", "failed-dirty", True),),
+    ),
+    Reproduction(
+        "same-encryption-not-retyped",
+        "An encrypted volume is retyped to a type with the very same encryption",
+        Cell(
+            operation="retype",
+            source="lvm-a",
+            destination="lvm-a",
+            policy="never",
+            type="specs",
+            encryption="luks",
+        ),
+        "The difference of two types holds what they have in common, too. So two types with equal encryption "
+        "look as if it changed: the driver is not asked to retype the volume in place, and one that may not be "
+        "migrated is not retyped at all.",
+        "cinder.volume.volume_types:volume_types_diff",
+        seen=(Seen(">=22", "failed-dirty", True),),
+    ),
+    Reproduction(
+        "equal-spec-not-assisted",
+        "An RBD volume is retyped between types that have an extra spec in common",
+        Cell(
+            operation="retype",
+            source="rbd-a",
+            destination="rbd-b",
+            type="shared",
+            precondition="create-fails",
+        ),
+        "Whether the driver may move the volume is decided by the difference of the types, which holds equal "
+        "extra specs, too: one in common, and the volume is copied through the host. The destination service "
+        "cannot create volumes here, so the retype fails where the cluster could have done it.",
+        "cinder.volume.manager:VolumeManager._can_use_driver_migration",
+        seen=(Seen(">=22", "failed-dirty", True),),
+    ),
+    Reproduction(
+        "encrypted-multiattach-accepted",
+        "A volume is retyped to a type that is encrypted and multiattach",
+        Cell(operation="retype", source="lvm-a", destination="lvm-b", precondition="multiattach-encrypted"),
+        "The API should refuse it, and looks for the encryption among the extra specs, where it is not. Here "
+        "the retype fails later, for want of room for the LUKS header; where it does not, there is an "
+        "encrypted volume that several servers may attach.",
+        "cinder.volume.api:API._is_encrypted",
+        seen=(Seen(">=22", "failed-dirty", True),),
+    ),
+    Reproduction(
+        "multiattach-flag-lost",
+        "A volume is retyped to a multiattach type and copied to another back-end",
+        Cell(operation="retype", source="lvm-a", destination="rbd-a", type="multiattach"),
+        "The API sets the volume's multiattach flag after it has sent the request. The temporary volume was "
+        "made of a record without it, and when the records are swapped, the flag is swapped away: the type "
+        "says multiattach, the volume does not.",
+        "cinder.objects.volume:Volume.finish_volume_migration",
+        seen=(Seen(">=22", "succeeded", True),),
+    ),
+    Reproduction(
+        "rbd-retype-to-encrypted",
+        "A volume is retyped to an encrypted type on RBD",
+        Cell(operation="retype", source="lvm-a", destination="rbd-a", encryption="none-luks"),
+        "The copy runs through os-brick's encryptor, which needs a host device. An RBD image is connected as a "
+        "file object, so os-brick raises a TypeError. The new key stays behind.",
+        "cinder.volume.manager:VolumeManager._attach_volume",
+        seen=(Seen(">=22", "failed-dirty", True),),
+    ),
+    Reproduction(
+        "locked-lvm-not-assisted",
+        "A locked LVM volume goes to another volume group of its node",
+        Cell(source="lvm-a", destination="lvm-b", lock="yes", precondition="create-fails"),
+        "lock_volume sets the status to maintenance, which the LVM driver does not take, unlike RBD's. The "
+        "destination service cannot create volumes here, so the migration succeeds only where the driver does "
+        "it.",
+        "cinder.volume.drivers.lvm:LVMVolumeDriver.migrate_volume",
+        seen=(Seen(">=22", "failed-clean", True),),
+    ),
+    Reproduction(
+        "rbd-in-use-not-assisted",
+        "An attached RBD volume goes to another back-end with the same pool",
+        Cell(source="rbd-a", destination="rbd-shared", status="in-use", precondition="create-fails"),
+        "Nothing has to be copied, and the RBD driver says so for attached volumes, too. Since attached "
+        "volumes are not offered to drivers any more, Nova copies the volume into its own pool. The "
+        "destination service cannot create volumes here, so the migration succeeds only where the driver is "
+        "asked.",
+        "cinder.volume.manager:VolumeManager.migrate_volume",
+        seen=(Seen("<25.3.1", "succeeded", False), Seen(">=25.3.1", "failed-clean", True)),
+    ),
+    Reproduction(
+        "allocated-capacity-drifts",
+        "A volume is copied away, and its former pool stays as full as before",
+        Cell(source="lvm-a", destination="rbd-a"),
+        "The destination counts the temporary volume when it creates it. The source does not count the old one "
+        "out when it deletes it, because no quota counts that one: allocated_capacity_gb is too large until "
+        "the service restarts, and the scheduler takes the pool for fuller than it is.",
+        "cinder.volume.manager:VolumeManager._update_allocated_capacity",
+        seen=(Seen(">=22", "succeeded", True),),
     ),
 )
 
