@@ -100,7 +100,8 @@ class CellResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MatrixResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole run. `started` is ISO 8601 in UTC; `selection` and `shard` say which part of the matrix it is.
+    """A whole run. `started` is ISO 8601 in UTC; `selection`, `shard` and `spread` say which
+    part of the matrix it is.
 
     `engine` is sim or cinder, and `cinder` then the release that ran. `backends` maps the name of each back-end
     of the deployment to what it is: lvm thick, lvm thin, rbd, other.
@@ -119,6 +120,7 @@ class MatrixResult(msgspec.Struct, frozen=True, kw_only=True):
     backends: dict[str, str] = {}
     selection: str | None = None
     shard: str | None = None
+    spread: int | None = None
     cells: list[CellResult] = []
 
 

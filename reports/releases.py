@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from harness.errors import InputError
-from harness.results import OUTCOMES, CellResult, MatrixResult
+from harness.results import OUTCOMES, CellResult, MatrixResult, Verdict
+
+_VERDICTS: tuple[Verdict, ...] = ("pass", "known", "fail", "error")
 
 
 def markdown(results: Sequence[MatrixResult]) -> str:
-    """Two tables: cells by outcome, and the cells that came out differently, with their rule.
+    """Two tables: cells by outcome and verdict, and the cells that came out differently, with their rule.
 
+    Expectations are those of the newest release that Crucible knows: what an older one does otherwise fails.
     A cell also came out differently where an invariant holds on one release and is broken on another. Only
     cells that every result has are compared. InputError if a result does not come from the real Cinder, or two
     come from the same release.
@@ -35,14 +38,22 @@ def markdown(results: Sequence[MatrixResult]) -> str:
 def _outcomes(
     by_release: dict[str, dict[str, CellResult]], releases: list[str], common: list[str]
 ) -> list[str]:
-    counts = {
-        release: Counter(by_release[release][cell].observed.outcome for cell in common) for release in releases
-    }
-    lines = _head(f"outcome of {len(common)} cells", releases)
+    found = {release: [by_release[release][cell] for cell in common] for release in releases}
+    lines = _head(f"outcome of {len(common)} cells: {' / '.join(_VERDICTS)}", releases)
     for outcome in OUTCOMES:
-        if any(counts[release][outcome] for release in releases):
-            lines.append(_row(outcome, [str(counts[release][outcome] or ".") for release in releases]))
+        shown = [
+            _by_verdict([cell for cell in found[release] if cell.observed.outcome == outcome])
+            for release in releases
+        ]
+        if any(shown):
+            lines.append(_row(outcome, [each or "." for each in shown]))
+    lines.append(_row("all", [_by_verdict(found[release]) for release in releases]))
     return lines
+
+
+def _by_verdict(cells: list[CellResult]) -> str:
+    counts = Counter(cell.verdict for cell in cells)
+    return " / ".join(str(counts[verdict]) for verdict in _VERDICTS) if cells else ""
 
 
 def _changes(by_release: dict[str, dict[str, CellResult]], releases: list[str], common: list[str]) -> list[str]:

@@ -140,6 +140,7 @@ def header(run: MatrixResult, total: int) -> list[str]:
     """What is run, in three lines."""
     part = [f"selected by {run.selection}"] if run.selection else []
     part += [f"shard {run.shard}"] if run.shard else []
+    part += [f"spread {run.spread}"] if run.spread else []
     deployment = ", ".join(run.config) or "the embedded default"
     engine = f"{run.engine} {run.cinder}" if run.cinder else run.engine
     versions = f"crucible {run.crucible}, python {run.python}, engine {engine}, storage {run.storage}"

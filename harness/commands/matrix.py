@@ -15,7 +15,7 @@ from harness.commands import options
 from harness.commands.engine import Timelines
 from harness.commands.options import Session
 from harness.errors import InputError
-from harness.matrix.selection import select, shard
+from harness.matrix.selection import select, shard, spread
 from harness.results import CellResult
 from reports.json_file import JsonFile
 from reports.terminal import Grid, Terminal, console
@@ -31,6 +31,13 @@ from reports.writer import Writer
     help='Such as "operation=retype and source~lvm and status=in-use".',
 )
 @click.option("--shard", "part", metavar="I/N", help="Only the I-th of N parts; adding cells moves none.")
+@click.option(
+    "--spread",
+    "sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Only N cells, which have as little in common as possible.",
+)
 @click.option("--list", "only_list", is_flag=True, help="Print the ids of the cells and stop.")
 @options.seed
 @click.option(
@@ -60,6 +67,7 @@ def matrix(
     configs: tuple[Path, ...],
     expression: str | None,
     part: str | None,
+    sample: int | None,
     only_list: bool,
     seed: int,
     jobs: int | None,
@@ -85,6 +93,8 @@ def matrix(
     if part is not None:
         # A small selection may leave a shard without cells. That is no mistake: its siblings have them.
         cells = shard(cells, part)
+    if sample is not None:
+        cells = spread(cells, {plan.name: options.backend_kind(plan) for plan in deployment.backends}, sample)
     if only_list:
         click.echo("".join(f"{cell.id}\n" for cell in cells), nl=False)
         return 0
@@ -106,6 +116,7 @@ def matrix(
         seed=seed,
         selection=expression,
         shard=part,
+        spread=sample,
     )
 
     def on_result(result: CellResult) -> None:

@@ -128,6 +128,7 @@ def new_result(
     seed: int,
     selection: str | None = None,
     shard: str | None = None,
+    spread: int | None = None,
 ) -> MatrixResult:
     """The result of a run that starts now: everything but cells and duration."""
     return MatrixResult(
@@ -143,6 +144,7 @@ def new_result(
         backends={plan.name: backend_kind(plan) for plan in deployment.backends},
         selection=selection and printable(selection),
         shard=shard,
+        spread=spread,
     )
 
 

@@ -1,4 +1,5 @@
-"""Choosing cells: the expression of ``--select``, the parts of ``--shard``, the releases of ``--nova``.
+"""Choosing cells: the expression of ``--select``, the parts of ``--shard``, the sample of ``--spread``, the
+releases of ``--nova``.
 
     operation=retype and source~lvm and not (status in (read-only, multi-attached) or fill=full)
 
@@ -11,8 +12,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import heapq
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import pyparsing as pp
@@ -148,6 +150,36 @@ def shard(cells: Sequence[Cell], part: str) -> list[Cell]:
     if not 1 <= number <= count:
         raise InputError(f"--shard {part!r} is not i/n with 1 <= i <= n, such as 1/4")
     return [cell for cell in cells if _bucket(cell.id, count) == number - 1]
+
+
+def spread(cells: Sequence[Cell], kinds: Mapping[str, str], count: int) -> list[Cell]:
+    """A sample of `count` cells that have as little in common as possible, in their order.
+
+    `kinds` are those of the back-ends, by name. Each cell is the one that shows most of what no other has
+    shown: values of axes, and these together with the kinds of both back-ends, or with operation and status.
+    """
+    left = {cell: _shown(cell, kinds) for cell in cells}
+    gains = [(-len(shown), number, cell) for number, (cell, shown) in enumerate(left.items())]
+    heapq.heapify(gains)
+    seen: set[tuple[str, ...]] = set()
+    chosen: set[Cell] = set()
+    while gains and len(chosen) < count:
+        gain, number, cell = heapq.heappop(gains)
+        now = -len(left[cell] - seen)
+        if now == gain:
+            chosen.add(cell)
+            seen |= left[cell]
+        else:
+            # What was computed before can only be too much, so what comes out on top is the best.
+            heapq.heappush(gains, (now, number, cell))
+    return [cell for cell in cells if cell in chosen]
+
+
+def _shown(cell: Cell, kinds: Mapping[str, str]) -> set[tuple[str, ...]]:
+    axes = {**cell.axes, "source": kinds[cell.source], "destination": kinds[cell.destination]}
+    pair, asked = (axes["source"], axes["destination"]), (axes["operation"], axes["status"])
+    together = [(*company, *value) for company in (pair, asked) for value in axes.items()]
+    return {*cell.axes.items(), (*pair, *asked), *together}
 
 
 def nova_profile(release: int) -> str:

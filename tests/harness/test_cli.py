@@ -336,6 +336,9 @@ def test_selection_and_shards_narrow_the_matrix(run: Run) -> None:
         for part in (1, 2, 3)
     ]
     assert sorted("".join(parts).splitlines()) == sorted(wanted)
+    sample = run("matrix", "--spread", "2", "--list")[1].splitlines()
+    assert len(sample) == 2
+    assert set(sample) < {cell.id for cell in CELLS}
 
 
 def test_an_empty_selection_is_an_error_an_empty_shard_is_not(run: Run, tmp_path: Path) -> None:

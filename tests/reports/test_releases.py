@@ -17,7 +17,7 @@ def _result(release: str | None, **outcomes: Outcome) -> MatrixResult:
             axes={},
             expected=Expectation(outcome="succeeded", reason="", rule="driver-moves", source="a.b:C.d"),
             observed=Observation(outcome=outcome, reason=""),
-            verdict="pass",
+            verdict="pass" if outcome != "data-loss" else "fail",
         )
         for name, outcome in outcomes.items()
     ]
@@ -28,16 +28,20 @@ def _result(release: str | None, **outcomes: Outcome) -> MatrixResult:
 
 
 def test_releases_are_columns_in_their_order() -> None:
-    """By number, whatever the order of the files; a cell that only one of them has is left out."""
+    """By number, whatever the order of the files; a cell that only one of them has is left out.
+
+    Verdicts are counted, as outcomes are.
+    """
     text = markdown([
         _result("29.0.0", same="succeeded", moved="succeeded"),
         _result("9.1.0", same="succeeded", moved="data-loss", gone="refused"),
     ])  # fmt: skip
     assert text.splitlines() == [
-        "| outcome of 2 cells | 9.1.0 | 29.0.0 |",
+        "| outcome of 2 cells: pass / known / fail / error | 9.1.0 | 29.0.0 |",
         "|---|---|---|",
-        "| succeeded | 1 | 2 |",
-        "| data-loss | 1 | . |",
+        "| succeeded | 1 / 0 / 0 / 0 | 2 / 0 / 0 / 0 |",
+        "| data-loss | 0 / 0 / 1 / 0 | . |",
+        "| all | 1 / 0 / 1 / 0 | 2 / 0 / 0 / 0 |",
         "",
         "| cells that came out differently | 9.1.0 | 29.0.0 |",
         "|---|---|---|",

@@ -1,6 +1,8 @@
-"""What `--select`, `--shard` and `--nova` choose, and how they refuse what they cannot read."""
+"""What `--select`, `--shard`, `--spread` and `--nova` choose, and how they refuse what they cannot read."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from harness.errors import InputError
 from harness.matrix import axes
 from harness.matrix.cells import Cell
-from harness.matrix.selection import nova_profile, select, shard
+from harness.matrix.selection import nova_profile, select, shard, spread
 
 BACKENDS = ("lvm-1", "lvm-2", "rbd-1")
 CELLS = [
@@ -133,6 +135,27 @@ def test_a_shard_does_not_depend_on_the_process() -> None:
         "migrate/lvm-1/lvm-1/in-use",
         "migrate/lvm-1/lvm-2/available",
     ]
+
+
+KINDS = {"lvm-1": "lvm", "lvm-2": "lvm", "rbd-1": "rbd"}
+
+
+def test_a_spread_sample_shows_every_value() -> None:
+    """Each status with each pair of kinds in a fourth of the cells; the order is that of the cells."""
+    sample = spread(CELLS, KINDS, len(CELLS) // 4)
+    assert len(sample) == len(CELLS) // 4
+    assert sample == [cell for cell in CELLS if cell in sample]
+    for axis in ("operation", "source", "destination", "status"):
+        assert {getattr(cell, axis) for cell in sample} == {getattr(cell, axis) for cell in CELLS}
+    pairs = {(KINDS[cell.source], KINDS[cell.destination], cell.status) for cell in sample}
+    assert len(pairs) == 4 * len(axes.STATUS.values)
+
+
+def test_a_larger_sample_holds_the_smaller_ones() -> None:
+    """The best cells are the best in every number."""
+    samples = [set(spread(CELLS, KINDS, count)) for count in range(1, len(CELLS) + 1)]
+    assert all(smaller < larger for smaller, larger in pairwise(samples))
+    assert spread(CELLS, KINDS, len(CELLS) + 1) == CELLS
 
 
 @pytest.mark.parametrize(
