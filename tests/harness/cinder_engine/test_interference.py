@@ -97,7 +97,6 @@ class Interference(Scenario):
         self.story = story
         self.asked: str | None = None
         super().__init__(deployment, find(deployment, story.cell), launch=launch)
-        self.plane: Any = self.cloud
         self.write("old")
         if story.business == "reimage":
             self.image = self.plane.images.create(self.owner.project_id, name="image")
@@ -105,6 +104,11 @@ class Interference(Scenario):
         if story.business == "restore":
             self.backup = self.act("owner", self.plane.backups.create, self.owner, self.volume_id)
             self.write("new")
+
+    @property
+    def plane(self) -> Any:
+        """The cloud, with what cells do not need."""
+        return self.cloud
 
     def _faults(self) -> list[Fault]:
         held_up = Fault(
@@ -129,8 +133,8 @@ class Interference(Scenario):
 
     def write(self, text: str) -> None:
         """The owner writes both pages."""
-        data = text.encode().ljust(PAGE, b"\0")
-        self.attached(lambda disk: [disk.write(page, data) for page in (EARLY, LATE)])
+        pages = dict.fromkeys((EARLY, LATE), text.encode().ljust(PAGE, b"\0"))
+        self.attached(lambda disk: disk.write_pages(pages))
 
     def attached(self, use: Callable[[Disk], Any]) -> Any:
         """What a server finds that has the volume for a moment."""
