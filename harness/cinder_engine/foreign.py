@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import registry
+from harness.cinder_engine import libraries
 from harness.cinder_engine.boot import Process
 from harness.cinder_engine.engine import PATIENCE_S, Worker
 from harness.control_plane import deployment as deployments
@@ -134,7 +135,7 @@ def _driver_class(deployment: Deployment, plan: BackendPlan) -> Any:
                 "PYTHONPATH, or correct the path"
             ) from None
         raise InputError(
-            f"{where}: needs {name}, which is not installed: pip install {_package(name)}"
+            f"{where}: needs {name}, which is not installed: pip install {libraries.package(name)}"
         ) from None
     except BaseException as error:  # noqa: BLE001 (a module may even call sys.exit)
         raise InputError(f"{where}: cannot be imported: {_one_line(error)}") from None
@@ -219,23 +220,24 @@ def _stats(process: Process, deployment: Deployment, plan: BackendPlan) -> Mappi
 def _rejected(process: Process, plan: BackendPlan, kind: Any, error: BaseException) -> str:
     """What the user can put right in cinder.conf, or by installing something; nothing if it is a finding."""
     from cinder import exception
+    from requests.exceptions import InvalidURL
 
     if isinstance(error, KernelError):
         return ""
     for each in (error, error.__cause__):
         if isinstance(each, ModuleNotFoundError):
-            return f"needs {each.name}, which is not installed: pip install {_package(str(each.name))}"
-    if absent := _absent_library(kind):
+            return f"needs {each.name}, which is not installed: pip install {libraries.package(str(each.name))}"
+    if absent := libraries.absent(kind):
         return (
-            f"needs {absent}, which is not installed: pip install {_package(absent)}, or let the fake of its "
-            f"array offer the module ({_one_line(error)})"
+            f"needs {absent}, which is not installed: pip install {libraries.package(absent)}, or let the fake "
+            f"of its array offer the module ({_one_line(error)})"
         )
     if plan.array is None and process.stage.unanswered:
         return (
             f"talks to {process.stage.unanswered[0]}, and nobody is there; set crucible_array = "
             "package.module:Class, a fake of the array that answers"
         )
-    if isinstance(error, exception.Invalid | exception.NotFound) or _is_of_oslo_config(error):
+    if isinstance(error, exception.Invalid | exception.NotFound | InvalidURL) or _is_of_oslo_config(error):
         return f"rejects its section: {_one_line(error)}"
     return ""
 
@@ -243,36 +245,6 @@ def _rejected(process: Process, plan: BackendPlan, kind: Any, error: BaseExcepti
 def _is_of_oslo_config(error: BaseException) -> bool:
     """An option that the driver needs has no value, or one that is no good."""
     return type(error).__module__.startswith("oslo_config")
-
-
-def _absent_library(kind: Any) -> str | None:
-    """A library that the driver's module, or one beside it, wanted and went on without: its name there is
-    None.
-    """
-    import sys
-
-    package = kind.__module__.rpartition(".")[0]
-    for name, module in sorted(sys.modules.items()):
-        if name.startswith(package) and module is not None:
-            for attribute, value in vars(module).items():
-                if value is None and attribute in _LIBRARIES:
-                    return attribute
-    return None
-
-
-_LIBRARIES = {
-    "dfs_sdk": "dfs_sdk", "infinisdk": "infinisdk", "krest": "krest", "linstor": "python-linstor",
-    "hpe3parclient": "python-3parclient", "purestorage": "purestorage", "pypureclient": "py-pure-client",
-    "pyxcli": "pyxcli", "storops": "storops", "websocket": "websocket-client", "storpool": "storpool",
-    "storpool.spopenstack": "storpool.spopenstack", "rados": "python3-rados", "rbd": "python3-rbd",
-    "flashblade": "purity_fb", "jovian": "jovian",
-}  # fmt: skip
-"""Modules that drivers of Cinder's tree import, and the packages that have them."""
-
-
-def _package(module: str) -> str:
-    """What to give pip for a module."""
-    return _LIBRARIES.get(module, module.partition(".")[0])
 
 
 def _where(deployment: Deployment, plan: BackendPlan) -> str:
