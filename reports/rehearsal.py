@@ -11,6 +11,8 @@ from harness.results import OUTCOMES
 from reports.printable import printable
 from reports.timeline import seconds
 
+SPOKEN_OF = "29"
+"""The release of Cinder that answers are about, unless they say otherwise."""
 _GOOD, _BAD, _DIM = "green", "bold red", "dim"
 
 
@@ -43,8 +45,9 @@ def _answer(out: Console, each: Answer, rehearsal: Rehearsal) -> None:
     out.print(Text(f"$ {printable(each.command)}"), soft_wrap=True)
     out.print()
     table = _table(2)
+    outcome = OUTCOMES[each.expected.outcome].removeprefix("done: ")
     code = f" (HTTP {each.expected.code})" if each.expected.code else ""
-    table.add_row("what", _verdict(each).append(f"{code}: {OUTCOMES[each.expected.outcome]}", style="default"))
+    table.add_row("what", _verdict(each).append(f"{code}: {outcome}", style="default"))
     table.add_row("why", printable(each.expected.reason))
     table.add_row("", _source(f"rule {each.expected.rule}, {each.expected.source}"))
     if not each.agrees:
@@ -58,8 +61,18 @@ def _answer(out: Console, each: Answer, rehearsal: Rehearsal) -> None:
     for number, fault in enumerate(each.faults):
         breaks = f" Breaks: {', '.join(fault.breaks)}." if fault.breaks else ""
         table.add_row("known" if number == 0 else "", printable(f"{fault.title}{breaks} ({fault.id})"))
-    for sentence in each.other_release:
-        table.add_row(f"in {rehearsal.cinder}", Text(printable(sentence), style="yellow"))
+    for number, obstacle in enumerate(each.then):
+        table.add_row(
+            "then" if number == 0 else "", f"{printable(obstacle.reason)} {printable(obstacle.advice)}"
+        )
+        name = "" if obstacle.name == "none" else f"{obstacle.name}: "
+        table.add_row("", _source(f"{name}rule {obstacle.rule}, {obstacle.source}"))
+    if rehearsal.cinder.partition(".")[0] != SPOKEN_OF:
+        differences = each.other_release or [f"No difference to Cinder {SPOKEN_OF} is known here."]
+        for number, sentence in enumerate(differences):
+            style = "yellow" if each.other_release else ""
+            name = f"in {rehearsal.cinder}" if number == 0 else ""
+            table.add_row(name, Text(printable(sentence), style=style))
     for number, other in enumerate(each.instead):
         table.add_row("instead" if number == 0 else "", f"{other.how}. {other.reason}")
         table.add_row("", _source(f"rule {other.rule}, simulated too"))

@@ -48,7 +48,7 @@ def show_axes() -> None:
     out = console()
     for axis in AXES:
         out.print(Text(axis.name, style="bold").append(f": {axis.meaning}", style="not bold"))
-        values = axis.values or {"NAME": "a back-end of the deployment; crucible list backends shows them"}
+        values = axis.known or {"NAME": "a back-end of the deployment; crucible list backends shows them"}
         out.print(_table([(f"  {value}", meaning) for value, meaning in values.items()]))
 
 

@@ -45,8 +45,9 @@ NEWEST_CINDER, NEWEST_NOVA = "29", 33
 @click.option("--lock-volume", "lock", is_flag=True, help="Of a migration.")
 @click.option("--force-host-copy", "force", is_flag=True, help="Of a migration.")
 @click.option(
-    "--given", type=click.Choice(list(PRECONDITION.values)[1:]), default=None, metavar="OBSTACLE",
-    help="Something else that stands in the way, such as snapshot or no-capacity; see crucible list axes.",
+    "--given", multiple=True, type=click.Choice(list(PRECONDITION.values)[1:]), metavar="OBSTACLE",
+    help="Something else that stands in the way, such as snapshot or no-capacity; see crucible list axes. "
+    "May be said several times.",
 )  # fmt: skip
 @click.option(
     "--fill", type=click.Choice(list(FILL.values)), default="full", show_default=True,
@@ -71,7 +72,7 @@ def plan(
     policy: str,
     lock: bool,
     force: bool,
-    given: str | None,
+    given: tuple[str, ...],
     fill: str,
     nova: int,
     cinder: str,
@@ -104,16 +105,16 @@ def plan(
         force=force,
         nova=nova_profile(nova),
         fill=fill,
-        given=given or "none",
+        given=given,
     )
     release = checked(cinder)
     deployment = session.engine().deployment(configs)
-    cells = Questioner(deployment).cells(question)
+    found = Questioner(deployment).asked(question)
     rehearsal = Rehearsal(
         crucible=harness.__version__,
         cinder=release,
         nova=str(nova),
-        answers=[answer(deployment, question, cell, release) for cell in cells],
+        answers=[answer(deployment, question, asked, release) for asked in found],
     )
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(rehearsal), indent=2).decode() + "\n")

@@ -5,20 +5,31 @@ A cell is one value on every axis. The first value of an axis is its default and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 
 class Axis(NamedTuple):
-    """An axis, what it varies, and its values with what each of them sets up. No values: back-end names."""
+    """An axis, what it varies, and its values with what each of them sets up. No values: back-end names.
+
+    `on_request` has values that the default matrix leaves out.
+    """
 
     name: str
     meaning: str
     values: dict[str, str]
+    on_request: Mapping[str, str] = MappingProxyType({})
 
     @property
     def default(self) -> str:
         """The value that ids leave out."""
         return next(iter(self.values), "")
+
+    @property
+    def known(self) -> dict[str, str]:
+        """All values that a cell may have."""
+        return {**self.values, **self.on_request}
 
 
 OPERATION = Axis("operation", "what the operator asks for", {
@@ -49,6 +60,10 @@ TYPE = Axis("type", "volume type before, and for a retype after", {
     "qos": "retype only: the new type has QoS specs (consumer back-end), the old one has none",
     "front-end-qos": "retype only: the new type has QoS specs with consumer front-end, the old one has none",
     "multiattach": "retype only: the new type also has multiattach='<is> True', the old one has not",
+}, {
+    "no-qos": "retype only: the old type has QoS specs (consumer back-end), the new one has none",
+    "no-front-end-qos": "retype only: the old type has QoS specs with consumer front-end, the new one has none",
+    "zone": "retype only: the new type also has RESKEY:availability_zones, the destination's zone",
 })  # fmt: skip
 ENCRYPTION = Axis("encryption", "encryption of the type before, and for a retype after", {
     "none": "not encrypted, before and after",

@@ -209,7 +209,7 @@ def parse(cell_id: str) -> Cell:
             raise ValueError(f"{part!r} is not axis=value")
         values[axis] = value
     for axis, value in values.items():
-        known = BY_NAME[axis].values
+        known = BY_NAME[axis].known
         if known and value not in known:
             near = difflib.get_close_matches(value, known, n=1)
             raise ValueError(f"axis {axis} has no value {value!r}" + (f"; nearest: {near[0]}" if near else ""))

@@ -25,6 +25,7 @@ NOVA_PRECONDITIONS = (
     "not-attached",
 )
 _STATUS_PRECONDITIONS = ("attaching", "error", "maintenance")
+_FRONT_END_QOS = ("front-end-qos", "no-front-end-qos")
 _MIGRATE_ENCRYPTIONS = ("none", "luks", "luks2")
 
 
@@ -221,7 +222,7 @@ REFUSALS: tuple[Rule, ...] = (
         "The volume has this type already.", _RETYPE,
     ),
     _refusal(
-        "front-end-qos-in-use", 400, lambda s: s.in_use and s.cell.type == "front-end-qos",
+        "front-end-qos-in-use", 400, lambda s: s.in_use and s.cell.type in _FRONT_END_QOS,
         "QoS that the hypervisor enforces cannot change while the volume is in use.",
         "cinder.db.sqlalchemy.api:volume_qos_allows_retype",
     ),

@@ -54,7 +54,7 @@ SCHEDULING: tuple[Rule, ...] = (
         "cinder.scheduler.filters.availability_zone_filter:AvailabilityZoneFilter",
     ),
     _refusal(
-        "retype-leaves-zone", lambda s: s.retype and not s.same_zone,
+        "retype-leaves-zone", lambda s: s.retype and not s.same_zone and s.cell.type != "zone",
         "A retype stays in the volume's availability zone, and the new type's pool is in another.",
         "cinder.volume.api:API.retype",
     ),

@@ -199,7 +199,9 @@ class Situation:
     @cached_property
     def offered(self) -> bool:
         """The source's driver is asked to migrate (`_can_use_driver_migration`)."""
-        only_the_name_differs = self.cell.type == "none" and not self.encrypted and not self.becomes_multiattach
+        only_the_name_differs = (
+            self.cell.type in ("none", "zone") and not self.encrypted and not self.becomes_multiattach
+        )
         wanted = self.cell.force == "no" if self.migrate else only_the_name_differs
         return self.moves and self.available and wanted
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from fake_backends.files.directory import Directory
 from harness import errors
-from harness.control_plane.cloud import Cloud
+from harness.control_plane.cloud import DEFAULT_TYPE, Cloud
 from harness.control_plane.deployment import Deployment
 from harness.control_plane.face import ControlPlane, Launch
 from harness.control_plane.nova_profiles import PROFILES
@@ -122,6 +122,9 @@ class Scenario:
         if self.size_gb != SIZE_GB:
             self.cloud.quotas.set_limit(self.owner.project_id, "gigabytes", -1)
         old, new = types_of(self.cell, self.source, self.destination)
+        default: str = self.deployment.nodes[0].options["default_volume_type"]
+        if default != DEFAULT_TYPE and default not in [each["name"] for each in (old, new) if each]:
+            self.cloud.create_type(default)  # an operator who names one has it
         for each in (old, new):
             if each is not None:
                 self.cloud.create_type(**each)

@@ -26,6 +26,10 @@ def types_of(
         new["qos_specs"] = QosSpecs("qos-1", "fast", "back-end", (("read_iops_sec", "1000"),))
     elif cell.type == "front-end-qos":
         new["qos_specs"] = QosSpecs("qos-1", "fast", "front-end", (("read_iops_sec", "1000"),))
+    elif cell.type == "no-qos":
+        old["qos_specs"] = QosSpecs("qos-1", "fast", "back-end", (("read_iops_sec", "1000"),))
+    elif cell.type == "no-front-end-qos":
+        old["qos_specs"] = QosSpecs("qos-1", "fast", "front-end", (("read_iops_sec", "1000"),))
     if cell.precondition == "multiattach-encrypted":
         new["encryption"] = Encryption("luks")
     return old, new
@@ -52,6 +56,8 @@ def _new_specs(cell: Cell, destination: BackendPlan) -> dict[str, str]:
         specs[TIER] = "silver" if cell.type == "specs" else "gold"
     if cell.type == "multiattach" or cell.status == "multi-attached":
         specs.update(MULTIATTACH)
+    if cell.type == "zone":
+        specs["RESKEY:availability_zones"] = destination.availability_zone
     specs.update(_OBSTRUCTING_SPECS.get(cell.precondition, {}))
     return specs
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -34,8 +34,13 @@ def good(expected: Expectation) -> bool:
     return expected.outcome == "succeeded" and not set(expected.violations) - set(MINOR)
 
 
-def alternatives(deployment: Deployment, cell: Cell, size_gb: int) -> list[Alternative]:
-    """Those that end well, the nearest to what was asked first. Each was run, and came out as it should."""
+def alternatives(
+    deployment: Deployment, cell: Cell, size_gb: int, others: Sequence[Cell] = ()
+) -> list[Alternative]:
+    """Those that end well, the nearest to what was asked first. Each was run, and came out as it should.
+
+    `others` are cells of what else is in the way: another way has to be one around that, too.
+    """
     source, destination = (facts_of(deployment.backend(name)) for name in (cell.source, cell.destination))
     found: list[Alternative] = []
     enough: list[set[tuple[str, str]]] = []
@@ -45,7 +50,12 @@ def alternatives(deployment: Deployment, cell: Cell, size_gb: int) -> list[Alter
         if any(less <= changed for less in enough) or not is_possible(other, source, destination):
             continue
         expected = expect(other, source, destination)
-        if good(expected) and run_cell(deployment, other, size_gb=size_gb).verdict in ("pass", "known"):
+        around = all(good(expect(_also(each, how), source, destination)) for each in others)
+        if (
+            around
+            and good(expected)
+            and run_cell(deployment, other, size_gb=size_gb).verdict in ("pass", "known")
+        ):
             enough.append(changed)
             found.append(
                 Alternative(
@@ -57,6 +67,11 @@ def alternatives(deployment: Deployment, cell: Cell, size_gb: int) -> list[Alter
                 )
             )
     return found
+
+
+def _also(cell: Cell, how: str) -> Cell:
+    """Another cell, if the same is done about it."""
+    return msgspec.structs.replace(cell, **dict(_ways(cell)).get(how, {}))
 
 
 def _ways(cell: Cell) -> Iterator[tuple[str, dict[str, Any]]]:

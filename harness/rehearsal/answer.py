@@ -15,7 +15,7 @@ from harness.matrix.rules_situation import Situation
 from harness.matrix.runner import run_cell
 from harness.rehearsal.advice import ADVICE
 from harness.rehearsal.alternatives import LOCK, Alternative, alternatives, good
-from harness.rehearsal.question import Question
+from harness.rehearsal.question import Asked, Question
 from harness.rehearsal.releases import differences
 from harness.rehearsal.safety import who_may_attach, writes
 from harness.rehearsal.space import Need, needs
@@ -44,6 +44,16 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     breaks: tuple[str, ...] = ()
 
 
+class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that would be in the way once what decides is out of it, why, and what to do about it."""
+
+    name: str
+    reason: str
+    rule: str
+    source: str
+    advice: str
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What will happen to the volume if it is on `source`. `agrees` is False if the simulation says otherwise.
 
@@ -65,6 +75,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     writes: str
     who_may_attach: str
     faults: list[Fault]
+    then: list[Obstacle]
     other_release: list[str]
     instead: list[Alternative]
     advice: str
@@ -80,8 +91,9 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
     answers: list[Answer]
 
 
-def answer(deployment: Deployment, question: Question, cell: Cell, release: str) -> Answer:
+def answer(deployment: Deployment, question: Question, asked: Asked, release: str) -> Answer:
     """Run the cell, and say what it comes to."""
+    cell = asked.cell
     source, destination = (facts_of(deployment.backend(name)) for name in (cell.source, cell.destination))
     situation = Situation(cell, source, destination)
     expected = expect(cell, source, destination)
@@ -105,8 +117,11 @@ def answer(deployment: Deployment, question: Question, cell: Cell, release: str)
         writes=writes(situation, rule),
         who_may_attach=who_may_attach(situation, rule),
         faults=_faults(expected),
+        then=[_obstacle(expect(other, source, destination), other) for other in asked.others],
         other_release=differences(release, situation, rule),
-        instead=_instead(alternatives(deployment, cell, size_gb), well=well) if careless or not well else [],
+        instead=_instead(alternatives(deployment, cell, size_gb, asked.others), well=well)
+        if careless or not well
+        else [],
         advice="" if well else ADVICE.get(expected.rule, ""),
     )
 
@@ -147,6 +162,16 @@ def _way(result: CellResult) -> list[Step]:
             )
         )
     return steps
+
+
+def _obstacle(expected: Expectation, cell: Cell) -> Obstacle:
+    return Obstacle(
+        name=cell.precondition,
+        reason=expected.reason,
+        rule=expected.rule,
+        source=expected.source,
+        advice=ADVICE.get(expected.rule, ""),
+    )
 
 
 def _faults(expected: Expectation) -> list[Fault]:

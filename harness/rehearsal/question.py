@@ -7,23 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
 
 from harness.control_plane.cloud import Cloud
 from harness.control_plane.deployment import BackendPlan, Deployment
 from harness.control_plane.filters import passes
 from harness.control_plane.nova_profiles import PROFILES
 from harness.control_plane.pools import PoolState, Request
+from harness.control_plane.volume_manager import VolumeManager
 from harness.control_plane.weighers import weigh
 from harness.errors import InputError
-from harness.matrix.cells import Cell
-from harness.matrix.expectations import is_possible
+from harness.matrix.cells import BackendFacts, Cell
+from harness.matrix.expectations import RULES, expect, is_possible
 from harness.matrix.families import facts_of
+from harness.matrix.rules_situation import Situation
 from harness.matrix.selection import nearest
 from harness.model import service_host
+from harness.rehearsal.alternatives import good
 from harness.rehearsal.words import OTHER_STATUSES, SERVERS, TypeWords, VolumeWords
 from harness.sim.simulation import Simulation
 
-_NOT_COMPARED = ("volume_backend_name", "RESKEY:availability_zones", "multiattach")
+_ZONES = "RESKEY:availability_zones"
+_NOT_COMPARED = ("volume_backend_name", _ZONES, "multiattach")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +47,18 @@ class Question:
     force: bool = False
     nova: str = "32"
     fill: str = "full"
-    given: str = "none"
+    given: tuple[str, ...] = ()
 
     @property
     def migrate(self) -> bool:
         return self.to is not None
+
+
+class Asked(NamedTuple):
+    """What a question comes to on one back-end: the cell that decides, and those of what else is in the way."""
+
+    cell: Cell
+    others: tuple[Cell, ...] = ()
 
 
 class _Impossible(Exception):
@@ -60,6 +74,11 @@ class Questioner:
             cloud = Cloud(deployment, simulation, nova=PROFILES["32"])
             self.pools: dict[str, PoolState] = {pool.address: pool for pool in cloud.scheduler.pools()}
             self._criteria = cloud.scheduler.hosts.criteria._replace(volumes=lambda pool: 0)
+            self._broken = {
+                manager.plan.name: _why_not_set_up(manager)
+                for manager in cloud.managers.values()
+                if not manager.initialized
+            }
             cloud.close()
 
     # ----------------------------------------------------------------------------------------- back-ends
@@ -92,58 +111,82 @@ class Questioner:
 
     # --------------------------------------------------------------------------------------------- cells
 
-    def cells(self, question: Question) -> list[Cell]:
-        """A cell for each source. InputError if no back-end can have such a volume."""
+    def asked(self, question: Question) -> list[Asked]:
+        """One for each source. InputError if no back-end can have such a volume."""
         old = self.volume_type(question, question.volume.type_name)
         named_ones = [self.backend(name, "--from") for name in question.sources]
-        found: list[Cell] = []
+        found: list[Asked] = []
         why: list[str] = []
         for source in dict.fromkeys(plan.name for plan in named_ones or self.deployment.backends):
             try:
-                found.append(self._possible_cell(question, self.deployment.backend(source), old))
+                found.append(self._possible(question, self.deployment.backend(source), old))
             except _Impossible as reason:
                 why.append(f"{source}: {reason}")
         if not found:
             raise InputError(f"no back-end can have this volume: {'; '.join(why)}")
         return found
 
-    def _possible_cell(self, question: Question, source: BackendPlan, old: TypeWords | None) -> Cell:
+    def _possible(self, question: Question, source: BackendPlan, old: TypeWords | None) -> Asked:
         """_Impossible if the volume cannot be on that back-end, or not so."""
-        refusal = self._cannot_be_on(source, old)
+        refusal = self._cannot_be_on(question, source, old)
         if refusal is not None:
             raise _Impossible(refusal)
-        cell = self._cell(question, source, old)
-        if not is_possible(cell, facts_of(source), facts_of(self.deployment.backend(cell.destination))):
+        cell, obstacles = self._cell(question, source, old)
+        facts = facts_of(source), facts_of(self.deployment.backend(cell.destination))
+        cells = [msgspec.structs.replace(cell, precondition=name) for name in (*obstacles, "none")]
+        if not all(is_possible(each, *facts) for each in cells):
             raise _Impossible("such a volume cannot exist there, or the request contradicts itself")
-        return cell
+        # By the rule that decides: those that come first strike first.
+        by_turn: dict[int, Cell] = {}
+        for each in cells:
+            by_turn.setdefault(_turn(each, *facts), each)
+        first, *others = (by_turn[turn] for turn in sorted(by_turn))
+        # What is so without anything in the way, is nobody's fault.
+        bare, turn = cells[-1], _turn(cells[-1], *facts)
+        others = [bare if _turn(each, *facts) == turn else each for each in others]
+        return Asked(first, tuple(each for each in others if not good(expect(each, *facts))))
 
-    def _cannot_be_on(self, source: BackendPlan, old: TypeWords | None) -> str | None:
+    def _cannot_be_on(self, question: Question, source: BackendPlan, old: TypeWords | None) -> str | None:
+        if source.name in self._broken:
+            return f"its driver cannot be set up: {self._broken[source.name]}"
         pool = self.pools.get(_known_as(source))
         if pool is None or old is None:
             return None
-        wanted = Request(size_gb=0, extra_specs=old.specs, operation="create")
-        return passes(pool, wanted, self._criteria.filters)
+        return self._refusal(pool, question, old, "create")
 
-    def _cell(self, question: Question, source: BackendPlan, old: TypeWords | None) -> Cell:
-        given = _given(question)
+    def _refusal(self, pool: PoolState, question: Question, kind: TypeWords, operation: str) -> str | None:
+        """What the filters have against a volume of that type; how large the pool is, has no part in it."""
+        wanted = Request(size_gb=question.volume.size_gb, extra_specs=kind.specs, operation=operation)
+        return passes(pool, wanted, self._filters)
+
+    def _cell(
+        self, question: Question, source: BackendPlan, old: TypeWords | None
+    ) -> tuple[Cell, tuple[str, ...]]:
+        """The cell without anything in the way, and what is in the way."""
+        obstacles = _given(question)
         if question.migrate:
             assert question.to is not None
-            destination = self.backend(question.to, "--to")
-            if given == "none" and destination is source:
-                given = "same-host"
-            elif given == "none" and old is not None and not self._fits(destination, old):
-                given = "specs-mismatch"
+            destination = self._usable(question.to)
+            if destination is source:
+                obstacles.append("same-host")
+            elif old is not None and not self._fits(question, destination, old):
+                obstacles.append("specs-mismatch")
             relation = "same" if old is not None and set(old.specs) - set(_NOT_COMPARED) else "none"
             encryption = old.encryption if old else "none"
         else:
             new = self.volume_type(question, question.new_type)
             assert new is not None
-            destination, refusal = self._where_to(source, new)
-            if given == "none":
-                given = _type_refusal(question, old, new) or refusal
-            relation = _relation(old, new)
+            destination, refusal = self._where_to(question, source, new)
+            obstacles += [each for each in (_type_refusal(question, old, new), refusal) if each]
+            relation = _relation(question, old, new)
+            if (
+                _ZONES in new.specs
+                and destination.availability_zone != source.availability_zone
+                and not refusal
+            ):
+                relation = _across_zones(relation, new, source, destination)
             encryption = _change(old.encryption if old else "none", new.encryption)
-        return Cell(
+        cell = Cell(
             operation="migrate" if question.migrate else "retype",
             source=source.name,
             destination=destination.name,
@@ -155,23 +198,32 @@ class Questioner:
             encryption=encryption,
             fill=question.fill,
             nova=question.nova,
-            precondition=given,
         )
+        return cell, tuple(dict.fromkeys(obstacles))
 
-    def _fits(self, plan: BackendPlan, kind: TypeWords) -> bool:
+    def _usable(self, word: str) -> BackendPlan:
+        """The destination by its name. InputError if its driver cannot be set up."""
+        plan = self.backend(word, "--to")
+        if plan.name in self._broken:
+            raise InputError(f"--to {word}: its driver cannot be set up: {self._broken[plan.name]}")
+        return plan
+
+    def _fits(self, question: Question, plan: BackendPlan, kind: TypeWords) -> bool:
         pool = self.pools.get(_known_as(plan))
-        wanted = Request(size_gb=0, extra_specs=kind.specs, operation="migrate")
-        return pool is None or passes(pool, wanted, self._criteria.filters) is None
+        return pool is None or self._refusal(pool, question, kind, "migrate") is None
 
-    def _where_to(self, source: BackendPlan, new: TypeWords) -> tuple[BackendPlan, str]:
-        """The scheduler's choice, and ``none``; or where the type leads, and why it may not go there.
+    def _where_to(self, question: Question, source: BackendPlan, new: TypeWords) -> tuple[BackendPlan, str]:
+        """The scheduler's choice; or where the type leads, and what keeps the volume from going there.
 
         How large the storage really is, the configuration does not say: capacity has no part in it. Source:
         `cinder.scheduler.filter_scheduler:FilterScheduler.find_retype_backend`.
         """
-        zones = new.specs.get("RESKEY:availability_zones")
+        zones = new.specs.get(_ZONES)
         anywhere = Request(
-            size_gb=0, extra_specs=new.specs, operation="retype", current_address=_known_as(source)
+            size_gb=question.volume.size_gb,
+            extra_specs=new.specs,
+            operation="retype",
+            current_address=_known_as(source),
         )
         here = (source.availability_zone,)
         request = anywhere._replace(
@@ -179,23 +231,22 @@ class Questioner:
         )
         passing = self._passing(request)
         if any(pool.address == _known_as(source) for pool in passing):
-            return source, "none"
+            return source, ""
         if passing:
-            chosen = self._plan_of(passing[0])
-            if chosen.availability_zone != source.availability_zone:
-                raise InputError(
-                    f"type {new.name} leads from zone {source.availability_zone} to "
-                    f"{chosen.availability_zone}, which cannot be rehearsed; rehearse a migration with --to"
-                )
-            return chosen, "none"
+            return self._plan_of(passing[0]), ""
         elsewhere = self._passing(anywhere)
         if elsewhere:
-            return self._plan_of(elsewhere[0]), "other-zone" if zones else "none"
+            return self._plan_of(elsewhere[0]), "other-zone" if zones else ""
         return source, "specs-mismatch"
+
+    @property
+    def _filters(self) -> list[str]:
+        """The filters that look at more than room: how large the storage is, the configuration does not say."""
+        return [name for name in self._criteria.filters if name != "CapacityFilter"]
 
     def _passing(self, request: Request) -> list[PoolState]:
         """Pools that pass the filters, best first."""
-        names = self._criteria.filters
+        names = self._filters
         passing = [pool for pool in self.pools.values() if passes(pool, request, names) is None]
         return weigh(passing, request, self._criteria)
 
@@ -210,19 +261,29 @@ def _known_as(plan: BackendPlan) -> str:
     return f"{plan.service_cluster or plan.service}#{plan.pool}"
 
 
-def _given(question: Question) -> str:
-    """What stands in the way, by the user's own words: one thing at most."""
+def _why_not_set_up(manager: VolumeManager) -> str:
+    """What the driver says to it once more."""
+    try:
+        manager.driver.do_setup(manager.admin)
+        manager.driver.check_for_setup_error()
+    except Exception as error:  # noqa: BLE001 (a driver may raise anything)
+        return str(error)
+    return "nobody knows why"
+
+
+def _turn(cell: Cell, source: BackendFacts, destination: BackendFacts) -> int:
+    """Which of the rules decides the cell."""
+    situation = Situation(cell, source, destination)
+    return next(number for number, rule in enumerate(RULES) if rule.applies(situation))
+
+
+def _given(question: Question) -> list[str]:
+    """What stands in the way, by the user's own words."""
     volume = question.volume
-    states = {SERVERS[state] for state in volume.servers} - {"none"}
+    states = [SERVERS[state] for state in volume.servers if SERVERS[state] != "none"]
     if volume.status in OTHER_STATUSES:
-        states.add(volume.status if volume.status in ("error", "maintenance") else "attaching")
-    if question.given != "none":
-        states.add(question.given)
-    if len(states) > 1:
-        raise InputError(
-            f"one obstacle at a time can be rehearsed, not {' and '.join(sorted(states))} together"
-        )
-    return states.pop() if states else "none"
+        states.append(volume.status if volume.status in ("error", "maintenance") else "attaching")
+    return [*states, *question.given]
 
 
 def _status(volume: VolumeWords) -> str:
@@ -250,17 +311,39 @@ def _type_refusal(question: Question, old: TypeWords | None, new: TypeWords) -> 
     return ""
 
 
-def _relation(old: TypeWords | None, new: TypeWords) -> str:
+def _relation(question: Question, old: TypeWords | None, new: TypeWords) -> str:
     """The value of the axis `type`: what two types have apart from back-end name and encryption."""
+    qos = _qos_relation(question, old.qos if old else "none", new.qos)
+    if qos:
+        return qos
     before = {key: value for key, value in (old.specs if old else {}).items() if key not in _NOT_COMPARED}
     after = {key: value for key, value in new.specs.items() if key not in _NOT_COMPARED}
-    if (old.qos if old else "none") != new.qos:
-        return "qos" if new.qos in ("back-end", "none") else "front-end-qos"
     if new.multiattach and not (old and old.multiattach):
         return "multiattach"
     if before != after:
         return "specs"
     return "shared" if after else "none"
+
+
+def _qos_relation(question: Question, before: str, after: str) -> str:
+    """Empty where it does not change. What the hypervisor enforces, on either side, in-use volumes keep."""
+    if before == after:
+        return ""
+    if after == "none":
+        return "no-qos" if before == "back-end" else "no-front-end-qos"
+    if before == "none":
+        return "qos" if after == "back-end" else "front-end-qos"
+    return "front-end-qos" if question.volume.servers else "qos"
+
+
+def _across_zones(relation: str, new: TypeWords, source: BackendPlan, destination: BackendPlan) -> str:
+    """InputError for what else changes along with the zone."""
+    if relation != "none":
+        raise InputError(
+            f"type {new.name} leads from zone {source.availability_zone} to {destination.availability_zone} "
+            "and changes other extra specs or QoS, which cannot be rehearsed together; leave one of them out"
+        )
+    return "zone"
 
 
 def _change(before: str, after: str) -> str:

@@ -11,7 +11,9 @@ def writes(s: Situation, rule: Rule) -> str:
         return f"NOT SAFE: {rule.reason}"
     if rule.stage is Stage.API:
         return "Nothing is touched: the request is refused at once."
-    if s.in_use and rule.stage in (Stage.SWAP, Stage.GENERIC):
+    if s.in_use and rule.stage is Stage.SWAP:
+        return "Safe: the guest stays on its old volume, which has every write."
+    if s.in_use and rule.stage is Stage.GENERIC:
         return (
             "Safe. QEMU mirrors the disk under the running guest: until it switches over, the old volume has "
             "every write, and afterwards the new one has. If it fails, the guest stays on the old volume."

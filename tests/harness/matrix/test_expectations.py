@@ -113,7 +113,7 @@ FAMILIES: tuple[dict[str, list[str]], ...] = (
     {"operation": ["migrate"], "encryption": ["none", "luks", "luks2"], "fill": list(BY_NAME["fill"].values)},
     {"operation": ["migrate"], "lock": ["no", "yes"], "meanwhile": list(BY_NAME["meanwhile"].values)},
     {"operation": ["migrate"], "status": list(BY_NAME["status"].values), "nova": list(BY_NAME["nova"].values)},
-    {"operation": ["retype"], "status": list(BY_NAME["status"].values), "type": list(BY_NAME["type"].values)},
+    {"operation": ["retype"], "status": list(BY_NAME["status"].values), "type": list(BY_NAME["type"].known)},
     {
         "operation": ["retype"],
         "policy": ["on-demand", "never"],
@@ -127,7 +127,7 @@ FAMILIES: tuple[dict[str, list[str]], ...] = (
         "status": ["available", "in-use"],
         "encryption": list(BY_NAME["encryption"].values),
     },
-    {"operation": ["retype"], "policy": ["on-demand", "never"], "type": list(BY_NAME["type"].values)},
+    {"operation": ["retype"], "policy": ["on-demand", "never"], "type": list(BY_NAME["type"].known)},
     {"operation": ["migrate"], "status": ["available", "in-use"], "casts": list(BY_NAME["casts"].values)},
     {"operation": ["retype"], "meanwhile": list(BY_NAME["meanwhile"].values)},
     {"operation": ["retype"], "status": ["read-only"], "precondition": ["member"]},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.control_plane.deployment import Deployment
-from harness.matrix.axes import AXES, PRECONDITION
+from harness.matrix.axes import AXES, PRECONDITION, TYPE
 from harness.matrix.cells import Cell
 from harness.matrix.expectations import expect
 from harness.matrix.families import default_cells, facts_of, find
@@ -42,6 +42,21 @@ def test_the_default_matrix_is_large_and_has_everything(deployment: Deployment) 
         used = {getattr(cell, axis.name) for cell in cells}
         assert set(axis.values) <= used, axis.name
     assert {cell.precondition for cell in cells} == set(PRECONDITION.values)
+
+
+@pytest.mark.parametrize("kind", TYPE.on_request)
+def test_what_the_default_matrix_leaves_out_agrees_too(kind: str, deployment: Deployment) -> None:
+    """Where the volume is, and elsewhere, with and without leave to go there."""
+    for source, destination in (
+        ("lvm-a", "lvm-a"),
+        ("rbd-a", "rbd-a"),
+        ("nfs-a", "nfs-a"),
+        ("rbd-a", "lvm-zone"),
+    ):
+        for status, policy in (("available", "on-demand"), ("in-use", "on-demand"), ("available", "never")):
+            cell_id = f"retype/{source}/{destination}/{status}/policy={policy}/type={kind}"
+            result = run_cell(deployment, find(deployment, cell_id))
+            assert result.verdict in ("pass", "known"), f"{cell_id}: {result.difference}"
 
 
 def test_ids_lead_back_to_their_cells(deployment: Deployment) -> None:

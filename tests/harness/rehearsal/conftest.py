@@ -29,6 +29,6 @@ def ask(questioner: Questioner) -> Ask:
         types = named([words.volume_type(text) for text in define])
         made = Question(volume=words.volume(volume), types=types, **question)
         deployment = questioner.deployment
-        return [answer(deployment, made, cell, release) for cell in questioner.cells(made)]
+        return [answer(deployment, made, each, release) for each in questioner.asked(made)]
 
     return asked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -11,9 +13,11 @@ from harness.matrix.rules_situation import Situation
 from harness.matrix.scenario import Scenario, free_space
 from harness.model import GIB
 from harness.rehearsal.advice import ADVICE
+from harness.rehearsal.answer import answer
 from harness.rehearsal.question import Question, Questioner
 from harness.rehearsal.space import needs
 from harness.rehearsal.words import VolumeWords
+from tests.harness.clustered import ALONE, deployment
 from tests.harness.rehearsal.conftest import Ask
 
 
@@ -104,7 +108,7 @@ def test_who_may_attach_is_who_is_let_in(ask: Ask, questioner: Questioner, *, lo
     question = Question(
         volume=VolumeWords(1, None, "available"), to="rbd-a", sources=("lvm-a",), lock=lock, fill="sparse"
     )
-    cell = msgspec.structs.replace(questioner.cells(question)[0], meanwhile="attach")
+    cell = msgspec.structs.replace(questioner.asked(question)[0].cell, meanwhile="attach")
     scenario = Scenario(questioner.deployment, cell)
     scenario.run()
     told = ask("1,-,available", to="rbd-a", sources=["lvm-a"], lock=lock)[0]
@@ -124,7 +128,7 @@ def test_the_room_that_is_named_is_the_room_that_it_takes(
     question = Question(
         volume=VolumeWords(size_gb, None, "available"), to=destination, sources=(source,), fill="sparse"
     )
-    cell = questioner.cells(question)[0]
+    cell = questioner.asked(question)[0].cell
     scenario = Scenario(questioner.deployment, cell, size_gb=size_gb)
     scenario.run()
     address = questioner.deployment.backend(destination).address
@@ -173,3 +177,24 @@ def test_another_release_may_go_another_way(ask: Ask, release: str, said: list[s
 def test_the_same_question_has_the_same_answer(ask: Ask) -> None:
     """Every time."""
     assert ask("2,-,in-use", to="rbd-a", sources=["lvm-a"]) == ask("2,-,in-use", to="rbd-a", sources=["lvm-a"])
+
+
+def test_what_else_is_in_the_way_is_told_and_gone_around(ask: Ask) -> None:
+    """To detach helps against a stopped server, not against a snapshot."""
+    told = ask("3,-,in-use,stopped", to="rbd-a", sources=["lvm-a"], given=("service-frozen",))[0]
+    assert told.expected.rule == "service-frozen"
+    assert [(each.name, each.rule) for each in told.then] == [("server-stopped", "server-not-running")]
+    assert told.then[0].advice.startswith("Start the server")
+    assert told.instead == []
+
+
+def test_the_default_type_is_there(tmp_path: Path) -> None:
+    """An operator who names one in cinder.conf has made it."""
+    text = ALONE.replace("[DEFAULT]", "[DEFAULT]\ndefault_volume_type = STANDARD").replace(
+        "enabled_backends = lvm", "enabled_backends = lvm, more"
+    )
+    more = text.partition("[lvm]")[2].replace("= lvm", "= more")
+    plans = deployment(tmp_path, f"{text}volume_group = a\n[more]{more}volume_group = b\n")
+    question = Question(volume=VolumeWords(1, None, "available"), to="more", sources=("lvm",))
+    told = answer(plans, question, Questioner(plans).asked(question)[0], "29")
+    assert (told.well, told.agrees) == (True, True)

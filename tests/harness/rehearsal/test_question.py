@@ -19,7 +19,7 @@ def cells(questioner: Questioner, volume: str, *define: str, **question: Any) ->
     """The ids of the cells that a question becomes."""
     types = named([words.volume_type(text) for text in define])
     asked = Question(volume=words.volume(volume), types=types, **{"fill": "sparse", **question})
-    return [each.id for each in questioner.cells(asked)]
+    return [each.cell.id for each in questioner.asked(asked)]
 
 
 def test_a_migration(questioner: Questioner) -> None:
@@ -94,6 +94,9 @@ def test_a_retype_goes_where_the_scheduler_says(questioner: Questioner) -> None:
         ("v:t=1", "v:t=2", "type=specs"),
         ("", "qos=back-end", "type=qos"),
         ("", "qos=both", "type=front-end-qos"),
+        ("qos=back-end", "", "type=no-qos"),
+        ("qos=both", "", "type=no-front-end-qos"),
+        ("qos=front-end", "qos=back-end", "type=qos"),
         ("", "multiattach='<is> True'", "type=multiattach"),
         ("", "provisioning:min_vol_size=9", "type=specs/precondition=min-size"),
         ("", "provisioning:max_vol_size=0", "type=specs/precondition=max-size"),
@@ -114,8 +117,7 @@ def test_how_two_types_relate(questioner: Questioner, old: str, new: str, axes: 
         ("1,-,available", {"to": "lvm-b", "sources": ["nowhere"]}, "--from nowhere is no back-end"),
         ("1,gold,available", {"to": "lvm-b"}, "add --define 'gold"),
         ("1,-,available", {"new_type": "gold"}, "add --define 'gold"),
-        ("1,-,in-use,stopped", {"to": "lvm-b", "given": "snapshot"}, "one obstacle at a time"),
-        ("1,-,available", {"to": "lvm-b", "given": "server-stopped"}, "no back-end can have this volume"),
+        ("1,-,available", {"to": "lvm-b", "given": ("server-stopped",)}, "no back-end can have this volume"),
     ],
 )
 def test_what_cannot_be_asked(
@@ -130,3 +132,50 @@ def test_a_type_is_defined_once() -> None:
     """Which of two would be meant?"""
     with pytest.raises(InputError, match="defined twice"):
         named([words.volume_type("a"), words.volume_type("a x=y")])
+
+
+def test_a_type_may_lead_to_another_zone(questioner: Questioner) -> None:
+    """If it says so, and changes nothing else."""
+    far = "far volume_backend_name=lvm-zone RESKEY:availability_zones=zone2"
+    asked = {"new_type": "far", "sources": ["lvm-a"]}
+    assert cells(questioner, "1,lvm-a,available", far, **asked) == ["retype/lvm-a/lvm-zone/available/type=zone"]
+    with pytest.raises(InputError, match="from zone nova to zone2 and changes other extra specs or QoS"):
+        cells(questioner, "1,lvm-a,available", f"{far} v:t=1", **asked)
+
+
+def test_what_strikes_first_decides(questioner: Questioner) -> None:
+    """API before scheduler before Nova, however they were named; what does no harm is left out."""
+    question = Question(
+        volume=words.volume("1,-,in-use,stopped+paused"), to="rbd-a", sources=("lvm-a",), fill="sparse",
+        given=("service-frozen", "snapshot"),
+    )  # fmt: skip
+    (asked,) = questioner.asked(question)
+    assert asked.cell.precondition == "snapshot"
+    # The last is what is left when nothing is in the way any more: several servers have the volume.
+    assert [each.precondition for each in asked.others] == ["service-frozen", "server-stopped", "none"]
+
+
+BROKEN = """
+[DEFAULT]
+enabled_backends = lvm, files
+[lvm]
+volume_driver = cinder.volume.drivers.lvm.LVMVolumeDriver
+volume_backend_name = lvm
+[files]
+volume_driver = cinder.volume.drivers.nfs.NfsDriver
+volume_backend_name = files
+nas_host = 192.0.2.50
+nas_share_path = /export/cinder
+nfs_snapshot_support = True
+"""
+
+
+def test_a_driver_that_cannot_be_set_up_is_no_place_for_a_volume(tmp_path: Path) -> None:
+    """The driver says why."""
+    questioner = Questioner(deployment(tmp_path, BROKEN))
+    for asked in ({"to": "files"}, {"to": "lvm", "sources": ["files"]}):
+        with pytest.raises(InputError, match="its driver cannot be set up: Snapshots are not supported with"):
+            cells(questioner, "1,-,available", **asked)
+    assert cells(questioner, "1,lvm,available", new_type="lvm") == [
+        "retype/lvm/lvm/available/precondition=same-type"
+    ]
