@@ -4,7 +4,8 @@
     └── CrucibleError
         ├── InputError                  the user's input is wrong: one line, exit status 2
         ├── KernelError                 the simulation itself is stuck or misused: exit status 3
-        │   └── Stuck
+        │   ├── Stuck
+        │   └── Overdue
         ├── NeverInitialised            somebody's driver cannot be set up: a finding
         ├── StorageError                a fake back-end refuses, as the real one does
         │   ├── NoSpace (ENOSPC)
@@ -45,6 +46,10 @@ class KernelError(CrucibleError):
 
 class Stuck(KernelError):
     """Nothing can run any more, but somebody is still waiting. The text says who waits for what."""
+
+
+class Overdue(KernelError):
+    """What was waited for is not done in time, and goes on."""
 
 
 class NeverInitialised(CrucibleError):
@@ -167,6 +172,10 @@ class VolumeTypeExtraSpecsNotFound(NotFoundError):
     template = "Volume Type {volume_type_id} has no extra specs with key {extra_specs_key}."
 
 
+class VolumeTypeProjectDefaultNotFound(NotFoundError):
+    template = "Default type for project {project_id} not found."
+
+
 class VolumeTypeEncryptionNotFound(NotFoundError):
     template = "Volume type encryption for type {type_id} does not exist."
 
@@ -225,6 +234,10 @@ class GroupTypeNotFound(NotFoundError):
 
 class GroupTypeNotFoundByName(GroupTypeNotFound):
     template = "Group type with name {group_type_name} could not be found."
+
+
+class HostNotFound(NotFoundError):
+    template = "Host {host} could not be found."
 
 
 class GroupTypeSpecsNotFound(NotFoundError):

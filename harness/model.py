@@ -412,6 +412,16 @@ class Transfer(Record):
     }  # fmt: skip
 
 
+class DefaultType(Record):
+    """The type of volumes that a project asks no type for; `id` is the project's (`DefaultVolumeTypes`)."""
+
+    TABLE = "default_volume_types"
+
+    volume_type_id: str
+
+    DEFAULTS = {"id": "", "volume_type_id": ""}
+
+
 class GroupType(Record):
     """What volume types are for volumes, for groups of them."""
 

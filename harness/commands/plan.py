@@ -11,9 +11,9 @@ import msgspec
 import harness
 from harness.commands import options
 from harness.commands.options import Session
+from harness.control_plane.nova_profiles import nova_profile
 from harness.errors import InputError
 from harness.matrix.axes import FILL, PRECONDITION
-from harness.matrix.selection import nova_profile
 from harness.rehearsal import words
 from harness.rehearsal.releases import checked
 from reports.terminal import console

@@ -15,8 +15,9 @@ from harness.commands import options
 from harness.commands.engine import Engine
 from harness.commands.listing import show_reproductions
 from harness.commands.options import Session
+from harness.control_plane.nova_profiles import nova_profile
 from harness.errors import InputError
-from harness.matrix.selection import nearest, nova_profile
+from harness.matrix.selection import nearest
 from reports import timeline
 from reports.json_file import JsonFile
 from reports.printable import printable, quoted

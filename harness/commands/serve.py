@@ -14,9 +14,8 @@ import click
 
 from harness.commands import options
 from harness.commands.options import Session
-from harness.control_plane.nova_profiles import PROFILES
+from harness.control_plane.nova_profiles import PROFILES, nova_profile
 from harness.errors import InputError
-from harness.matrix.selection import nova_profile
 
 DEFAULT_PORT = 8776
 NEEDS = "starlette, uvicorn, jsonschema and jinja2"

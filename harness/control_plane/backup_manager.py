@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fake_backends.block_store import BlockDevice, MemoryDevice
 from fake_backends.connectors import connect
 from harness import errors
+from harness.control_plane import backup_records
 from harness.control_plane.copying import copy_volume
 from harness.control_plane.manager_base import host_connector
 from harness.model import GIB, Backup, Snapshot, Volume
@@ -113,7 +114,7 @@ class BackupManager:
             )
         try:
             with self._attached(volume) as disk:
-                self._copy(self.store[backup.id], disk, backup.size)
+                self._copy(self._stored(backup), disk, backup.size)
             self._renew_key(backup, volume)
         except Exception as error:
             self.db.update(Volume, volume_id, {"status": "error_restoring"})
@@ -126,6 +127,12 @@ class BackupManager:
         volume.save()
         self._after_restoring(backup)
         self.cloud.simulation.record("backup restored", volume.name)
+
+    def _stored(self, backup: Backup) -> MemoryDevice:
+        """InvalidBackup for one that was imported, and is not in the store."""
+        if backup.id not in self.store:
+            raise errors.InvalidBackup(reason=f"Backup {backup.id} is not in the store.")
+        return self.store[backup.id]
 
     def _after_restoring(self, backup: Backup) -> None:
         backup.status = "available"
@@ -152,6 +159,39 @@ class BackupManager:
         self._count_dependents(backup, -1)
         self.cloud.quotas.commit(reservations)
         self.cloud.simulation.record("backup deleted", backup.id)
+
+    # ------------------------------------------------------------------------------------ export, import
+
+    def export_record(self, backup: Backup) -> dict[str, str]:
+        """What `import_record` of another service needs."""
+        return {"backup_service": backup.service or "", "backup_url": backup_records.encode(backup)}
+
+    def import_record(self, backup: Backup, backup_service: str, backup_url: str) -> None:
+        """Fill in a record; one of another driver, or that lacks something, ends in error.
+
+        What the store has of it is not looked at.
+        """
+        if backup_service != DRIVER:
+            self._fail(
+                backup,
+                "Import record failed, cannot find backup service to perform the import. Request service "
+                f"{backup_service}.",
+            )
+            raise errors.NotFoundError(f"Service {backup_service} could not be found.")
+        fields = backup_records.decode(backup_url)
+        missing = [name for name in backup_records.REQUIRED if name not in fields]
+        if missing:
+            reason = (
+                "Driver successfully decoded imported backup data, but there are missing fields "
+                f"({', '.join(missing)})."
+            )
+            self._fail(backup, reason)
+            raise errors.InvalidBackup(reason=reason)
+        backup.update({name: value for name, value in fields.items() if name not in backup_records.OWN})
+        backup.update({"service": DRIVER, "availability_zone": "nova", "host": BACKUP_HOST})
+        backup.update({"status": "available"})
+        backup.save()
+        self.cloud.simulation.record("backup imported", backup.id)
 
     def reset_status(self, backup: Backup, status: str) -> None:
         """Write it."""

@@ -10,6 +10,7 @@ from fake_backends.world import World
 from harness.control_plane.api import (
     AttachmentApi,
     BackupApi,
+    DefaultTypeApi,
     GroupApi,
     QosApi,
     TransferApi,
@@ -23,6 +24,7 @@ from harness.control_plane.deployment import BackendPlan, Deployment, build_worl
 from harness.control_plane.encryption import KeyManager
 from harness.control_plane.hypervisor import Nova
 from harness.control_plane.images import ImageService
+from harness.control_plane.log_levels import LogLevels
 from harness.control_plane.messaging import Messaging
 from harness.control_plane.notifications import Notifications
 from harness.control_plane.nova_profiles import NovaProfile
@@ -81,6 +83,8 @@ class Cloud:
         self.quotas = Quotas(quota_limits(self.options))
         self.notifications = Notifications(simulation.kernel, deployment.nodes[0].host)
         self.user_messages = UserMessages(seed, simulation.kernel, ttl_s=self.options["message_ttl"])
+        self.log_levels = LogLevels(("cinder.api", "cinder.volume.api"))
+        """Of the API itself."""
         self.scheduler = Scheduler(self)
         self.api = VolumeApi(self)
         self.attachments = AttachmentApi(self)
@@ -88,6 +92,7 @@ class Cloud:
         self.transfers = TransferApi(self)
         self.groups = GroupApi(self)
         self.types = TypeApi(self)
+        self.default_types = DefaultTypeApi(self)
         self.qos = QosApi(self)
         self.nova = Nova(self, nova)
         self.world.compute = self.nova

@@ -12,6 +12,7 @@ from harness.model import (
     Attachment,
     Backup,
     Cluster,
+    DefaultType,
     Group,
     GroupSnapshot,
     GroupType,
@@ -36,6 +37,7 @@ _RECORDS = (
     QualityOfServiceSpecs,
     Service,
     Cluster,
+    DefaultType,
     Backup,
     Transfer,
     Group,
@@ -68,6 +70,8 @@ class Database(Records):
         self.clusters: dict[str, Row] = self._tables["clusters"]
         """By name, ``cluster@section``."""
         self.volume_types: dict[str, Row] = self._tables["volume_types"]
+        self.default_types: dict[str, Row] = self._tables["default_volume_types"]
+        """By the ids of projects."""
         self.qos_specs: dict[str, Row] = self._tables["quality_of_service_specs"]
         self.backups: dict[str, Row] = self._tables["backups"]
         self.transfers: dict[str, Row] = self._tables["transfers"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import errors
 from harness.control_plane.heartbeat import Heartbeat
+from harness.control_plane.log_levels import LogLevels
 from harness.driver import VolumeDriver
 from harness.model import Connector, Context, Snapshot, Volume, service_host, split_host
 
@@ -42,6 +43,7 @@ class ManagerBase:
         options, now_us = cloud.node_options(plan), self.simulation.kernel.now_us
         self.heartbeat = Heartbeat(options["report_interval"] * SECOND_US, now_us)
         self._polls = Heartbeat(options["backend_stats_polling_interval"] * SECOND_US, now_us)
+        self.log_levels = LogLevels(("cinder.volume.manager", plan.driver.partition(":")[0]))
         self.initialized = False
         self.allocated_capacity_gb: dict[str, int] = {}
         self.stats: Mapping[str, Any] = {}
@@ -80,6 +82,14 @@ class ManagerBase:
     def note(self, step: str, detail: str = "") -> None:
         """Something the timeline should show that is no driver call."""
         self.simulation.record(step, detail)
+
+    def set_log_levels(self, prefix: str, level: str) -> None:
+        """See `LogLevels`."""
+        self.log_levels.set(prefix, level)
+
+    def get_log_levels(self, prefix: str) -> dict[str, str]:
+        """See `LogLevels`."""
+        return self.log_levels.get(prefix)
 
     def notify(self, volume: Volume, suffix: str, **extra: Any) -> None:
         """Tell who listens of ``volume.<suffix>`` (`VolumeManager._notify_about_volume_usage`)."""

@@ -106,8 +106,8 @@ class Messaging:
     def call(self, address: str, method: str, *arguments: Any) -> Any:
         """Send and wait for the answer; what the other side raises is raised here.
 
-        MessagingTimeout a minute after the call if nobody is there, whoever is dies over it, or a message is
-        lost.
+        MessagingTimeout a minute after the call if nobody is there, whoever is dies over it, a message is lost,
+        or the other side is not done; what it does goes on.
         """
         kernel = self._simulation.kernel
         deadline_us = kernel.now_us + CALL_TIMEOUT_US
@@ -121,7 +121,9 @@ class Messaging:
             self._simulation.record("message lost", f"{method} to {address}")
         if tasks:
             try:
-                answer = kernel.wait(tasks[0])
+                answer = kernel.wait(tasks[0], until_us=deadline_us)
+            except errors.Overdue:
+                self._simulation.record("no answer in time", f"{method} from {tasks[0].actor}")
             except Exception as error:
                 died = isinstance(error, errors.KernelError) and tasks[0].dead
                 if not died and self._answers(tasks[0].actor, method, deadline_us):

@@ -109,11 +109,16 @@ class UserMessages:
         error: Exception | None = None,
         detail: Detail = Detail.UNKNOWN_ERROR,
     ) -> None:
-        """Tell the project of a volume or snapshot. The exception's own words are not for its eyes."""
+        """Tell the project that asked, of a volume or snapshot. The exception's own words are not for its eyes.
+
+        Where nobody knows who asked, it is the record's project.
+        """
         now_us = self._kernel.now_us
+        task = self._kernel.current
+        asking: Context | None = task.asking if task is not None else None
         message = UserMessage(
             id=self._ids.uuid(),
-            project_id=record.project_id,
+            project_id=asking.project_id if asking is not None else record.project_id,
             resource_type="VOLUME_SNAPSHOT" if isinstance(record, Snapshot) else "VOLUME",
             resource_uuid=record.id,
             action=action,

@@ -25,9 +25,6 @@ from harness.matrix.cells import Cell
 
 BACKEND_AXES = ("source", "destination")
 
-NOVA_PROFILES = {range(12, 21): "20", range(21, 23): "21", range(23, 29): "23", range(29, 34): "32"}
-"""Releases of Nova by major version, and the value of the axis `nova` that behaves as they do."""
-
 
 # ------------------------------------------------------------------------------------------- the grammar
 
@@ -180,15 +177,6 @@ def _shown(cell: Cell, kinds: Mapping[str, str]) -> set[tuple[str, ...]]:
     pair, asked = (axes["source"], axes["destination"]), (axes["operation"], axes["status"])
     together = [(*company, *value) for company in (pair, asked) for value in axes.items()]
     return {*cell.axes.items(), (*pair, *asked), *together}
-
-
-def nova_profile(release: int) -> str:
-    """The value of the axis `nova` for a release of Nova (its major version, such as 27)."""
-    for releases, profile in NOVA_PROFILES.items():
-        if release in releases:
-            return profile
-    first, last = min(map(min, NOVA_PROFILES)), max(map(max, NOVA_PROFILES))
-    raise InputError(f"--nova {release} is not a known release of Nova; known are {first} to {last}")
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

@@ -25,7 +25,6 @@ from harness.rest.noauth import caller
 from harness.rest.operations import Operation
 from harness.rest.requests import Request
 from harness.rest.routing import NOTHING, Routes, choose
-from harness.rest.validation import validate
 from harness.rest.webob_errors import plain_error
 
 if TYPE_CHECKING:
@@ -81,6 +80,8 @@ class Application:
                 raise Fault(400, "Malformed request url")
             schema = operation.body_schema(minor)
             if schema is not None:
+                from harness.rest.validation import validate  # jsonschema takes a tenth of a second to load
+
                 validate(body, schema)
             request = self._request(http, context, minor, found.parameters, body, project)
             answer = await self._run(operation, request)
@@ -105,13 +106,20 @@ class Application:
         )
 
     async def _run(self, operation: Operation, request: Request) -> Any:
-        """Reading is done at once; what may change or wait for something is a task of the simulation."""
+        """What only reads is done at once; what may change something, or wait, is a task of the simulation."""
         try:
-            if operation.method == "GET":
+            if operation.method == "GET" and not operation.calls:
                 return operation.handler(request)
-            return await self._perform(lambda: operation.handler(request))
+            return await self._perform(lambda: self._handle(operation, request))
         except errors.ServiceError as error:
             raise fault_of(error) from None
+
+    def _handle(self, operation: Operation, request: Request) -> Any:
+        """As a task, which knows for whom it is; messages to users go by that."""
+        task = self._cloud.simulation.kernel.current
+        if task is not None:
+            task.asking = request.context
+        return operation.handler(request)
 
 
 async def _content(http: HttpRequest) -> bytes:

@@ -5,12 +5,14 @@ A format gives True or False, or raises the Fault that Cinder's checker raises.
 
 from __future__ import annotations
 
+import base64
 import re
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.control_plane.api.states import RESETTABLE
+from harness.control_plane.log_levels import LEVELS
 from harness.rest.faults import Fault
 
 SNAPSHOT_STATUSES = (
@@ -114,8 +116,29 @@ def _key_size(value: Any) -> bool:
 
 
 def _progress(value: Any) -> bool:
-    if value and not (str(value).endswith("%") and str(value)[:-1].isdigit() and int(str(value)[:-1]) <= 100):
-        raise Fault(400, "Invalid input received: progress must be an integer percentage between 0 and 100")
+    if not value:
+        return True
+    what = "Invalid input received: progress must be an integer percentage"
+    try:
+        number = int(str(value)[:-1])
+    except ValueError:
+        raise Fault(400, what) from None
+    if not (0 <= number <= 100 and str(value).endswith("%")):
+        raise Fault(400, f"{what} between 0 and 100")
+    return True
+
+
+def _level(value: Any) -> bool:
+    if (value or "").upper() not in LEVELS:
+        raise Fault(400, f"Invalid input received: {value or ''} is not a valid log level.")
+    return True
+
+
+def _base64(value: Any) -> bool:
+    try:
+        base64.b64decode(value)
+    except ValueError:
+        return False
     return True
 
 
@@ -142,4 +165,6 @@ FORMATS: dict[str, Callable[[Any], bool]] = {
     "key_size": _key_size,
     "progress": _progress,
     "mysql_text": _mysql_text,
+    "level": _level,
+    "base64": _base64,
 }

@@ -20,7 +20,8 @@ class Operation:
 
     `path` is behind ``/v3`` and the project id, with parameters in braces. `action` is the key in the body that
     chooses among the operations of one ``.../action``. `bodies` are pairs of the minor version from which on a
-    schema holds, ascending, and the schema. `since` and `until` bound the microversions that have it.
+    schema holds, ascending, and the schema. `since` and `until` bound the microversions that have it. `calls`
+    says that a GET waits for the answer of a service.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Operation:
     since: int = 0
     until: int = MAXIMUM
     query: tuple[str, ...] = ()
+    calls: bool = False
 
     def body_schema(self, minor: int) -> Schema | None:
         """The schema of the body in that microversion."""

@@ -63,6 +63,10 @@ class Request:
         value = self.query.get(name)
         return False if value is None else to_bool(value, f"Value for {name}")
 
+    def loose_flag(self, name: str) -> bool:
+        """The same where Cinder takes any other text for False (`oslo_utils.strutils:bool_from_string`)."""
+        return self.query.get(name, "").strip().lower() in _TRUE
+
 
 def to_bool(value: object, what: str = "value") -> bool:
     """What oslo takes for True and False (`oslo_utils.strutils:bool_from_string`, strict). Fault 400."""

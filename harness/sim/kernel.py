@@ -24,7 +24,7 @@ from typing import Any, Self
 
 from greenlet import getcurrent, greenlet
 
-from harness.errors import KernelError, Stuck, TaskKilled
+from harness.errors import KernelError, Overdue, Stuck, TaskKilled
 from harness.sim.schedules import Fifo, Schedule
 from harness.sim.tasks import Lock, Task, carry, is_stuck
 
@@ -103,19 +103,24 @@ class Kernel:
             self._push(wake_us, task)
             self._switch()
 
-    def wait(self, other: Task) -> Any:
+    def wait(self, other: Task, *, until_us: int | None = None) -> Any:
         """Wait until a task is done; its result is returned, its exception raised as it is.
 
-        KernelError if the task was killed. Outside of a task, this runs the world until then.
+        KernelError if the task was killed; Overdue if it is not done at `until_us`, and goes on without the one
+        that waited. Outside of a task, this runs the world until then.
         """
         task = self._current
         if task is not None and task.dead:
             raise TaskKilled(task.actor)
         if not other.done:
             if task is None:
-                self.run(until=other)
-            else:
+                self.run(until=other, horizon_us=until_us)
+            elif until_us is None:
                 self._block(task, other)
+            else:
+                self._block_until(task, other, until_us)
+            if not other.done:
+                raise Overdue(f"{other.actor} has not finished")
         if other.error is not None:
             self.failures = [failure for failure in self.failures if failure[0] is not other]
             raise other.error
@@ -152,6 +157,8 @@ class Kernel:
         if self._closed or delay_us < 0:
             raise KernelError(f"spawn({actor!r}, delay_us={delay_us}): in the past, or after close()")
         task = Task(actor, daemon=daemon)
+        if self._current is not None:
+            task.asking = self._current.asking
 
         def body() -> None:
             try:
@@ -349,6 +356,23 @@ class Kernel:
         # Who waits, waits for a task. Nobody is stuck but in a circle, and a circle closes only here.
         self._deadlock = self._deadlock or is_stuck(task)
         self._switch()
+
+    def _block_until(self, task: Task, other: Task, until_us: int) -> None:
+        """The same, but not for ever; who waits like that is never stuck."""
+        task._timer = self.spawn(
+            task.actor, self._give_up, task, other, delay_us=max(0, until_us - self.now_us), daemon=True
+        )
+        other._waiters.append(task)
+        task._awaits = other
+        self._switch()
+        timer, task._timer = task._timer, None
+        self.kill(timer)
+
+    def _give_up(self, task: Task, other: Task) -> None:
+        if task in other._waiters:
+            other._waiters.remove(task)
+            task._awaits = None
+            self._ready.append(task)
 
     def _nobody_gets_on(self, until: Task | None) -> bool:
         """Whether the run has no future: daemons may still tick, but what it waits for cannot happen."""

@@ -20,11 +20,13 @@ class Task:
 
     Life: spawned (runnable, or asleep until its start) -> running <-> paused, asleep or waiting -> done,
     with `result` or `error`; or killed (`dead`, and done), after which it never runs again.
+
+    `asking` is for whom this is done, whatever stands for somebody: tasks have it from the one that made them.
     """
 
     __slots__ = (
-        "_awaits", "_body", "_greenlet", "_locks", "_waiters",
-        "actor", "daemon", "dead", "done", "error", "result",
+        "_awaits", "_body", "_greenlet", "_locks", "_timer", "_waiters",
+        "actor", "asking", "daemon", "dead", "done", "error", "result",
     )  # fmt: skip
 
     def __init__(self, actor: str, *, daemon: bool = False) -> None:
@@ -34,6 +36,8 @@ class Task:
         self.dead = False
         self.result: Any = None
         self.error: BaseException | None = None
+        self.asking: Any = None
+        self._timer: Task | None = None
         self._body: Callable[[], None] | None = None
         self._greenlet: greenlet | None = None
         self._awaits: Task | Lock | None = None
@@ -68,7 +72,7 @@ def carry() -> None:
 def is_stuck(task: Task) -> bool:
     """Whether what `task` waits for is never going to happen."""
     seen: set[Task] = set()
-    while task._awaits is not None:
+    while task._awaits is not None and task._timer is None:
         holder = task._awaits.owner if isinstance(task._awaits, Lock) else task._awaits
         if holder is None or task in seen:
             return True

@@ -56,6 +56,8 @@ get_type · list_types · update_type · delete_type · set_specs(type_id, specs
 `Cloud.types`: get_type · list_types · create_type(name, description, extra_specs, is_public) · update_type ·
 delete_type · set_extra_specs · delete_extra_spec · create_encryption · update_encryption · delete_encryption ·
 add_access · remove_access
+`Cloud.default_types`: of_project(project_id) · list_defaults · choose(project_id, volume_type) ·
+unset(project_id) · default_for(project_id)
 `Cloud.qos`: get · create(name, specs) · update · delete(specs_id, force) · delete_keys · associations ·
 associate · disassociate (specs_id, type_id) · disassociate_all
 """
@@ -65,6 +67,7 @@ from __future__ import annotations
 from harness.control_plane.api.attachments import AttachmentApi
 from harness.control_plane.api.backends import Backends
 from harness.control_plane.api.backups import BackupApi
+from harness.control_plane.api.default_types import DefaultTypeApi
 from harness.control_plane.api.group_replication import GroupReplication
 from harness.control_plane.api.group_snapshots import GroupSnapshots
 from harness.control_plane.api.group_types import GroupTypes
@@ -77,7 +80,16 @@ from harness.control_plane.api.states import States
 from harness.control_plane.api.transfers import TransferApi
 from harness.control_plane.api.types import TypeApi
 
-__all__ = ["AttachmentApi", "BackupApi", "GroupApi", "QosApi", "TransferApi", "TypeApi", "VolumeApi"]
+__all__ = [
+    "AttachmentApi",
+    "BackupApi",
+    "DefaultTypeApi",
+    "GroupApi",
+    "QosApi",
+    "TransferApi",
+    "TypeApi",
+    "VolumeApi",
+]
 
 
 class VolumeApi(Manage, Metadata, Images, Moves, States, Backends):

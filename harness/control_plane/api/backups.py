@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness import errors
+from harness.control_plane import backup_records
 from harness.control_plane.api.chapter import Chapter
 from harness.control_plane.api.conditions import ACTIONS
 from harness.control_plane.backup_manager import BACKUP_HOST
@@ -14,6 +15,8 @@ from harness.model import Backup, Context, Snapshot, Volume
 
 ADMIN_ACTIONS = "volume_extension:backup_admin_actions"
 POLL_US = 1_000_000
+NO_VOLUME = "00000000-0000-0000-0000-000000000000"
+"""What a backup is of that was just imported (`IMPORT_VOLUME_ID`)."""
 STATUSES = ("error", "error_deleting", "creating", "available", "deleting", "deleted", "restoring")
 """What a backup's status may be reset to (`cinder.objects.fields:BackupStatus`)."""
 
@@ -182,6 +185,41 @@ class BackupApi(Chapter):
                 reason=f"Error while creating volume {made.id} for restoring backup {backup.id}."
             )
         return made.id
+
+    def export_record(self, context: Context, backup_id: str) -> dict[str, str]:
+        """How another Cinder imports it: `backup_service` and `backup_url`."""
+        backup = self.get_backup(context, backup_id)
+        authorize(context, "backup:export-import", backup)
+        if backup.status != "available":
+            raise errors.InvalidBackup(reason=f"Backup status must be available and not {backup.status}.")
+        record: dict[str, str] = self.cloud.messaging.call(BACKUP_HOST, "export_record", backup)
+        return record
+
+    def import_record(self, context: Context, backup_service: str, backup_url: str) -> Backup:
+        """A record of what an earlier one has left in the store; the backup service fills it in, or fails.
+
+        InvalidInput for a text that no export has given, InvalidBackup for a backup that is there already.
+        """
+        authorize(context, "backup:backup-import")
+        fields = backup_records.decode(backup_url)
+        database, backup_id, size = self.cloud.database, str(fields["id"]), fields["size"]
+        if not isinstance(size, int):
+            raise errors.InvalidInput(reason="Provided backup record is missing size attribute")
+        if backup_id in database.backups:
+            raise errors.InvalidBackup(reason="Backup already exists in database.")
+        reservations = self.cloud.reserve(context.project_id, None, {"backups": 1, "backup_gigabytes": size})
+        values = {
+            "id": backup_id,
+            "user_id": context.user_id,
+            "project_id": context.project_id,
+            "volume_id": NO_VOLUME,
+            "created_at": self.cloud.simulation.kernel.now_us,
+        }
+        backup = database.get_backup(database.create(Backup, values))
+        self.cloud.quotas.commit(reservations)
+        self.note("import_record", backup.id)
+        self.cloud.messaging.cast(BACKUP_HOST, "import_record", backup, backup_service, backup_url)
+        return backup
 
     def update(
         self,

@@ -83,7 +83,7 @@ class Creation(Chapter):
         authorize(context, "volume:create_from_image" if image_id else "volume:create")
         database = self.cloud.database
         origin = self._origin(context, snapshot_id, source_volid, image_id, backup_id)
-        kind = self.type_for(volume_type, origin)
+        kind = self._type_for(context, volume_type, origin)
         check_size_limits(kind, size)
         group = member_of
         if group_id is not None:
@@ -174,20 +174,15 @@ class Creation(Chapter):
             return Origin(backup=self.cloud.backups.get_backup(context, backup_id))
         return Origin()
 
-    def type_for(self, wanted: str | None, origin: Origin) -> VolumeType:
-        """No volume is without a type: it is the one asked for, the origin's, or `default_volume_type`.
+    def _type_for(self, context: Context, wanted: str | None, origin: Origin) -> VolumeType:
+        """No volume is without a type: it is the one asked for, the origin's, or the default one.
 
         Source: `cinder.volume.flows.api.create_volume:ExtractVolumeRequestTask._get_volume_type`.
         """
-        database = self.cloud.database
         wanted = wanted or origin.type_id
-        default: str = self.cloud.options["default_volume_type"]
-        try:
-            return database.get_volume_type(wanted or default)
-        except errors.VolumeTypeNotFound:
-            if wanted:
-                raise
-            raise errors.VolumeTypeDefaultMisconfiguredError(volume_type_name=default) from None
+        if wanted:
+            return self.cloud.database.get_volume_type(wanted)
+        return self.cloud.default_types.default_for(context.project_id)
 
     def _check_compatible(self, kind: VolumeType, origin: Origin) -> None:
         """InvalidInput for a copy of another type, unless that has the same encryption and leads to one place.

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from harness import errors
 from harness.control_plane.api.chapter import check_metadata
-from harness.control_plane.api.creation import Origin
 from harness.control_plane.api.snapshots import Snapshots
 from harness.control_plane.api.volumes import Volumes
 from harness.control_plane.policy import authorize
@@ -49,7 +48,7 @@ class Manage(Volumes, Snapshots):
         known = _VOLUME_NAME.fullmatch(ref.get("source-name", ""))
         if known and known[1] in database.volumes:
             raise errors.InvalidVolume("Unable to manage existing volume. The volume is already managed")
-        kind = kind or self.type_for(None, Origin())
+        kind = kind or self.cloud.default_types.default_for(context.project_id)
         service = self._usable_service(host)
         check_metadata(metadata)
         reservations = self.cloud.reserve(context.project_id, kind.id, {"volumes": 1, "gigabytes": 0})

@@ -90,9 +90,10 @@ class TypeApi:
         return kind
 
     def delete_type(self, context: Context, type_id: str) -> None:
-        """Invalid while a volume has it."""
+        """Invalid while a volume has it, VolumeTypeDefaultDeletionError if it is a default type."""
         require_admin(context, "volume_extension:type_delete")
         kind = self.get_type(context, type_id)
+        self.cloud.default_types.require_no_default(type_id)
         if self._in_use(type_id):
             raise errors.Invalid("Target volume type is still in use.")
         del self.cloud.database.volume_types[type_id]

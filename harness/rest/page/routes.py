@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,6 +15,8 @@ from harness.rest.clock import write_speed
 from harness.rest.page.board import board
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from harness.control_plane.cloud import Cloud
     from harness.rest.pace import Pace
 
@@ -29,15 +31,6 @@ class Page:
         self._cloud = cloud
         self._pace = pace
         self._epoch = epoch
-        self._templates = Environment(
-            loader=PackageLoader("harness.rest.page"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters["gib"] = gib
-        self._templates.filters["span"] = span
 
     def routes(self) -> list[Route]:
         """Everything under ``/ui``."""
@@ -46,6 +39,21 @@ class Page:
             Route("/ui/board", self._board, methods=["GET"]),
             Route("/ui/{name}", self._static, methods=["GET"]),
         ]
+
+    @cached_property
+    def _templates(self) -> Environment:
+        """Made for the first browser: jinja2 takes its time to load, and most servers are never looked at."""
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+
+        templates = Environment(
+            loader=PackageLoader("harness.rest.page"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        templates.filters |= {"gib": gib, "span": span}
+        return templates
 
     def html(self, request: Request) -> Response:
         """The page with the board in it, so that it says something without any script."""

@@ -53,6 +53,7 @@ def flat(info: dict[str, Any] | None) -> View:
 
 def _list(request: Request) -> list[Attachment]:
     filters = wanted(request, "attachment")
+    # That it is there is enough, whatever it says (`AttachmentsController._items`).
     everybody = request.context.is_admin and filters.pop("all_tenants", None) is not None
     for short, long in (("status", "attach_status"), ("instance_id", "instance_uuid")):
         if short in filters:

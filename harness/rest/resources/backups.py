@@ -81,7 +81,10 @@ def full(request: Request, row: Row) -> View:
 
 def _list(request: Request, *, detail: bool) -> View:
     filters = wanted(request, "backup")
-    everybody = request.context.is_admin and filters.pop("all_tenants", None) not in (None, "0", "False")
+    try:
+        everybody = to_bool(filters.pop("all_tenants", "0")) and request.context.is_admin
+    except Fault:
+        raise Fault(400, f"all_tenants must be a boolean, got '{request.query['all_tenants']}'.") from None
     passes = predicate(request, filters)
     found = request.cloud.backups.list_backups(request.context, all_tenants=everybody)
     return paged(
@@ -160,6 +163,18 @@ def restore(request: Request) -> View:
     }
 
 
+def export_record(request: Request) -> View:
+    """Show how another Cinder imports a backup."""
+    return {"backup-record": request.cloud.backups.export_record(request.context, _id(request))}
+
+
+def import_record(request: Request) -> View:
+    """Import what is in the store already."""
+    wish = request.body["backup-record"]
+    made = request.cloud.backups.import_record(request.context, wish["backup_service"], wish["backup_url"])
+    return {"backup": brief(request, _row(request, made))}
+
+
 def delete(request: Request) -> None:
     """Delete a backup."""
     request.cloud.backups.delete(request.context, _id(request))
@@ -188,6 +203,10 @@ _NEW: dict[str, Schema] = {
 _NEW_WITH_METADATA = {**_NEW, "metadata": METADATA_OR_NULL}
 _NEW_IN_ZONE = {**_NEW_WITH_METADATA, "availability_zone": ANY_NAME}
 _CHANGES: dict[str, Schema] = {"name": ANY_NAME, "description": DESCRIPTION}
+_RECORD: dict[str, Schema] = {
+    "backup_service": {"type": "string", "minLength": 0, "maxLength": 255},
+    "backup_url": {"type": "string", "minLength": 1, "format": "base64"},
+}
 _STATUS = record({"status": {"type": "string", "format": "backup_status"}}, "status")
 _FILTERS = ("all_tenants", "name", "status", "volume_id", "limit", "marker", "offset", "sort", "with_count")
 
@@ -211,6 +230,11 @@ OPERATIONS = (
         ),
     ),
     Operation(method="DELETE", path=_ONE, handler=delete, code=202),
+    Operation(method="GET", path=f"{_ONE}/export_record", handler=export_record, calls=True),
+    Operation(
+        method="POST", path="/backups/import_record", handler=import_record, code=201,
+        bodies=((0, only("backup-record", record(_RECORD, "backup_service", "backup_url"))),),
+    ),
     Operation(
         method="POST", path=f"{_ONE}/restore", handler=restore, code=202,
         bodies=((0, only("restore", nullable(record({"name": ANY_NAME, "volume_id": UUID_OR_NULL})))),),

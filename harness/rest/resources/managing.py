@@ -152,8 +152,15 @@ def _operations(
 ) -> tuple[Operation, ...]:
     return (
         Operation(method="POST", path=f"/{collection}", handler=create, code=202, since=since, bodies=bodies),
-        Operation(method="GET", path=f"/{collection}", handler=index, since=since, query=_FILTERS),
-        Operation(method="GET", path=f"/{collection}/detail", handler=detail, since=since, query=_FILTERS),
+        Operation(method="GET", path=f"/{collection}", handler=index, since=since, query=_FILTERS, calls=True),
+        Operation(
+            method="GET",
+            path=f"/{collection}/detail",
+            handler=detail,
+            since=since,
+            query=_FILTERS,
+            calls=True,
+        ),
     )
 
 

@@ -157,6 +157,23 @@ def hosts(request: Request) -> View:
     }
 
 
+def update_host(request: Request) -> View:
+    """Nothing that can be done: Cinder has the resource and not what it stands for (`HostAPI`)."""
+    name, body = request.path["host"], request.body
+    if not request.context.is_admin:
+        raise Fault(403, "User does not have admin privileges")
+    if all(row["host"] != name for row in request.cloud.database.services.values() if not row["disabled"]):
+        raise errors.HostNotFound(host=name)
+    for key, value in body.items():
+        if key.lower().strip() != "status":
+            raise Fault(400, f"Invalid update setting: '{key}'")
+        if not isinstance(value, str) or value.lower().strip() not in ("enable", "disable"):
+            raise Fault(400, f"Invalid status: '{value}'")
+    if body:
+        raise Fault(501, "Cinder cannot enable or disable hosts.")
+    return {}
+
+
 def host(request: Request) -> View:
     """Show what projects have on a host."""
     require_admin(request.context, "volume_extension:hosts")
@@ -275,6 +292,10 @@ _SWITCH_WITH_REASON = {
     "properties": {**_SERVICE, "disabled_reason": {**_TEXT, "format": "disabled_reason"}},
 }
 _BACKEND = record({"cluster": _NULLABLE, "host": HOST})
+_STATUS: Schema = {
+    "type": "object",
+    "properties": {"status": {"type": "string", "enum": ["enable", "disable"]}},
+}
 
 OPERATIONS = (
     Operation(method="GET", path="/os-services", handler=services, query=("host", "binary")),
@@ -288,6 +309,7 @@ OPERATIONS = (
     Operation(method="PUT", path="/os-services/thaw", handler=thaw, bodies=((0, _BACKEND),)),
     Operation(method="GET", path="/os-hosts", handler=hosts, query=("zone",)),
     Operation(method="GET", path="/os-hosts/{host}", handler=host),
+    Operation(method="PUT", path="/os-hosts/{host}", handler=update_host, bodies=((0, _STATUS),)),
     Operation(
         method="GET", path="/scheduler-stats/get_pools", handler=pools, query=("detail", "name", "volume_type")
     ),

@@ -83,7 +83,7 @@ def _row(request: Request, snapshot: Snapshot) -> Row:
 
 def _list(request: Request, *, detail: bool) -> View:
     filters = wanted(request, "snapshot", {"metadata": 22, "use_quota": 65})
-    everybody = request.context.is_admin and request.flag("all_tenants")
+    everybody = request.context.is_admin and request.loose_flag("all_tenants")
     filters.pop("all_tenants", None)
     passes = predicate(request, filters)
     snapshots = request.cloud.api.list_snapshots(request.context, all_tenants=everybody)

@@ -58,7 +58,7 @@ def _row(request: Request, transfer: Transfer) -> Row:
 def _list(request: Request, *, detail: bool) -> View:
     query = {name: request.query[name] for name in ("name", "volume_id", "id") if name in request.query}
     passes = predicate(request, query)
-    everybody = request.context.is_admin and request.flag("all_tenants")
+    everybody = request.context.is_admin and request.loose_flag("all_tenants")
     found = request.cloud.transfers.list_transfers(request.context, all_tenants=everybody)
     return paged(
         request,

@@ -107,7 +107,11 @@ def _mapping(text: str) -> dict[str, str]:
 
 def show(request: Request) -> View:
     """Show a volume type, or the default one."""
-    return {"volume_type": view(request, _named(request))}
+    if request.path["type_id"] == "default":
+        kind = request.cloud.default_types.default_for(request.context.project_id)
+    else:
+        kind = _named(request)
+    return {"volume_type": view(request, kind)}
 
 
 def _named(request: Request) -> VolumeType:

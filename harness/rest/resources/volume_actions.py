@@ -234,6 +234,13 @@ def migrate_completion(request: Request) -> dict[str, str]:
     return {"save_volume_id": saved}
 
 
+def extend_completion(request: Request) -> None:
+    """Say that an attached volume has been grown, or could not be; Nova does."""
+    # Any text is true here, "false" as well.
+    failed = bool(wish(request).get("error", False))
+    request.cloud.api.extend_volume_completion(request.context, volume_id(request), error=failed)
+
+
 def reset_status(request: Request) -> None:
     """Write states by hand."""
     request.cloud.api.reset_status(request.context, volume_id(request), **wish(request))
@@ -369,6 +376,11 @@ OPERATIONS = (
         migrate_completion,
         (0, record({"new_volume": UUID, "error": {"type": ["string", "null", "boolean"]}}, "new_volume")),
         code=200,
+    ),
+    action(
+        "os-extend_volume_completion",
+        extend_completion,
+        (0, record({"error": {"type": ["string", "null", "boolean"]}})),
     ),
     action(
         "os-reset_status",

@@ -18,7 +18,7 @@ from harness.control_plane.messaging import (
     Messaging,
 )
 from harness.model import Volume
-from harness.sim.kernel import Task
+from harness.sim.kernel import Lock, Task
 from harness.sim.schedules import Replay, Seeded
 from harness.sim.seeds import stream
 from harness.sim.simulation import Simulation
@@ -209,3 +209,32 @@ def test_a_fault_inside_of_a_handler_is_no_timeout(bus: Bus) -> None:
     bus.service.fail = misuse  # type: ignore[method-assign]
     with pytest.raises(errors.KernelError, match="inside a task"):
         bus.call("fail")
+
+
+def test_a_call_ends_after_a_minute_and_what_it_asked_for_goes_on(bus: Bus) -> None:
+    """`rpc_response_timeout`: who is slower than that is heard by nobody."""
+    with pytest.raises(errors.MessagingTimeout):
+        bus.call("take", 2 * CALL_TIMEOUT_US)
+    assert bus.tasks[0].done
+    assert bus.kernel.now_us == LATENCY_US + 2 * CALL_TIMEOUT_US
+    bus.call("take", CALL_TIMEOUT_US - 2 * LATENCY_US)
+
+
+def test_two_that_wait_for_one_another_get_on_after_a_minute(bus: Bus) -> None:
+    """The caller holds the lock that the other side wants: no deadlock, for a call does not wait for ever."""
+    lock = Lock(bus.kernel, "volume")
+
+    def take_lock() -> str:
+        with lock:
+            return "taken"
+
+    bus.service.take_lock = take_lock  # type: ignore[attr-defined]
+
+    def ask() -> None:
+        with lock:
+            bus.messaging.call("s", "take_lock")
+
+    task = bus.kernel.spawn("caller", ask)
+    bus.kernel.run()
+    assert isinstance(task.error, errors.MessagingTimeout)
+    assert bus.tasks[0].result == "taken"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.errors import InputError
 from harness.matrix import axes
 from harness.matrix.cells import Cell
-from harness.matrix.selection import nova_profile, select, shard, spread
+from harness.matrix.selection import select, shard, spread
 
 BACKENDS = ("lvm-1", "lvm-2", "rbd-1")
 CELLS = [
@@ -165,20 +165,3 @@ def test_a_bad_shard_is_refused(part: str) -> None:
     """Only i/n with 1 <= i <= n is a shard."""
     with pytest.raises(InputError, match="--shard"):
         shard(CELLS, part)
-
-
-@pytest.mark.parametrize(
-    ("release", "profile"),
-    [(12, "20"), (20, "20"), (21, "21"), (22, "21"), (23, "23"), (28, "23"), (29, "32"), (33, "32")],
-)
-def test_a_release_of_nova_has_a_profile(release: int, profile: str) -> None:
-    """The bounds of every range, each leading to a value of the axis."""
-    assert nova_profile(release) == profile
-    assert profile in axes.NOVA.values
-
-
-@pytest.mark.parametrize("release", [-1, 11, 34, 2025])
-def test_an_unknown_release_of_nova_is_refused(release: int) -> None:
-    """The text names the known range."""
-    with pytest.raises(InputError, match="12 to 33"):
-        nova_profile(release)

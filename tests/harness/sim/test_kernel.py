@@ -12,7 +12,7 @@ from greenlet import greenlet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import KernelError, Stuck, TaskKilled
+from harness.errors import KernelError, Overdue, Stuck, TaskKilled
 from harness.sim.kernel import Kernel, Lock, Task
 from harness.sim.schedules import Replay, Seeded
 
@@ -295,6 +295,50 @@ def test_who_waits_for_a_killed_task_is_told() -> None:
         with pytest.raises(KernelError, match="victim died"):
             kernel.wait(task)
     kernel.close()
+
+
+def test_waiting_ends_when_it_should() -> None:
+    """Overdue; what was waited for goes on, and may be waited for again."""
+    kernel = Kernel()
+    slow = kernel.spawn("slow", kernel.sleep, 100)
+
+    def look() -> int:
+        with pytest.raises(Overdue, match="slow"):
+            kernel.wait(slow, until_us=30)
+        return kernel.now_us
+
+    assert kernel.wait(kernel.spawn("looking", look)) == 30
+    with pytest.raises(Overdue):
+        kernel.wait(slow, until_us=60)
+    assert kernel.now_us == 60
+    kernel.wait(kernel.spawn("patient", kernel.wait, slow, until_us=100_000))
+    assert kernel.now_us == 100
+    kernel.close()
+
+
+def test_who_is_killed_while_waiting_is_not_woken_by_its_own_alarm() -> None:
+    """The time comes, and nobody is there."""
+    kernel = Kernel()
+    slow = kernel.spawn("slow", kernel.sleep, 100)
+    waiting = kernel.spawn("waiting", kernel.wait, slow, until_us=50)
+    kernel.spawn("killer", kernel.kill, waiting, delay_us=10)
+    kernel.run()
+    assert waiting.dead
+    assert kernel.now_us == 100
+
+
+def test_a_task_knows_for_whom_it_is() -> None:
+    """From the task that made it; outside of tasks, for nobody."""
+    kernel = Kernel()
+
+    def outer() -> Task:
+        assert kernel.current is not None
+        kernel.current.asking = "alice"
+        return kernel.spawn("inner", kernel.spawn, "innermost", int)
+
+    inner = kernel.wait(kernel.spawn("outer", outer))
+    assert inner.asking == kernel.wait(inner).asking == "alice"
+    assert kernel.spawn("another", int).asking is None
 
 
 def test_killing_twice_or_a_finished_task_changes_nothing() -> None:
