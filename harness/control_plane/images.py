@@ -12,9 +12,12 @@ from typing import Any
 from fake_backends.block_store import BlockDevice, MemoryDevice, copy_range
 from harness import errors
 from harness.control_plane.copying import copy_time_us, copy_volume
-from harness.model import GIB
+from harness.model import GIB, Context
 from harness.sim.points import Points
 from harness.sim.seeds import Ids
+
+_OPEN = ("public", "community")
+"""Visibilities that let every project use an image. Shared ones have members, and none has any here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,14 @@ class ImageService:
         if image_id not in self.images:
             raise errors.ImageNotFound(image_id=image_id)
         return self.images[image_id]
+
+    def visible(self, context: Context) -> list[Image]:
+        """Those that the caller may use: the project's own and those of others that are not private."""
+        return [
+            image
+            for image in self.images.values()
+            if context.is_admin or image.owner == context.project_id or image.visibility in _OPEN
+        ]
 
     def upload(self, image_id: str, disk: BlockDevice, size_gb: int) -> Image:
         """Copy the first `size_gb` GiB of a disk into the image, at the pace of a copy."""

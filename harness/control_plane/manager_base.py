@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from harness.control_plane.deployment import BackendPlan
 
 SECOND_US = 1_000_000
+STANDARD_CAPABILITIES = (
+    ("thin_provisioning", "Thin Provisioning", "Sets thin provisioning."),
+    ("compression", "Compression", "Enables compression."),
+    ("qos", "QoS", "Enables QoS."),
+    ("replication_enabled", "Replication", "Enables replication."),
+)
+"""Name, title and description of what extra specs may ask of any back-end, whether it can or not."""
 
 
 class ManagerBase:
@@ -147,10 +154,17 @@ class ManagerBase:
             self.cloud.scheduler.update_capabilities(self)
 
     def get_capabilities(self, discover: bool) -> Mapping[str, Any]:
-        """The stats as they were when the driver was set up (`cinder.volume.driver:init_capabilities`)."""
+        """The stats as they were when the driver was set up, and what extra specs may ask for.
+
+        Source: `cinder.volume.driver:BaseVD.init_capabilities`.
+        """
         if discover:
             self.capabilities = self.driver.get_volume_stats(refresh=True)
-        return self.capabilities
+        properties = {
+            name: {"title": title, "description": description, "type": "boolean"}
+            for name, title, description in STANDARD_CAPABILITIES
+        }
+        return {**self.capabilities, "properties": properties}
 
 
 def host_connector(hostname: str) -> Connector:

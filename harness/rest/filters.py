@@ -37,8 +37,10 @@ ALLOWED: Mapping[str, tuple[str, ...]] = MappingProxyType({
 GENERAL, LIKE = 31, 34
 """The microversions that refuse unknown filters, and that match parts of names."""
 
-_RENAMED = {"name": "display_name", "name~": "display_name~", "description~": "display_description~",
-            "consumes_quota": "use_quota"}  # fmt: skip
+RENAMED: Mapping[str, str] = MappingProxyType({
+    "name": "display_name", "name~": "display_name~", "description~": "display_description~",
+    "consumes_quota": "use_quota",
+})  # fmt: skip
 _BOOLEANS = ("bootable", "multiattach", "use_quota", "shared_targets", "deleted")
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType({
     "gt": operator.gt, "gte": operator.ge, "eq": operator.eq, "neq": operator.ne, "lt": operator.lt,
@@ -87,9 +89,14 @@ def _reject_unknown(request: Request, resource: str, filters: dict[str, str]) ->
         raise Fault(400, f"Invalid filters {','.join(unknown)} are found in query options.")
 
 
-def predicate(request: Request, filters: Mapping[str, str]) -> Callable[[Row], bool]:
-    """Whether a row passes all filters; a filter for a field that rows do not have lets none pass."""
-    checks = [_check(request, _RENAMED.get(name, name), value) for name, value in filters.items()]
+def predicate(
+    request: Request, filters: Mapping[str, str], *, renamed: Mapping[str, str] = RENAMED
+) -> Callable[[Row], bool]:
+    """Whether a row passes all filters; a filter for a field that rows do not have lets none pass.
+
+    `renamed` has the fields whose filters have other names.
+    """
+    checks = [_check(request, renamed.get(name, name), value) for name, value in filters.items()]
     return lambda row: all(check(row) for check in checks)
 
 

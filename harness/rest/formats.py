@@ -23,6 +23,9 @@ BACKUP_STATUSES = ("available", "error")
 GROUP_STATUSES = (
     "error", "available", "creating", "deleting", "deleted", "updating", "in-use", "error_deleting",
 )  # fmt: skip
+GROUP_SNAPSHOT_STATUSES = (
+    "error", "available", "creating", "deleting", "deleted", "updating", "error_deleting",
+)  # fmt: skip
 
 
 def invalid_parameter(text: str) -> Fault:
@@ -99,6 +102,18 @@ def _group_status(value: Any) -> bool:
     return True
 
 
+def _group_snapshot_status(value: Any) -> bool:
+    if not value.strip():
+        raise Fault(400, "Invalid GroupSnapshot Status: The 'status' can not be empty.")
+    if value.lower() not in GROUP_SNAPSHOT_STATUSES:
+        raise Fault(
+            400,
+            f"Invalid GroupSnapshot Status: Group snapshot status: {value} is invalid, valid statuses are: "
+            f"{GROUP_SNAPSHOT_STATUSES}.",
+        )
+    return True
+
+
 def _some_state(value: Any) -> bool:
     if not any(value.get(name) for name in ("status", "attach_status", "migration_status")):
         raise invalid_parameter("Must specify 'status', 'attach_status' or 'migration_status' for update.")
@@ -160,6 +175,7 @@ FORMATS: dict[str, Callable[[Any], bool]] = {
     "snapshot_status": _one_of("Snapshot status", SNAPSHOT_STATUSES, may_be_empty=False),
     "backup_status": _one_of("Backup status", list(BACKUP_STATUSES), may_be_empty=False),
     "group_status": _group_status,
+    "group_snapshot_status": _group_snapshot_status,
     "availability_zone": _zone,
     "group_type": _mandatory("group_type"),
     "key_size": _key_size,

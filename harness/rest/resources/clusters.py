@@ -1,12 +1,11 @@
 """``/clusters``: services of several nodes that share the work, from microversion 3.7 on.
 
-A cluster here is what its services are; nothing is stored of it. Sources: `cinder.api.v3.clusters`,
+Sources: `cinder.api.v3.clusters`,
 `cinder.api.v3.views.clusters`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from harness import errors
@@ -15,37 +14,31 @@ from harness.control_plane.scheduler import names
 from harness.rest.filters import Row
 from harness.rest.operations import Operation
 from harness.rest.requests import Request
+from harness.rest.schemas import NAME, Schema, record
 
 View = dict[str, Any]
 
 SINCE, REPLICATION_SINCE = 7, 26
+BINARY = "cinder-volume"
 _FILTERS = ("name", "binary", "is_up", "disabled", "num_hosts", "num_down_hosts")
 _REPLICATION = ("replication_status", "frozen", "active_backend_id")
 
 
 def _clusters(request: Request) -> list[Row]:
     """As rows of the table, with the summary of their services."""
-    members: dict[str, list[Row]] = {}
-    for row in request.cloud.database.services.values():
-        if row["cluster_name"]:
-            members.setdefault(row["cluster_name"], []).append(row)
-    return [_cluster(request, name, rows) for name, rows in members.items()]
+    return [_summed_up(request, row) for row in request.cloud.database.clusters.values()]
 
 
-def _cluster(request: Request, name: str, members: Sequence[Row]) -> Row:
-    hosts = [row["host"] for row in members]
+def _summed_up(request: Request, row: Row) -> Row:
+    services = request.cloud.database.services.values()
+    hosts = [service["host"] for service in services if service["cluster_name"] == row["name"]]
     up = [host for host in hosts if request.cloud.is_up(host)]
     return {
-        "name": name,
-        "binary": "cinder-volume",
+        **row,
         "is_up": bool(up),
-        "disabled": False,
         "num_hosts": len(hosts),
         "num_down_hosts": len(hosts) - len(up),
-        "heard_us": max(request.cloud.services.heard_us(host) for host in hosts),
-        "replication_status": "disabled",
-        "frozen": any(row["frozen"] for row in members),
-        "active_backend_id": None,
+        "heard_us": max((request.cloud.services.heard_us(host) for host in hosts), default=None),
     }
 
 
@@ -64,9 +57,9 @@ def _full(request: Request, row: Row) -> View:
         "num_hosts": row["num_hosts"],
         "num_down_hosts": row["num_down_hosts"],
         "last_heartbeat": request.at(row["heard_us"]),
-        "created_at": request.at(0),
-        "updated_at": "",
-        "disabled_reason": None,
+        "created_at": request.at(row["created_at"] or 0),
+        "updated_at": request.at(row.get("updated_at")) or "",
+        "disabled_reason": row["disabled_reason"],
     }
     if request.since(REPLICATION_SINCE):
         view |= {field: row[field] for field in _REPLICATION}
@@ -92,10 +85,15 @@ def _wanted(request: Request) -> list[Row]:
     return rows
 
 
+def _line(request: Request, row: Row) -> View:
+    """What a list without details shows."""
+    replicated = {"replication_status": row["replication_status"]} if request.since(REPLICATION_SINCE) else {}
+    return _brief(row) | replicated
+
+
 def index(request: Request) -> View:
     """List clusters."""
-    fields = ("replication_status",) if request.since(REPLICATION_SINCE) else ()
-    return {"clusters": [_brief(row) | {field: row[field] for field in fields} for row in _wanted(request)]}
+    return {"clusters": [_line(request, row) for row in _wanted(request)]}
 
 
 def detail(request: Request) -> View:
@@ -113,9 +111,48 @@ def show(request: Request) -> View:
     raise errors.NotFoundError(f"Cluster {name} could not be found.")
 
 
+def disable(request: Request) -> View:
+    """Keep the scheduler from using the services of a cluster."""
+    return _switched(request, disabled=True)
+
+
+def enable(request: Request) -> View:
+    """Let the scheduler use the services of a cluster again."""
+    return _switched(request, disabled=False)
+
+
+def _switched(request: Request, *, disabled: bool) -> View:
+    require_admin(request.context, "clusters:update")
+    name, binary = request.body["name"], request.body.get("binary", BINARY)
+    reason = request.body.get("disabled_reason")
+    reason = reason.strip() if reason else reason
+    if binary != BINARY:
+        raise errors.NotFoundError(f"Cluster {name} could not be found.")
+    found = request.cloud.api.set_cluster_disabled(request.context, name, disabled=disabled, reason=reason)
+    row = _summed_up(request, request.cloud.database.clusters[found.id])
+    return {"cluster": _line(request, row) | {"disabled_reason": reason}}
+
+
+_NULLABLE: Schema = {"type": ["string", "null"], "minLength": 0, "maxLength": 255}
+_SWITCH: dict[str, Schema] = {"name": NAME, "binary": _NULLABLE}
+_REASON: Schema = {"type": ["string", "null"], "format": "disabled_reason"}
 _QUERY = (*_FILTERS, *_REPLICATION)
 OPERATIONS = (
     Operation(method="GET", path="/clusters", handler=index, since=SINCE, query=_QUERY),
     Operation(method="GET", path="/clusters/detail", handler=detail, since=SINCE, query=_QUERY),
     Operation(method="GET", path="/clusters/{cluster}", handler=show, since=SINCE),
+    Operation(
+        method="PUT",
+        path="/clusters/disable",
+        handler=disable,
+        since=SINCE,
+        bodies=((SINCE, record({**_SWITCH, "disabled_reason": _REASON}, "name")),),
+    ),
+    Operation(
+        method="PUT",
+        path="/clusters/enable",
+        handler=enable,
+        since=SINCE,
+        bodies=((SINCE, record(_SWITCH, "name")),),
+    ),
 )

@@ -1,6 +1,6 @@
-"""``/groups`` and ``/group_types``: generic groups of volumes, from microversion 3.13 and 3.11 on.
+"""``/groups``: generic groups of volumes, from microversion 3.13 on.
 
-Sources: `cinder.api.v3.groups`, `cinder.api.v3.group_types`, `cinder.api.v3.group_specs`.
+Source: `cinder.api.v3.groups`.
 """
 
 from __future__ import annotations
@@ -8,19 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 from harness import errors
-from harness.model import Group, GroupType
-from harness.rest.faults import Fault
+from harness.model import Group
 from harness.rest.filters import Row, predicate, wanted
 from harness.rest.listing import paged
 from harness.rest.operations import Operation
 from harness.rest.requests import Request, to_bool
+from harness.rest.resources.group_types import is_consistency_group, require_generic
 from harness.rest.resources.volume_actions import wish
 from harness.rest.schemas import (
     ANY_NAME,
     BOOLEAN,
     DESCRIPTION,
-    METADATA_OR_NULL,
-    NAME,
+    UUID,
     Schema,
     any_of,
     only,
@@ -29,7 +28,8 @@ from harness.rest.schemas import (
 
 View = dict[str, Any]
 
-SINCE, TYPES_SINCE, RESET_SINCE = 13, 11, 20
+SINCE, SOURCE_SINCE, RESET_SINCE, REPLICATION_SINCE = 13, 14, 20, 38
+_ONLY = "group can only be operated by CG APIs"
 
 
 def full(request: Request, row: Row) -> View:
@@ -45,7 +45,7 @@ def full(request: Request, row: Row) -> View:
         "volume_types": list(row["volume_type_ids"]),
     }
     if request.since(14):
-        view |= {"group_snapshot_id": None, "source_group_id": None}
+        view |= {name: row[name] for name in ("group_snapshot_id", "source_group_id")}
     if request.since(25) and request.flag("list_volume"):
         view["volumes"] = [
             each["id"] for each in request.cloud.database.volumes.values() if each["group_id"] == row["id"]
@@ -61,7 +61,8 @@ def _id(request: Request) -> str:
     return request.path["group_id"]
 
 
-def _row(request: Request, group: Group) -> Row:
+def row_of(request: Request, group: Group) -> Row:
+    """The row of a group that the caller may see."""
     return request.cloud.database.groups[group.id]
 
 
@@ -70,19 +71,12 @@ def _list(request: Request, *, detail: bool) -> View:
     filters.pop("list_volume", None)
     # That it is there is enough, whatever it says (`cinder.group.api:API.get_all`).
     everybody = request.context.is_admin and filters.pop("all_tenants", None) is not None
-    if "name" in filters:
-        name = filters.pop("name")
-        found = [
-            each
-            for each in request.cloud.groups.list_groups(request.context, all_tenants=everybody)
-            if each.name == name
-        ]
-    else:
-        found = request.cloud.groups.list_groups(request.context, all_tenants=everybody)
-    passes = predicate(request, filters)
+    passes = predicate(request, filters, renamed={})
+    groups = request.cloud.groups.list_groups(request.context, all_tenants=everybody)
+    rows = [row_of(request, each) for each in groups if not is_consistency_group(request, each.group_type_id)]
     return paged(
         request,
-        [row for row in (_row(request, each) for each in found) if passes(row)],
+        [row for row in rows if passes(row)],
         lambda marker: errors.GroupNotFound(group_id=marker),
         fields=(*Group.DEFAULTS, "updated_at"),
         name="groups",
@@ -103,9 +97,9 @@ def detail(request: Request) -> View:
 
 def show(request: Request) -> View:
     """Show a group."""
-    return {
-        "group": full(request, _row(request, request.cloud.groups.get_group(request.context, _id(request))))
-    }
+    found = request.cloud.groups.get_group(request.context, _id(request))
+    require_generic(request, found.group_type_id, _ONLY)
+    return {"group": full(request, row_of(request, found))}
 
 
 def create(request: Request) -> View:
@@ -114,6 +108,7 @@ def create(request: Request) -> View:
     kinds = request.cloud.database.group_types.values()
     if body["group_type"] not in {kind[key] for kind in kinds for key in ("id", "name")}:
         raise errors.GroupTypeNotFoundByName(group_type_name=body["group_type"])
+    require_generic(request, request.cloud.database.get_group_type(body["group_type"]).id, _ONLY)
     made = request.cloud.groups.create(
         request.context,
         body["group_type"],
@@ -125,32 +120,52 @@ def create(request: Request) -> View:
     return {"group": {"id": made.id, "name": made.name}}
 
 
+def create_from_source(request: Request) -> View:
+    """Create a group of another one, or of its snapshot."""
+    body = request.body["create-from-src"]
+    made = request.cloud.groups.create_from_source(
+        request.context,
+        name=_trimmed(body.get("name")),
+        description=_trimmed(body.get("description")),
+        group_snapshot_id=body.get("group_snapshot_id"),
+        source_group_id=body.get("source_group_id"),
+    )
+    return {"group": {"id": made.id, "name": made.name}}
+
+
 def _trimmed(text: str | None) -> str | None:
     return text.strip() if text else text
 
 
 def update(request: Request) -> None:
     """Change name and description, add and remove volumes."""
+    _require_generic(request)
     body = request.body["group"]
     request.cloud.groups.update(
         request.context,
         _id(request),
         name=_trimmed(body.get("name")),
         description=_trimmed(body.get("description")),
-        add_volumes=_names(body.get("add_volumes")),
-        remove_volumes=_names(body.get("remove_volumes")),
+        add_volumes=names(body.get("add_volumes")),
+        remove_volumes=names(body.get("remove_volumes")),
     )
 
 
-def _names(text: str | None) -> list[str]:
+def names(text: str | None) -> list[str]:
     """Ids with commas between them."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
 def delete(request: Request) -> None:
     """Delete a group, with its volumes if that is said."""
+    _require_generic(request)
     flag = to_bool(wish(request).get("delete-volumes", False))
     request.cloud.groups.delete(request.context, _id(request), delete_volumes=flag)
+
+
+def _require_generic(request: Request) -> None:
+    group = request.cloud.groups.get_group(request.context, _id(request))
+    require_generic(request, group.group_type_id, _ONLY)
 
 
 def reset_status(request: Request) -> None:
@@ -158,68 +173,31 @@ def reset_status(request: Request) -> None:
     request.cloud.groups.reset_status(request.context, _id(request), wish(request)["status"].lower())
 
 
-# ---------------------------------------------------------------------------------------------------- types
+def enable_replication(request: Request) -> None:
+    """Replicate the volumes of a group."""
+    request.cloud.groups.enable_replication(request.context, _id(request))
 
 
-def _type_view(request: Request, kind: GroupType) -> View:
-    view: View = {
-        "id": kind.id,
-        "name": kind.name,
-        "description": kind.description,
-        "is_public": kind.is_public,
-    }
-    if request.context.is_admin:
-        view["group_specs"] = kind.group_specs
-    return view
+def disable_replication(request: Request) -> None:
+    """No longer replicate the volumes of a group."""
+    request.cloud.groups.disable_replication(request.context, _id(request))
 
 
-def types(request: Request) -> View:
-    """List group types."""
-    kinds = {kind.id: kind for kind in request.cloud.groups.list_types(request.context)}
-    return paged(
-        request,
-        [request.cloud.database.group_types[name] for name in kinds],
-        lambda marker: errors.GroupTypeNotFound(group_type_id=marker),
-        fields=(*GroupType.DEFAULTS, "created_at"),
-        name="group_types",
-        path="group_types",
-        view=lambda row: _type_view(request, kinds[row["id"]]),
-    )
-
-
-def show_type(request: Request) -> View:
-    """Show a group type."""
-    kind = request.cloud.groups.get_type(request.context, request.path["type_id"])
-    return {"group_type": _type_view(request, kind)}
-
-
-def create_type(request: Request) -> View:
-    """Create a group type."""
-    body = request.body["group_type"]
-    kind = request.cloud.groups.create_type(
+def failover_replication(request: Request) -> None:
+    """Fail a group over to a replica, or back."""
+    body = wish(request)
+    request.cloud.groups.failover_replication(
         request.context,
-        body["name"],
-        description=body.get("description"),
-        is_public=to_bool(body.get("is_public", True)),
-        group_specs=body.get("group_specs"),
+        _id(request),
+        allow_attached_volume=to_bool(body.get("allow_attached_volume", False)),
+        secondary_backend_id=body.get("secondary_backend_id"),
     )
-    return {"group_type": _type_view(request, kind)}
 
 
-def delete_type(request: Request) -> None:
-    """Delete a group type that no group has."""
-    try:
-        request.cloud.groups.delete_type(request.context, request.path["type_id"])
-    except errors.GroupTypeInUse as error:
-        raise Fault(400, f"Target group type is still in use. {error}") from None
-
-
-def list_specs(request: Request) -> View:
-    """List the group specs of a group type."""
-    kind = request.cloud.groups.get_type(request.context, request.path["type_id"])
-    if not request.context.is_admin:
-        raise Fault(403, "Policy doesn't allow group:group_types_specs:get_all to be performed.")
-    return {"group_specs": kind.group_specs}
+def list_replication_targets(request: Request) -> View:
+    """List the replicas that a group can fail over to."""
+    targets = request.cloud.groups.list_replication_targets(request.context, _id(request))
+    return {"replication_targets": targets}
 
 
 _ONE, _ACTION = "/groups/{group_id}", "/groups/{group_id}/action"
@@ -248,9 +226,13 @@ _CHANGES: Schema = {
     "anyOf": any_of("name", "description", "add_volumes", "remove_volumes"),
     "additionalProperties": False,
 }
-_NEW_TYPE = record(
-    {"name": NAME, "description": DESCRIPTION, "is_public": BOOLEAN, "group_specs": METADATA_OR_NULL}, "name"
-)
+_COPY: Schema = {
+    **record(
+        {"description": DESCRIPTION, "name": ANY_NAME, "source_group_id": UUID, "group_snapshot_id": UUID}
+    ),
+    "oneOf": any_of("group_snapshot_id", "source_group_id"),
+}
+_FAILOVER = record({"allow_attached_volume": BOOLEAN, "secondary_backend_id": ANY_NAME})
 _STATUS = record({"status": {"type": "string", "format": "group_status"}}, "status")
 _FILTERS = ("all_tenants", "name", "list_volume", "limit", "marker", "offset", "sort")
 
@@ -274,14 +256,20 @@ OPERATIONS = (
         method="POST", path=_ACTION, handler=reset_status, code=202, since=RESET_SINCE, action="reset_status",
         bodies=((RESET_SINCE, only("reset_status", _STATUS)),),
     ),
-    Operation(method="GET", path="/group_types", handler=types, since=TYPES_SINCE),
-    Operation(method="GET", path="/group_types/{type_id}", handler=show_type, since=TYPES_SINCE),
-    Operation(method="GET", path="/group_types/{type_id}/group_specs", handler=list_specs, since=TYPES_SINCE),
     Operation(
-        method="POST", path="/group_types", handler=create_type, code=202, since=TYPES_SINCE,
-        bodies=((TYPES_SINCE, only("group_type", _NEW_TYPE)),),
+        method="POST", path="/groups/action", handler=create_from_source, code=202, since=SOURCE_SINCE,
+        action="create-from-src", bodies=((SOURCE_SINCE, only("create-from-src", _COPY)),),
     ),
-    Operation(
-        method="DELETE", path="/group_types/{type_id}", handler=delete_type, code=202, since=TYPES_SINCE
+    *(
+        Operation(
+            method="POST", path=_ACTION, handler=handler, code=code, since=REPLICATION_SINCE, action=action,
+            bodies=((REPLICATION_SINCE, only(action, body)),),
+        )
+        for action, handler, code, body in (
+            ("enable_replication", enable_replication, 202, {"type": "object"}),
+            ("disable_replication", disable_replication, 202, {"type": "object"}),
+            ("failover_replication", failover_replication, 202, _FAILOVER),
+            ("list_replication_targets", list_replication_targets, 200, {"type": "object"}),
+        )
     ),
 )  # fmt: skip

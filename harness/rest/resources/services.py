@@ -134,6 +134,13 @@ def thaw(request: Request) -> str | None:
     return request.cloud.api.thaw_host(request.context, *_named(request))
 
 
+def failover(request: Request) -> None:
+    """Fail a back-end over to a replica, or back."""
+    require_admin(request.context, "volume_extension:services:update")
+    host, cluster = _named(request)
+    request.cloud.api.failover_host(request.context, host, cluster, request.body.get("backend_id"))
+
+
 # ---------------------------------------------------------------------------------------------------- hosts
 
 
@@ -258,12 +265,9 @@ def get_capabilities(request: Request) -> View:
     """Show what a back-end can do."""
     require_admin(request.context, "volume_extension:capabilities")
     name = request.path["host"]
-    manager = request.cloud.managers.get(name)
-    if manager is None:
+    if name not in request.cloud.managers:
         raise errors.NotFoundError(f"Can't find service: {name}")
-    if not request.cloud.services.is_running(name):
-        raise Fault(500)
-    found = _capabilities(manager.get_capabilities(False))
+    found = _capabilities(request.cloud.messaging.call(name, "get_capabilities", False))
     return {
         "namespace": f"OS::Storage::Capabilities::{name}",
         **{
@@ -307,11 +311,15 @@ OPERATIONS = (
     ),
     Operation(method="PUT", path="/os-services/freeze", handler=freeze, bodies=((0, _BACKEND),)),
     Operation(method="PUT", path="/os-services/thaw", handler=thaw, bodies=((0, _BACKEND),)),
+    Operation(
+        method="PUT", path="/os-services/failover_host", handler=failover, code=202,
+        bodies=((0, {**_BACKEND, "properties": {**_BACKEND["properties"], "backend_id": _NULLABLE}}),),
+    ),
     Operation(method="GET", path="/os-hosts", handler=hosts, query=("zone",)),
     Operation(method="GET", path="/os-hosts/{host}", handler=host),
     Operation(method="PUT", path="/os-hosts/{host}", handler=update_host, bodies=((0, _STATUS),)),
     Operation(
         method="GET", path="/scheduler-stats/get_pools", handler=pools, query=("detail", "name", "volume_type")
     ),
-    Operation(method="GET", path="/capabilities/{host}", handler=get_capabilities),
+    Operation(method="GET", path="/capabilities/{host}", handler=get_capabilities, calls=True),
 )  # fmt: skip

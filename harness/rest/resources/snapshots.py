@@ -68,8 +68,7 @@ def full(request: Request, row: Row) -> View:
     return {
         **view(request, row),
         "os-extended-snapshot-attributes:project_id": row["project_id"],
-        "os-extended-snapshot-attributes:progress": row.get("progress")
-        or ("100%" if row["status"] == "available" else "0%"),
+        "os-extended-snapshot-attributes:progress": row["progress"],
     }
 
 
@@ -161,6 +160,14 @@ def unmanage(request: Request) -> None:
     request.cloud.api.unmanage_snapshot(request.context, _id(request))
 
 
+def update_status(request: Request) -> None:
+    """Say how a snapshot gets on that somebody else takes or deletes; Nova does."""
+    body = wish(request)
+    request.cloud.api.update_snapshot_status(
+        request.context, _id(request), body["status"], progress=body.get("progress")
+    )
+
+
 def reset_status(request: Request) -> None:
     """Write the status by hand."""
     request.cloud.api.reset_snapshot_status(request.context, _id(request), wish(request)["status"])
@@ -191,6 +198,7 @@ _CHANGES = {
     "anyOf": any_of("name", "description", "display_name", "display_description"),
 }
 _STATUS = record({"status": {"type": "string", "format": "snapshot_status"}}, "status")
+_PROGRESS = record({"status": {"type": "string"}, "progress": {"format": "progress"}}, "status")
 _FILTERS = ("all_tenants", "name", "status", "volume_id", "metadata", "limit", "marker", "offset", "sort")
 
 OPERATIONS = (
@@ -209,6 +217,10 @@ OPERATIONS = (
     Operation(
         method="POST", path=_ACTION, handler=reset_status, code=202, action="os-reset_status",
         bodies=((0, only("os-reset_status", _STATUS)),),
+    ),
+    Operation(
+        method="POST", path=_ACTION, handler=update_status, code=202, action="os-update_snapshot_status",
+        bodies=((0, only("os-update_snapshot_status", _PROGRESS)),),
     ),
     Operation(
         method="POST", path=_ACTION, handler=force_delete, code=202, action="os-force_delete",

@@ -124,7 +124,7 @@ def show(request: Request) -> View:
 
 
 def create(request: Request) -> View:
-    """Create a volume: empty, from a snapshot, or as a clone."""
+    """Create a volume: empty, or of a snapshot, another volume, an image or a backup."""
     wish = named(request.body["volume"])
     if wish.get("multiattach") is not None and to_bool(wish["multiattach"]):
         raise Fault(
@@ -133,16 +133,12 @@ def create(request: Request) -> View:
             "types. Contact your administrator to create a multiattach enabled volume type and use it to "
             "create multiattach volumes.",
         )
-    if wish.get("image_id") or wish.get("imageRef") or wish.get("backup_id"):
-        raise Fault(400, "Invalid image identifier or unable to access requested image.")
+    image_ref = wish.get("image_id", wish.get("imageRef"))
+    image_id = _image_id(request, image_ref) if image_ref is not None else None
     size = wish.get("size")
-    database = request.cloud.database
-    if size is None and wish.get("snapshot_id"):
-        size = database.get_snapshot(wish["snapshot_id"]).volume_size
-    elif size is None and wish.get("source_volid"):
-        size = request.cloud.api.get(request.context, wish["source_volid"]).size
     if size is None:
-        raise Fault(400)  # Cinder compares None with a number
+        size = _size_of_origin(request, wish)
+    database = request.cloud.database
     volume = request.cloud.api.create_volume(
         request.context,
         int(size),
@@ -151,11 +147,38 @@ def create(request: Request) -> View:
         volume_type=wish.get("volume_type") or None,
         snapshot_id=wish.get("snapshot_id"),
         source_volid=wish.get("source_volid"),
+        image_id=image_id,
+        backup_id=wish.get("backup_id") or None,
         group_id=wish.get("group_id") or wish.get("consistencygroup_id"),
         metadata=wish.get("metadata"),
         availability_zone=wish.get("availability_zone"),
     )
     return {"volume": VolumeViews(request).detail(database.volumes[volume.id], ())}
+
+
+def _image_id(request: Request, reference: str) -> str:
+    """By id, a URL that ends in one, or name. Fault 400 or 409 (`VolumeController._image_uuid_from_ref`)."""
+    images = request.cloud.images.visible(request.context)
+    wanted = reference.rpartition("/")[2]
+    if any(image.id == wanted for image in images):
+        return wanted
+    named = [image.id for image in images if image.name == reference]
+    if len(named) > 1:
+        raise Fault(409, f"Multiple matches found for '{reference}', use an ID to be more specific.")
+    if not named:
+        raise Fault(400, "Invalid image identifier or unable to access requested image.")
+    return named[0]
+
+
+def _size_of_origin(request: Request, wish: View) -> int:
+    """Of what is copied, where nobody says a size. Fault 400 if nothing is: None is no number for Cinder."""
+    if wish.get("snapshot_id"):
+        return request.cloud.database.get_snapshot(wish["snapshot_id"]).volume_size
+    if wish.get("source_volid"):
+        return request.cloud.api.get(request.context, wish["source_volid"]).size
+    if wish.get("backup_id"):
+        return request.cloud.backups.get_backup(request.context, wish["backup_id"]).size
+    raise Fault(400)
 
 
 def update(request: Request) -> View:
