@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud
 
 STAGES = ("starting", "migrating", "completing", "success")
+_COPIED = "The volume service copies it. A server that attaches it meanwhile loses what it writes."
+_COPIED_LOCKED = "The volume service copies it. It is locked: no server can attach it meanwhile."
+_MIRRORED = "Nova mirrors the disk to its new place, while the server goes on."
+_EXPLAINED = {
+    "starting": "The scheduler looks whether the destination may have it.",
+    "completing": "The two records change places: the volume keeps its id, and is on the new back-end now.",
+    "success": "It is on the new back-end. What is left of the old one is deleted.",
+}
 VOLUMES_MAX = 200
 EVENTS_MAX = 40
 
@@ -26,12 +34,18 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """A volume on its way. `percent` is of the copy, None while nothing is copied."""
+    """A volume on its way. `percent` is of the copy, None while nothing is copied.
+
+    `tags` are what is special about it, `happening` says what goes on in words for who has never seen it.
+    """
 
     volume_id: str
     name: str
     size_gb: int
     status: str
+    tone: str
+    tags: Sequence[str]
+    happening: str
     source: str
     destination: str
     stages: Sequence[Stage]
@@ -63,15 +77,20 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class VolumeLine:
-    """A volume as an administrator would list it. `tone` is how its status is meant: good, used, busy, bad."""
+    """A volume as an administrator would list it. `tone` is how its status is meant: good, used, busy, bad.
+
+    `copy_of` is the beginning of another volume's id, if this is the temporary volume of its migration.
+    """
 
     volume_id: str
     name: str
     status: str
     tone: str
     migration_status: str
+    copy_of: str
     size_gb: int
     type_name: str
+    encrypted: bool
     host: str
     attached_to: str
     project: str
@@ -136,6 +155,9 @@ def _migration(cloud: Cloud, row: dict[str, Any]) -> Migration:
         name=row["display_name"] or "",
         size_gb=row["size"],
         status=row["status"],
+        tone=_tone(row["status"]),
+        tags=_tags(cloud, row),
+        happening=_happening(row, state),
         source=row["host"] or "",
         destination=target["host"] if target else "",
         stages=[
@@ -145,6 +167,33 @@ def _migration(cloud: Cloud, row: dict[str, Any]) -> Migration:
         percent=copy.percent(now_us) if copy else None,
         left_s=copy.left_us(now_us) / 1e6 if copy else None,
     )
+
+
+def _tags(cloud: Cloud, row: dict[str, Any]) -> list[str]:
+    servers = _servers(cloud, row["id"])
+    return [
+        *(["encrypted"] if row["encryption_key_id"] else []),
+        *(["locked"] if row["status"] == "maintenance" else []),
+        *(["changes its type"] if row["status"] == "retyping" else []),
+        *(f"attached to {server}" for server in servers),
+    ]
+
+
+def _happening(row: dict[str, Any], state: str) -> str:
+    if state == "migrating":
+        if row["attach_status"] == "attached":
+            return _MIRRORED
+        return _COPIED_LOCKED if row["status"] in ("maintenance", "retyping") else _COPIED
+    return _EXPLAINED.get(state, "")
+
+
+def _servers(cloud: Cloud, volume_id: str) -> list[str]:
+    """Who has it attached."""
+    return [
+        each["instance_uuid"] or each["attached_host"] or "?"
+        for each in cloud.database.attachments.values()
+        if each["volume_id"] == volume_id
+    ]
 
 
 def _pools(cloud: Cloud) -> list[Pool]:
@@ -205,20 +254,18 @@ def _tone(status: str) -> str:
 
 def _line(cloud: Cloud, row: dict[str, Any]) -> VolumeLine:
     kind = cloud.database.volume_types.get(row["volume_type_id"] or "")
-    attached = [
-        each["instance_uuid"] or each["attached_host"] or "?"
-        for each in cloud.database.attachments.values()
-        if each["volume_id"] == row["id"]
-    ]
+    state = row["migration_status"] or ""
     return VolumeLine(
         volume_id=row["id"],
         name=row["display_name"] or "",
         status=row["status"],
         tone=_tone(row["status"]),
-        migration_status=row["migration_status"] or "",
+        migration_status=state,
+        copy_of=state.removeprefix("target:")[:8] if state.startswith("target:") else "",
         size_gb=row["size"],
         type_name=kind["name"] if kind else "",
+        encrypted=row["encryption_key_id"] is not None,
         host=row["host"] or "",
-        attached_to=", ".join(attached),
+        attached_to=", ".join(_servers(cloud, row["id"])),
         project=row["project_id"],
     )
