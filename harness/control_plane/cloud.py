@@ -22,6 +22,7 @@ from harness.control_plane.copying import Copy
 from harness.control_plane.database import Database
 from harness.control_plane.deployment import BackendPlan, Deployment, build_world
 from harness.control_plane.encryption import KeyManager
+from harness.control_plane.groups import FOR_CONSISTENCY_GROUPS
 from harness.control_plane.hypervisor import Nova
 from harness.control_plane.images import ImageService
 from harness.control_plane.log_levels import LogLevels
@@ -33,7 +34,7 @@ from harness.control_plane.scheduler import ACTOR, TOPIC, Scheduler
 from harness.control_plane.services import Services
 from harness.control_plane.user_messages import UserMessages
 from harness.control_plane.volume_manager import VolumeManager
-from harness.model import VolumeType
+from harness.model import GroupType, VolumeType
 from harness.sim.kernel import Lock
 from harness.sim.seeds import Ids
 from harness.sim.simulation import Simulation
@@ -73,9 +74,19 @@ class Cloud:
         self.database.changes.clock = lambda: simulation.kernel.now_us
         self.copies: dict[str, Copy] = {}
         """The copies that volume services make, by the id of the volume that is copied."""
-        # Cinder's own migrations make it, so it is there before anybody comes.
+        # Cinder's own migrations make them, so they are there before anybody comes.
         if not self.database.volume_types:
-            self.create_type(DEFAULT_TYPE, id=Ids(seed, "installation").uuid())
+            ids = Ids(seed, "installation")
+            self.create_type(DEFAULT_TYPE, id=ids.uuid(), description="Default Volume Type")
+            self.database.create(
+                GroupType,
+                {
+                    "id": ids.uuid(),
+                    "name": FOR_CONSISTENCY_GROUPS,
+                    "description": "Default group type for migrating cgsnapshot",
+                    "group_specs": {"consistent_group_snapshot_enabled": "<is> True"},
+                },
+            )
         self.messaging = Messaging(simulation)
         self.key_manager = KeyManager(seed, self.world)
         self.images = ImageService(seed, simulation)

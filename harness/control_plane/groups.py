@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from harness import errors
+from harness.control_plane.database import Database
 from harness.control_plane.managing import Managing
 from harness.model import Group, ModelUpdate, Snapshot, Volume
 
@@ -17,7 +18,16 @@ ADDABLE = ("available", "in-use")
 REMOVABLE = ("available", "in-use", "error", "error_deleting")
 FAILED = ("error", "error_deleting")
 
+FOR_CONSISTENCY_GROUPS = "default_cgsnapshot_type"
+"""The type that marks a group as a consistency group (`group_types:DEFAULT_CGSNAPSHOT_TYPE`)."""
+
 Member = TypeVar("Member", Snapshot, Volume)
+
+
+def is_consistency_group(database: Database, group_type_id: str) -> bool:
+    """Whether groups of that type are (`cinder.volume.group_types:is_default_cgsnapshot_type`)."""
+    kind = database.group_types.get(group_type_id)
+    return kind is not None and kind["name"] == FOR_CONSISTENCY_GROUPS
 
 
 class Groups(Managing):
@@ -37,6 +47,7 @@ class Groups(Managing):
             try:
                 update: ModelUpdate | None = self.drive("create_group", self.admin, group)
             except NotImplementedError:
+                self._require_generic(group)
                 update = None
             if update and update.get("status") == "error":
                 raise errors.VolumeDriverException(message="Create group failed.")
@@ -59,6 +70,7 @@ class Groups(Managing):
             try:
                 update, of_added, of_removed = self.drive("update_group", self.admin, group, added, removed)
             except NotImplementedError:
+                self._require_generic(group)
                 update, of_added, of_removed = None, None, None
             self.write_updates(Volume, [*(of_added or ()), *(of_removed or ())])
             if update and update.get("status") == "error":
@@ -106,6 +118,7 @@ class Groups(Managing):
             try:
                 update, updates = self.drive("delete_group", self.admin, group, volumes)
             except NotImplementedError:
+                self._require_generic(group)
                 update, updates = one_by_one(group.status, volumes, self._delete_member)
             if (self.write_updates(Volume, updates) or (update or {}).get("status")) in FAILED:
                 raise errors.VolumeDriverException(message="Delete group failed.")
@@ -128,6 +141,11 @@ class Groups(Managing):
         self.notify_group(group, "delete.end", volumes)
         self.publish_service_capabilities()
         self.note("group deleted", group.id)
+
+    def _require_generic(self, group: Group) -> None:
+        """NotImplementedError for a consistency group: the driver has to have other methods for those."""
+        if is_consistency_group(self.db, group.group_type_id):
+            raise NotImplementedError
 
     def _delete_member(self, volume: Volume) -> ModelUpdate:
         try:

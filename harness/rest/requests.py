@@ -60,8 +60,11 @@ class Request:
 
     def flag(self, name: str) -> bool:
         """A boolean in the query, False by default. Fault 400 (`cinder.utils:get_bool_param`)."""
-        value = self.query.get(name)
-        return False if value is None else to_bool(value, f"Value for {name}")
+        value = self.query.get(name, "0")
+        try:
+            return to_bool(value)
+        except Fault:
+            raise Fault(400, f"Value '{value}' for '{name}' is not a boolean.") from None
 
     def loose_flag(self, name: str) -> bool:
         """The same where Cinder takes any other text for False (`oslo_utils.strutils:bool_from_string`)."""

@@ -144,7 +144,6 @@ _MODE: Schema = {"type": "string", "enum": ["rw", "ro"]}
 OPERATIONS = (
     Operation(method="GET", path="/attachments", handler=index, since=SINCE, query=_FILTERS),
     Operation(method="GET", path="/attachments/detail", handler=detail, since=SINCE, query=_FILTERS),
-    Operation(method="GET", path="/attachments/summary", handler=index, since=SINCE, query=_FILTERS),
     Operation(method="GET", path=_ONE, handler=show, since=SINCE),
     Operation(
         method="POST",

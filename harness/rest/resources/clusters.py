@@ -108,7 +108,13 @@ def show(request: Request) -> View:
     for row in _clusters(request):
         if names(name, row["name"]):
             return {"cluster": _full(request, row)}
-    raise errors.NotFoundError(f"Cluster {name} could not be found.")
+    raise _absent(name)
+
+
+def _absent(name: str, binary: str = BINARY) -> errors.NotFoundError:
+    """In Cinder's words: what it looked for."""
+    wanted = {"binary": binary, "name": name}
+    return errors.NotFoundError(f"Cluster {wanted} could not be found.")
 
 
 def disable(request: Request) -> View:
@@ -126,8 +132,8 @@ def _switched(request: Request, *, disabled: bool) -> View:
     name, binary = request.body["name"], request.body.get("binary", BINARY)
     reason = request.body.get("disabled_reason")
     reason = reason.strip() if reason else reason
-    if binary != BINARY:
-        raise errors.NotFoundError(f"Cluster {name} could not be found.")
+    if binary != BINARY or name not in request.cloud.database.clusters:
+        raise _absent(name, binary)
     found = request.cloud.api.set_cluster_disabled(request.context, name, disabled=disabled, reason=reason)
     row = _summed_up(request, request.cloud.database.clusters[found.id])
     return {"cluster": _line(request, row) | {"disabled_reason": reason}}

@@ -1,8 +1,9 @@
 """``/consistencygroups`` and ``/cgsnapshots``: groups and their snapshots as they were called before.
 
-Everything is a group today; these two names are left for old clients. A group can be made here only where an
-operator has made the group type that marks consistency groups. Sources: `cinder.api.contrib.consistencygroups`,
-`cinder.api.contrib.cgsnapshots`.
+Everything is a group today; these two names are left for old clients. Groups that are made here have a type of
+their own, which only drivers take that know consistency groups.
+
+Sources: `cinder.api.contrib.consistencygroups`, `cinder.api.contrib.cgsnapshots`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness import errors
+from harness.control_plane.groups import FOR_CONSISTENCY_GROUPS
 from harness.control_plane.policy import authorize
 from harness.model import Group
 from harness.rest.faults import Fault
@@ -18,7 +20,6 @@ from harness.rest.filters import Row, predicate
 from harness.rest.listing import limit_of, next_link, offset_of, page
 from harness.rest.operations import Operation
 from harness.rest.requests import Request, to_bool
-from harness.rest.resources.group_types import FOR_CONSISTENCY_GROUPS
 from harness.rest.resources.groups import names, row_of
 from harness.rest.schemas import ANY_NAME, ANYTHING, BOOLEAN, DESCRIPTION, Schema
 

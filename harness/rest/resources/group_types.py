@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness import errors
+from harness.control_plane.groups import is_consistency_group
 from harness.control_plane.policy import require_admin
 from harness.model import GroupType
 from harness.rest.faults import Fault
@@ -29,20 +30,12 @@ from harness.rest.schemas import (
 View = dict[str, Any]
 
 SINCE = 11
-FOR_CONSISTENCY_GROUPS = "default_cgsnapshot_type"
-"""The type that marks a group as a consistency group. Cinder no longer makes it, but an operator may."""
 _POLICY = "group:group_types_specs"
-
-
-def is_consistency_group(request: Request, group_type_id: str) -> bool:
-    """Whether a group of that type is one (`cinder.volume.group_types:is_default_cgsnapshot_type`)."""
-    kind = request.cloud.database.group_types.get(group_type_id)
-    return kind is not None and kind["name"] == FOR_CONSISTENCY_GROUPS
 
 
 def require_generic(request: Request, group_type_id: str, only_by: str) -> None:
     """Fault 400 for a consistency group, which has an API of its own (`_check_default_cgsnapshot_type`)."""
-    if is_consistency_group(request, group_type_id):
+    if is_consistency_group(request.cloud.database, group_type_id):
         raise Fault(
             400, f"Group_type {group_type_id} is reserved for migrating CGs to groups. Migrated {only_by}."
         )
@@ -80,7 +73,9 @@ def index(request: Request) -> View:
 
 
 def show(request: Request) -> View:
-    """Show a group type."""
+    """Show a group type; a default one is not configured."""
+    if _id(request) == "default":
+        raise Fault(404, "Default group type can not be found.")
     return {"group_type": view(request, request.cloud.groups.get_type(request.context, _id(request)))}
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from harness import errors
+from harness.control_plane.groups import is_consistency_group
 from harness.model import Group
+from harness.rest.faults import Fault
 from harness.rest.filters import Row, predicate, wanted
 from harness.rest.listing import paged
 from harness.rest.operations import Operation
 from harness.rest.requests import Request, to_bool
-from harness.rest.resources.group_types import is_consistency_group, require_generic
+from harness.rest.resources.group_types import require_generic
 from harness.rest.resources.volume_actions import wish
 from harness.rest.schemas import (
     ANY_NAME,
@@ -73,7 +75,11 @@ def _list(request: Request, *, detail: bool) -> View:
     everybody = request.context.is_admin and filters.pop("all_tenants", None) is not None
     passes = predicate(request, filters, renamed={})
     groups = request.cloud.groups.list_groups(request.context, all_tenants=everybody)
-    rows = [row_of(request, each) for each in groups if not is_consistency_group(request, each.group_type_id)]
+    rows = [
+        row_of(request, each)
+        for each in groups
+        if not is_consistency_group(request.cloud.database, each.group_type_id)
+    ]
     return paged(
         request,
         [row for row in rows if passes(row)],
@@ -123,13 +129,18 @@ def create(request: Request) -> View:
 def create_from_source(request: Request) -> View:
     """Create a group of another one, or of its snapshot."""
     body = request.body["create-from-src"]
-    made = request.cloud.groups.create_from_source(
-        request.context,
-        name=_trimmed(body.get("name")),
-        description=_trimmed(body.get("description")),
-        group_snapshot_id=body.get("group_snapshot_id"),
-        source_group_id=body.get("source_group_id"),
-    )
+    try:
+        made = request.cloud.groups.create_from_source(
+            request.context,
+            name=_trimmed(body.get("name")),
+            description=_trimmed(body.get("description")),
+            group_snapshot_id=body.get("group_snapshot_id"),
+            source_group_id=body.get("source_group_id"),
+        )
+    except errors.NotFoundError:
+        raise
+    except errors.ServiceError as error:
+        raise Fault(400, str(error)) from None  # whatever else it is: a quota, a permission
     return {"group": {"id": made.id, "name": made.name}}
 
 

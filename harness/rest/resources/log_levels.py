@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness import errors
 from harness.control_plane.policy import require_admin
 from harness.control_plane.scheduler import names
 from harness.rest.filters import Row
@@ -45,6 +46,8 @@ def set_log(request: Request) -> None:
     prefix, level = request.body.get("prefix") or "", (request.body.get("level") or "").upper()
     api, rows = _meant(request)
     if api:
+        if not level:
+            raise errors.InvalidInput(reason=" is not a valid log level.")
         request.cloud.log_levels.set(prefix, level)
     for row in rows:
         request.cloud.messaging.cast(row["host"], "set_log_levels", prefix, level)

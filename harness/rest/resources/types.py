@@ -107,11 +107,11 @@ def _mapping(text: str) -> dict[str, str]:
 
 def show(request: Request) -> View:
     """Show a volume type, or the default one."""
-    if request.path["type_id"] == "default":
-        kind = request.cloud.default_types.default_for(request.context.project_id)
-    else:
-        kind = _named(request)
-    return {"volume_type": view(request, kind)}
+    if request.path["type_id"] != "default":
+        return {"volume_type": view(request, _named(request))}
+    shown = view(request, request.cloud.default_types.default_for(request.context.project_id))
+    del shown["os-volume-type-access:is_public"]  # the extension that adds it looks for a type of that id
+    return {"volume_type": shown}
 
 
 def _named(request: Request) -> VolumeType:

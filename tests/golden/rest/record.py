@@ -4,7 +4,8 @@
 
 writes ``answers.json`` beside this file. Everything runs: API, scheduler, volume services and drivers, in
 virtual time. In front of the router stand the middleware of ``noauth`` and of the size limit, as in Cinder's
-own api-paste.ini; who is a member or a reader comes in the place of what keystone would say.
+own api-paste.ini; who is a member or a reader, and that any project exists, comes in the place of what keystone
+would say.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Real:
     """The real Cinder, as somebody to talk to."""
 
     def __init__(self, process: Process, deployment: Deployment) -> None:
-        from cinder.api import versions
+        from cinder.api import api_utils, versions
         from cinder.api.middleware.fault import FaultWrapper
         from cinder.api.v3.router import APIRouter
         from oslo_config import cfg
@@ -43,6 +44,7 @@ class Real:
         self.cloud = CinderCloud(process, deployment, Simulation(), nova=PROFILES["32"], backends=BACKENDS)
         self._api = FaultWrapper(RequestBodySizeLimiter(_no_auth(APIRouter())))
         self._root = FaultWrapper(versions.Versions())
+        api_utils.get_project = lambda context, project_id: api_utils.GenericProjectInfo(project_id, "v3")
         filters = process.home / "resource_filters.json"
         filters.write_text(json.dumps({name: list(allowed) for name, allowed in ALLOWED.items()}))
         cfg.CONF.set_override("resource_query_filters_file", str(filters))

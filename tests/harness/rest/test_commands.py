@@ -184,7 +184,7 @@ LINES = {
         group-specs-list
         group-type-show pack
         group-type-update --description several {pack}
-        group-type-default ! Group type default could not be found.
+        group-type-default ! Default group type can not be found.
         group-type-list
         group-create pack thick --name pair => pair
         pass 5
@@ -214,8 +214,6 @@ LINES = {
         group-type-delete pack
     """,
     "consistency groups": """
-        consisgroup-create {thick} --name old ! Group type default_cgsnapshot_type not found.
-        group-type-create default_cgsnapshot_type
         consisgroup-create {thick} --name old => old
         pass 5
         consisgroup-list
@@ -225,7 +223,7 @@ LINES = {
         cgsnapshot-list
         cgsnapshot-show nothing ! No cgsnapshot with a name or ID of 'nothing' exists.
         cgsnapshot-delete nothing ! Unable to delete any of the specified cgsnapshots.
-        consisgroup-create-from-src --source-cg old ! Source Group is empty. No group will be created.
+        consisgroup-create-from-src --source-cg old ! None is not of type 'string'
         group-show old ! No group with a name or ID of 'old' exists.
         consisgroup-delete old
         pass 5

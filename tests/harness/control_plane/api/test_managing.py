@@ -216,7 +216,7 @@ def test_a_group_goes_with_its_volumes_if_that_is_asked_for(lab: Lab, group: Gro
     assert lab.cloud.quotas.usage("project", "groups").in_use == 0
     assert lab.cloud.quotas.usage("project", "volumes").in_use == 0
     lab.cloud.groups.delete_type(lab.admin, "generic")
-    assert not lab.database.group_types
+    assert [row["name"] for row in lab.database.group_types.values()] == ["default_cgsnapshot_type"]
 
 
 def test_a_group_whose_volume_cannot_be_deleted_is_in_error(lab: Lab, group: Group) -> None:
