@@ -20,6 +20,7 @@ from harness.control_plane.deployment import Deployment
 from harness.matrix.cells import Cell
 from harness.matrix.families import default_cells
 from harness.matrix.selection import select
+from harness.results import CellResult
 from harness.sim.seeds import stream
 from tests.golden.pictures import PATH, Recorded, load, save
 
@@ -66,12 +67,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         cells = [cell for cell in cells if cell.id not in recorded.cells]
     cells = spread(deployment, cells)
-    for start in range(0, len(cells), CHUNK):
-        chunk = cells[start : start + CHUNK]
-        results = engine.run_cells(deployment, chunk, jobs=options.jobs, keep_timelines=True, at_rest=True)
-        recorded.cells.update((result.id, result.picture) for result in results)
-        save(recorded, options.output)
-        print(f"{len(recorded.cells)} of {len(present)} cells", flush=True)
+
+    def keep(result: CellResult) -> None:
+        recorded.cells[result.id] = result.picture
+        if len(recorded.cells) % CHUNK == 0:
+            save(recorded, options.output)
+            print(f"{len(recorded.cells)} of {len(present)} cells", flush=True)
+
+    engine.run_cells(deployment, cells, jobs=options.jobs, keep_timelines=True, at_rest=True, on_result=keep)
+    save(recorded, options.output)
+    print(f"{len(recorded.cells)} of {len(present)} cells")
     return 0
 
 
