@@ -19,12 +19,10 @@ from conformance.naming import Names
 from conformance.properties import inventory
 from conformance.subjects import OpenDevice, Subject
 from fake_backends.world import World
-from harness.control_plane.database import Database
-from harness.control_plane.deployment import BackendPlan, Deployment, build_world
+from harness.control_plane.deployment import BackendPlan, Deployment
 from harness.control_plane.manager_base import host_connector
 from harness.errors import CrucibleError
 from harness.model import GIB, Attachment, ConnectionInfo, Connector, Context, Record, Snapshot, Volume
-from harness.registry import load
 from harness.sim.faults import Fault, FaultPlan
 
 ADMIN = Context("cinder", "service", is_admin=True)
@@ -41,11 +39,12 @@ class Bench:
     def __init__(self, subject: Subject, seed: int = 0) -> None:
         self.subject = subject
         self.simulation = LimitedSimulation()
-        self.database = Database(seed)
+        deployment = Deployment(subject.deployment.nodes, self._plans())
+        self.ground = subject.ground(deployment, self.simulation, seed)
+        self.database = self.ground.database
+        self.world: World = self.ground.world
         self.names = Names(self.database)
         self.watch = Watch(self.simulation, self.names.of)
-        deployment = Deployment(subject.deployment.nodes, self._plans())
-        self.world: World = build_world(deployment, self.simulation)
         if subject.prepare is not None:
             subject.prepare(self.world)
         self.plan = subject.plan
@@ -69,15 +68,18 @@ class Bench:
 
     def close(self) -> None:
         self.simulation.close()
-        self.world.close()
+        self.ground.close()
 
     # --------------------------------------------------------------------------------------- the driver
 
     def start(self, plan: BackendPlan) -> Any:
         """A driver of that back-end in a new process: made and set up."""
-        arguments = {"configuration": plan.configuration, "world": self.world, "host": plan.service}
         where = "" if plan is self.subject.plan else f"{plan.name}."
-        made = self.watch.call(where, load(plan.driver).__name__, load(plan.driver), (), arguments)
+
+        def make(service: str) -> Any:
+            return self.ground.driver(plan)
+
+        made = self.watch.call(where, self.subject.driver.__name__, make, (plan.service,), {})
         driver = Guarded(made, self.watch, where)
         driver.do_setup(ADMIN)
         driver.check_for_setup_error()

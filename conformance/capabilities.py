@@ -13,7 +13,6 @@ from conformance.bench import Bench, Lacking
 from conformance.guard import contained
 from conformance.properties import inventory
 from conformance.subjects import Subject
-from harness.driver import VolumeDriver
 
 Probe = Callable[[Subject, int], str]
 """Why the driver lacks a capability; empty if it has it."""
@@ -47,7 +46,7 @@ def _own(*methods: str) -> Probe:
 
     def probe(subject: Subject, seed: int) -> str:
         for method in methods:
-            if getattr(subject.driver, method, None) in (None, getattr(VolumeDriver, method, None)):
+            if not subject.has(method):
                 return f"{subject.driver.__name__} has no {method}"
         return ""
 

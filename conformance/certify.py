@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
-import inspect
 import platform
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import harness
 from conformance import xfail
 from conformance.catalogue import catalogue, select
+from conformance.elsewhere import Elsewhere
 from conformance.isolation import check_isolated
 from conformance.profiles import DEFAULT
 from conformance.runner import check
@@ -20,7 +18,7 @@ from harness.certificates import Certificate, LawResult, Verdict
 
 
 def certify(
-    subject: Subject,
+    subject: Subject | Elsewhere,
     *,
     levels: Sequence[str] = (),
     keyword: str = "",
@@ -51,9 +49,10 @@ def certify(
         crucible=harness.__version__,
         python=platform.python_version(),
         subject=subject.name,
-        driver=subject.plan.driver,
-        version=str(getattr(subject.driver, "VERSION", "")),
-        digest=digest(subject.driver),
+        cinder=subject.cinder,
+        driver=subject.driver_path,
+        version=subject.version,
+        digest=subject.digest,
         configuration=list(configuration),
         profile=profile,
         seed=seed,
@@ -75,14 +74,3 @@ def verdict(results: Sequence[LawResult], stale: Sequence[str]) -> Verdict:
     if stale or any(result.status == "failed" and not result.known for result in results):
         return "breaks"
     return "keeps" if set(statuses) & {"passed", "failed"} else "unchecked"
-
-
-def digest(driver: type[Any]) -> str:
-    """SHA-256 of the source of a class and of those that it derives from, as far as there is any."""
-    hashed = hashlib.sha256()
-    for each in driver.__mro__:
-        try:
-            hashed.update(inspect.getsource(each).encode())
-        except (OSError, TypeError):
-            hashed.update(f"{each.__module__}.{each.__qualname__}".encode())
-    return hashed.hexdigest()

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 
 import msgspec
 
+from conformance.elsewhere import Elsewhere
 from conformance.law import Law
 from conformance.profiles import DEFAULT
 from conformance.runner import each, result_of
@@ -30,7 +31,7 @@ LOOK_EVERY_S = 1.0
 
 
 def check_isolated(
-    subject: Subject,
+    subject: Subject | Elsewhere,
     laws: Sequence[Law],
     *,
     profile: str = DEFAULT,
@@ -40,6 +41,8 @@ def check_isolated(
     on_result: Callable[[LawResult], None] = lambda result: None,
 ) -> list[LawResult]:
     """As `conformance.runner.check`, in `jobs` processes; the results are in the order of the laws."""
+    if isinstance(subject, Elsewhere):
+        return subject.check(laws, profile=profile, seed=seed, jobs=jobs, on_result=on_result)
     results: dict[str, LawResult] = {}
     workers = [
         _Worker(subject, part, profile, seed, limit_s) for part in (laws[n::jobs] for n in range(jobs)) if part

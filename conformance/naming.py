@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from conformance.guard import shortened
-from harness.control_plane.database import Database
 from harness.model import Attachment, Snapshot, Volume, VolumeType
 
 
 class Names:
     """Numbers volumes and snapshots in the order in which they are created in a database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Any) -> None:
         self._names: dict[str, str] = {}
         self._counts = {"v": 0, "s": 0}
         before = database.on_create

@@ -14,6 +14,7 @@ from hypothesis.errors import HypothesisException
 
 from conformance.bench import Lacking
 from conformance.capabilities import Capabilities
+from conformance.elsewhere import Elsewhere
 from conformance.guard import changed_signals, contained, described, shortened, signal_handlers
 from conformance.law import Broken, Law, Stage
 from conformance.profiles import DEFAULT, settings_of
@@ -22,7 +23,7 @@ from harness.certificates import LawResult, Status
 
 
 def check(
-    subject: Subject,
+    subject: Subject | Elsewhere,
     laws: Sequence[Law],
     *,
     profile: str = DEFAULT,
@@ -30,6 +31,8 @@ def check(
     on_result: Callable[[LawResult], None] = lambda result: None,
 ) -> list[LawResult]:
     """Check these laws, in order; `on_result` is told of each as soon as it is decided."""
+    if isinstance(subject, Elsewhere):
+        return subject.check(laws, profile=profile, seed=seed, jobs=1, on_result=on_result)
     results = []
     for result in each(subject, laws, profile=profile, seed=seed):
         on_result(result)

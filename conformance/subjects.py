@@ -7,21 +7,26 @@ come from somewhere and go somewhere.
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from conformance.elsewhere import Elsewhere, Recipe
+from conformance.grounds import Ground, Simulated
 from fake_backends.array import load as load_array
 from fake_backends.block_store import BlockDevice
 from fake_backends.connectors import connect
 from fake_backends.world import World
 from harness import registry
 from harness.control_plane.deployment import BackendPlan, Deployment, load
-from harness.driver import Configuration
+from harness.driver import Configuration, VolumeDriver
 from harness.errors import InputError
 from harness.model import ConnectionInfo, Connector
+from harness.sim.simulation import Simulation
 
 
 class OpenDevice:
@@ -66,11 +71,52 @@ class Subject:
     path: DataPath | None = None
     prepare: Callable[[World], None] | None = None
     capabilities: Mapping[str, bool | str] = field(default_factory=dict)
+    ground: Callable[[Deployment, Simulation, int], Ground] = Simulated
 
     @property
     def driver(self) -> type[Any]:
         """The driver class."""
         return registry.load(self.plan.driver)
+
+    @property
+    def driver_path(self) -> str:
+        """``package.module:Class``."""
+        return self.plan.driver
+
+    @property
+    def version(self) -> str:
+        """The driver's VERSION; empty if it has none."""
+        return str(getattr(self.driver, "VERSION", ""))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the source of the class and of those that it derives from, as far as there is any."""
+        hashed = hashlib.sha256()
+        for each in self.driver.__mro__:
+            try:
+                hashed.update(inspect.getsource(each).encode())
+            except (OSError, TypeError):
+                hashed.update(f"{each.__module__}.{each.__qualname__}".encode())
+        return hashed.hexdigest()
+
+    @property
+    def cinder(self) -> str | None:
+        """The release of Cinder that runs; None where none does."""
+        return None
+
+    @property
+    def known(self) -> str | None:
+        """The name of the list of its known failures (`conformance.xfail`); None without one."""
+        return self.reference
+
+    def has(self, method: str) -> bool:
+        """Whether the driver has this method of its own, and not only that of the interface."""
+        definer = next((each for each in self.driver.__mro__ if method in vars(each)), None)
+        return definer is not None and not self.is_interface(definer)
+
+    def is_interface(self, each: type[Any]) -> bool:
+        """Whether a class that the driver derives from only says what methods there are."""
+        return each is VolumeDriver
 
     @property
     def reference(self) -> str | None:
@@ -107,14 +153,30 @@ def subject(
     path: DataPath | None = disk,
     prepare: Callable[[World], None] | None = None,
     capabilities: Mapping[str, bool | str] | None = None,
-) -> Subject:
+) -> Subject | Elsewhere:
     """The subject of that name: ``lvm``, ``lvm-thin``, ``rbd``, ``nfs``, ``nfs-qcow2``, or a driver's path.
 
     `configs` are cinder.conf files in which a section has this driver; `backend` picks one of several.
     `array` is the class of a fake of its array (`fake_backends.array`), ``package.module:Class``. `options` are
     set over what the section has. Raises InputError, in one line.
+
+    A driver of Cinder's is checked on the installed Cinder, in another interpreter; what is wrong with it is
+    said when that starts. Neither `path` nor `prepare` can be sent there.
     """
     name = f"{driver.__module__}:{driver.__qualname__}" if isinstance(driver, type) else driver
+    if registry.is_of_cinder(name):
+        if path is not disk or prepare is not None:
+            raise InputError(
+                f"{name} is a driver of Cinder, which runs in another process: name a fake of its array "
+                "(array=, or crucible_array in cinder.conf) in place of path and prepare"
+            )
+        return Elsewhere(
+            Recipe(
+                driver=name, configs=tuple(map(str, configs)), backend=backend, array=array,
+                options={key: str(value) for key, value in (options or {}).items()},
+                capabilities=dict(capabilities or {}),
+            )  # fmt: skip
+        )
     known = Deployment.default()
     if configs:
         plan, deployment = _configured(name, configs, backend)

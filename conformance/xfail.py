@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from conformance.elsewhere import Elsewhere
 from conformance.subjects import Subject
 from harness.certificates import LawResult
 from harness.errors import InputError
@@ -67,9 +68,9 @@ def known(reference: str | None) -> list[Expected]:
     return _parsed(file.read_text(encoding="utf-8"), file.name) if file.is_file() else []
 
 
-def known_of(subject: Subject) -> list[Expected]:
+def known_of(subject: Subject | Elsewhere) -> list[Expected]:
     """What a subject is known to fail: a reference driver for sure, what derives from it perhaps."""
-    entries = known(subject.reference)
+    entries = known(subject.known)
     if subject.is_reference:
         return entries
     return [msgspec.structs.replace(entry, strict=False) for entry in entries]

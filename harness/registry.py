@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
@@ -68,6 +69,25 @@ def find(name: str) -> str:
     )
 
 
+def is_of_cinder(name: str) -> bool:
+    """Whether a name leads to a driver of Cinder's tree, or to one that is derived from Cinder's classes.
+
+    Its module is imported to see that, Cinder is not. False for what cannot be imported: `find` says why.
+    """
+    if name.startswith("cinder."):
+        return True
+    if name in names() or not (":" in name or "." in name):
+        return False
+    try:
+        with _without_cinder():
+            imported(name)
+    except _NeedsCinder:
+        return True
+    except InputError:
+        return False
+    return False
+
+
 def load(path: str) -> type[VolumeDriver]:
     """The class at ``package.module:Class``, as `find` returns it."""
     module, _, attribute = path.partition(":")
@@ -106,16 +126,14 @@ def _installed() -> list[EntryPoint]:
 def _checked(path: str) -> str:
     """`path` with a colon, once it has been seen to lead to a driver class."""
     module_name, attribute = _split(path)
-    sys.meta_path.insert(0, _NoCinder)
     try:
-        module = imported(path)
+        with _without_cinder():
+            module = imported(path)
     except _NeedsCinder:
         raise InputError(
             f"{path} is a driver of Cinder, which --engine sim cannot run: add --engine cinder, or name "
             "a subclass of harness.driver.VolumeDriver"
         ) from None
-    finally:
-        sys.meta_path.remove(_NoCinder)
     found = getattr(module, attribute, None)
     if found is None:
         drivers = [name for name, value in sorted(vars(module).items()) if _is_driver(value)]
@@ -133,6 +151,16 @@ def _checked(path: str) -> str:
 
 class _NeedsCinder(ImportError):
     """A module wants Cinder."""
+
+
+@contextmanager
+def _without_cinder() -> Iterator[None]:
+    """While this lasts, importing Cinder raises _NeedsCinder."""
+    sys.meta_path.insert(0, _NoCinder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(_NoCinder)
 
 
 class _NoCinder:

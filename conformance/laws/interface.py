@@ -48,6 +48,7 @@ class Still:
     """A stage on which nothing runs: the class is looked at."""
 
     def __init__(self, subject: Subject, seed: int = 0) -> None:
+        self.subject = subject
         self.driver: type[Any] = subject.driver
 
     def steps(self) -> list[str]:
@@ -84,6 +85,8 @@ def calls() -> list[Call]:
 def methods_take_what_the_manager_passes(still: Still) -> None:
     """Every method takes the arguments that Cinder's manager passes, by position and by name."""
     for call in calls():
+        if not hasattr(still.driver, call.method):
+            continue  # the manager asks for it only where there is one, or another law says that it is missing
         method = inspect.getattr_static(still.driver, call.method)
         bound = isinstance(method, classmethod | staticmethod)
         signature = signature_of(getattr(still.driver, call.method), bound=bound)
@@ -98,7 +101,7 @@ def the_required_methods_are_there(still: Still) -> None:
     missing = [
         name
         for name in REQUIRED
-        if name not in DO_NOTHING and getattr(still.driver, name) is getattr(VolumeDriver, name)
+        if name not in DO_NOTHING and not still.subject.has(name)
     ]
     holds(not missing, f"{still.driver.__name__} has no {', '.join(missing)}, but should have")
 

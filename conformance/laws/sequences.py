@@ -15,7 +15,6 @@ from conformance.attached import Attached, compare
 from conformance.bench import Bench
 from conformance.contents import Contents, pages_of
 from conformance.law import Chapter, same
-from harness.driver import VolumeDriver
 from harness.errors import SnapshotIsBusy, VolumeIsBusy
 from harness.model import Snapshot, Volume
 
@@ -181,12 +180,10 @@ class Model:
 
 def possible(bench: Bench, plan: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     """The steps that this driver has methods for."""
-    own = bench.subject.driver
     return [
         (operation, which)
         for operation, which in plan
-        if operation not in NEEDS
-        or getattr(own, NEEDS[operation]) is not getattr(VolumeDriver, NEEDS[operation])
+        if operation not in NEEDS or bench.subject.has(NEEDS[operation])
     ]
 
 

@@ -39,13 +39,13 @@ SETUP_MAX_US = 3_600_000_000
 
 def load(paths: Sequence[Path], patience_s: float = PATIENCE_S) -> Deployment:
     """The deployment of these cinder.conf files, whatever drivers are in it. InputError."""
-    first = deployments.load(paths, partial(_recognise, {}))
+    first = deployments.load(paths, partial(recognise, {}))
     unknown = [plan for plan in first.backends if plan.kind == "other"]
     seen = _ask(first, paths, unknown, patience_s)
     return Deployment(first.nodes, tuple(seen.get(plan.name, plan) for plan in first.backends))
 
 
-def _recognise(kinds: Mapping[str, str], name: str) -> Recognised:
+def recognise(kinds: Mapping[str, str], name: str) -> Recognised:
     """Crucible's names for the three drivers that it knows, and everything else as it is."""
     if name in registry.REFERENCE_DRIVERS:
         path = registry.REFERENCE_DRIVERS[name]
@@ -97,13 +97,13 @@ def _look(paths: Sequence[Path], names: Sequence[str], line: Connection) -> None
     """Import all drivers, say so with None, then set one after another up; the answers are their plans."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with Process(deployments.load(paths, partial(_recognise, {}))) as process:
+        with Process(deployments.load(paths, partial(recognise, {}))) as process:
             from harness.cinder_engine.seams import streams
 
             streams.install(process.patches, process.stage)
             unknown = [process.deployment.backend(name) for name in names]
             kinds = {plan.driver: _kind(_driver_class(process.deployment, plan)) for plan in unknown}
-            deployment = deployments.load(paths, partial(_recognise, kinds))
+            deployment = deployments.load(paths, partial(recognise, kinds))
             line.send(None)
             for name in names:
                 plan = deployment.backend(name)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from harness.certificates import LawResult
 from harness.control_plane.deployment import Deployment
 from harness.results import CellResult
 
@@ -96,6 +97,15 @@ class Mask:
                 for aspect, shown in result.picture.items()
             },
             difference=self.text(result.difference),
+        )
+
+    def law(self, result: LawResult) -> LawResult:
+        """What came of a law, with masked texts."""
+        return msgspec.structs.replace(
+            result,
+            reason=self.text(result.reason),
+            values={name: self.text(value) for name, value in result.values.items()},
+            steps=[self.text(step) for step in result.steps],
         )
 
 

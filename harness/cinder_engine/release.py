@@ -19,18 +19,16 @@ def installed() -> str | None:
         return None
 
 
-def require() -> str:
+def require(asker: str = "--engine cinder") -> str:
     """The installed version. InputError, with what to install, if there is none or none that is supported."""
-    return supported(installed())
+    return supported(installed(), asker)
 
 
-def supported(version: str | None) -> str:
-    """The version itself, if the seams are known for it; else InputError."""
+def supported(version: str | None, asker: str = "--engine cinder") -> str:
+    """The version itself, if the seams are known for it; else InputError, which says who asks for it."""
     if version is None:
-        raise InputError(f"--engine cinder needs Cinder, which is not installed: {EXTRA}")
+        raise InputError(f"{asker} needs Cinder, which is not installed: {EXTRA}")
     major = version.partition(".")[0]
     if not (major.isdigit() and OLDEST <= int(major) <= NEWEST):
-        raise InputError(
-            f"Cinder {version} is installed, but --engine cinder supports {OLDEST} to {NEWEST}: {EXTRA}"
-        )
+        raise InputError(f"Cinder {version} is installed, but {asker} needs {OLDEST} to {NEWEST}: {EXTRA}")
     return version

@@ -30,6 +30,7 @@ class Table(Mapping[str, Row]):
         key: str = "id",
         condition: str = "1",
     ) -> None:
+        self.name = name
         self._connection = connection
         self._make = make
         self._key = key

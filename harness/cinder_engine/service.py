@@ -10,6 +10,7 @@ from cinder import objects
 from cinder.volume import manager as volume_manager
 
 from fake_backends.nfs import snapshots as nfs_snapshots
+from fake_backends.world import World
 from harness.cinder_engine.seams import driver_calls
 from harness.control_plane.deployment import BackendPlan
 from harness.model import ConnectionInfo, Connector, Context, ModelUpdate, Volume
@@ -39,9 +40,13 @@ class VolumeService:
         self.driver = DriverView(self)
 
     def create(self) -> None:
-        """Make manager and driver."""
-        self.manager = volume_manager.VolumeManager(host=self.host, service_name=self.plan.name)
+        """Make manager and driver, whose calls are named points."""
+        self.make_manager()
         driver_calls.watch(self.manager.driver, self._cloud.simulation, self._cloud.mask.learn)
+
+    def make_manager(self) -> None:
+        """Make the manager, which makes the driver that its section of cinder.conf names."""
+        self.manager = volume_manager.VolumeManager(host=self.host, service_name=self.plan.name)
 
     def set_up(self) -> None:
         """What `cinder.service.Service.start` does with the manager."""
@@ -84,6 +89,23 @@ class VolumeService:
         return self._cloud.act(self.actor, function)
 
 
+def objects_in(world: World, plan: BackendPlan) -> list[str] | None:
+    """Names of the volumes and snapshots in a back-end's container, told by the storage itself.
+
+    None if there is nobody to tell: the fake of somebody's array cannot, or there is none.
+    """
+    if plan.kind == "lvm":
+        return world.node(plan.node).volume_groups[plan.configuration.volume_group].names()
+    if plan.kind == "rbd":
+        assert plan.cluster is not None
+        return world.cluster(plan.cluster).pool(plan.configuration.rbd_pool).names()
+    if plan.kind == "nfs":
+        shares = [world.shares[export] for export in plan.shares]
+        return sorted({name for share in shares for name in nfs_snapshots.objects(share)})
+    told = world.arrays[plan.array_name].objects() if plan.array is not None else None
+    return None if told is None else list(told)
+
+
 class DriverView:
     """The driver of a service, for whoever reads a volume behind Cinder's back."""
 
@@ -91,21 +113,8 @@ class DriverView:
         self._service = service
 
     def objects(self) -> list[str] | None:
-        """Names of the volumes and snapshots in the service's container, told by the storage itself.
-
-        None if there is nobody to tell: the fake of somebody's array cannot, or there is none.
-        """
-        plan, world = self._service.plan, self._service._cloud.world
-        if plan.kind == "lvm":
-            return world.node(plan.node).volume_groups[plan.configuration.volume_group].names()
-        if plan.kind == "rbd":
-            assert plan.cluster is not None
-            return world.cluster(plan.cluster).pool(plan.configuration.rbd_pool).names()
-        if plan.kind == "nfs":
-            shares = [world.shares[export] for export in plan.shares]
-            return sorted({name for share in shares for name in nfs_snapshots.objects(share)})
-        told = world.arrays[plan.array_name].objects() if plan.array is not None else None
-        return None if told is None else list(told)
+        """Names of the volumes and snapshots in the service's container; None if nobody can tell."""
+        return objects_in(self._service._cloud.world, self._service.plan)
 
     def get_volume_stats(self, refresh: bool = False) -> dict[str, Any]:
         stats: dict[str, Any] = self._drive("get_volume_stats", refresh=refresh)

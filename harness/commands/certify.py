@@ -22,6 +22,7 @@ from reports.printable import quoted
 from reports.terminal import console
 
 if TYPE_CHECKING:
+    from conformance.elsewhere import Elsewhere
     from conformance.subjects import Subject
     from harness.certificates import Certificate
 
@@ -122,7 +123,7 @@ def certify(
 
 
 def run(
-    subject: Subject,
+    subject: Subject | Elsewhere,
     *,
     levels: Sequence[str],
     keyword: str,
@@ -146,10 +147,10 @@ def run(
     repeat += "".join(f" --config {quoted(str(path))}" for path in configs)
     terminal = CertificateTerminal(console(out), console(progress), repeat=repeat, total=len(laws))
     if out is not None:
-        version = getattr(subject.driver, "VERSION", "")
         terminal.show(
-            f"crucible certify {subject.name}: {subject.plan.driver}"
-            + (f", version {version}" if version else "")
+            f"crucible certify {subject.name}: {subject.driver_path}"
+            + (f", version {subject.version}" if subject.version else "")
+            + (f", on Cinder {subject.cinder}" if subject.cinder else "")
         )
         terminal.show(f"{len(laws)} laws, profile {profile}, seed {seed}")
     terminal.begin()

@@ -2,7 +2,7 @@
 
 SQLAlchemy and oslo.db are prepared for servers that go away and for many threads. Here they ask no more whether
 the connection is still alive, keep its prepared statements, and begin a transaction without SQLAlchemy's
-machinery: a cell has some hundred transactions.
+machinery: a cell has some hundred transactions. A fork of this process goes on with its copy of the database.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sqlite3
 from typing import Any
 
 import sqlalchemy
+from oslo_db.sqlalchemy import engines
 from sqlalchemy import event
 
 from harness.cinder_engine.seams.patches import Patches
@@ -37,6 +38,8 @@ def install(patches: Patches) -> None:
         connection.info["in_transaction"] = True
 
     patches.replace(sqlalchemy, "create_engine", create_engine)
+    # oslo.db lets a fork connect anew, and find nothing in memory.
+    patches.replace(engines, "_add_process_guards", lambda engine: None)
 
 
 class Template:

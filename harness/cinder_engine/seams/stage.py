@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fake_backends.array import Array
@@ -10,6 +12,7 @@ from harness.cinder_engine.masking import Mask
 if TYPE_CHECKING:
     from harness.cinder_engine.cloud import CinderCloud
     from harness.control_plane.deployment import BackendPlan
+    from harness.sim.tasks import Task
 
 
 class Stage:
@@ -23,6 +26,7 @@ class Stage:
         self.cloud: CinderCloud | None = None
         self.mask = Mask()
         self.unanswered: list[str] = []
+        self._inside: dict[Task | None, BackendPlan] = {}
 
     @property
     def playing(self) -> CinderCloud:
@@ -31,16 +35,35 @@ class Stage:
             raise RuntimeError("Cinder's code ran between two cells")
         return self.cloud
 
+    @contextmanager
+    def inside(self, plan: BackendPlan) -> Iterator[None]:
+        """While this lasts, the running task is the volume service of `plan`, whatever its name."""
+        task = self.playing.simulation.kernel.current
+        before = self._inside.get(task)
+        self._inside[task] = plan
+        try:
+            yield
+        finally:
+            if before is None:
+                del self._inside[task]
+            else:
+                self._inside[task] = before
+
     @property
     def actor(self) -> str:
-        """The name of the running task."""
+        """Who runs: the name of a service, or of the running task."""
         task = self.playing.simulation.kernel.current
+        if (plan := self._inside.get(task)) is not None:
+            return f"c-vol@{plan.name}"
         return task.actor if task is not None else "operator"
 
     @property
     def plan(self) -> BackendPlan | None:
         """The back-end whose service is running; None for the API, the scheduler and everybody else."""
-        cloud, actor = self.playing, self.actor
+        cloud = self.playing
+        if (plan := self._inside.get(cloud.simulation.kernel.current)) is not None:
+            return plan
+        actor = self.actor
         for service in cloud.managers.values():
             if service.actor == actor:
                 return service.plan

@@ -177,7 +177,7 @@ SETUPS = {
 
 def _look(path: Path, line: Connection) -> None:
     """All of them in one process."""
-    deployment = deployments.load([path], partial(foreign._recognise, {}))
+    deployment = deployments.load([path], partial(foreign.recognise, {}))
     with Process(deployment) as process:
         for plan in deployment.backends:
             try:

@@ -1,0 +1,90 @@
+"""A driver of Cinder's with the face that Crucible's laws know: the mirror image of `reference_driver`.
+
+Crucible's records become Cinder's objects on the way in, and errors of `cinder.exception` those of
+`harness.errors` of the same name on the way out. What a driver assigns to an object is assigned to the record,
+because Cinder's manager would save it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cinder import context as cinder_context
+from cinder import exception, objects
+
+from harness import errors
+from harness.cinder_engine.seams.stage import Stage
+from harness.cinder_engine.service import objects_in
+from harness.control_plane.deployment import BackendPlan
+from harness.model import Context, Record, Snapshot, Volume, VolumeType
+
+_KINDS = {Volume: objects.Volume, Snapshot: objects.Snapshot, VolumeType: objects.VolumeType}
+
+
+class DriverFace:
+    """Whatever the driver has, called on the machine of its service."""
+
+    def __init__(self, driver: Any, plan: BackendPlan, stage: Stage) -> None:
+        self._driver = driver
+        self._plan = plan
+        self._stage = stage
+
+    def objects(self) -> list[str] | None:
+        """Names of what is in the back-end, told by the storage; None if nobody can tell."""
+        return objects_in(self._stage.playing.world, self._plan)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._driver, name)
+        if not callable(value) or name.startswith("_"):
+            return value
+        return lambda *arguments, **keywords: self._call(value, arguments, keywords)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in ("_driver", "_plan", "_stage"):
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._driver, name, value)
+
+    def _call(self, method: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        given: list[tuple[Record, Any]] = []
+        with self._stage.inside(self._plan):
+            try:
+                answer = method(
+                    *(_real(each, given) for each in arguments),
+                    **{name: _real(each, given) for name, each in keywords.items()},
+                )
+            except exception.CinderException as error:
+                raise crucible_error(error) from error
+        for record, real in given:
+            _take_over(record, real)
+        return answer
+
+
+def _real(value: Any, given: list[tuple[Record, Any]]) -> Any:
+    """Cinder's own for a record or a context; anything else as it is."""
+    if isinstance(value, Context):
+        return cinder_context.get_admin_context()
+    if not isinstance(value, Volume | Snapshot | VolumeType):
+        return value
+    real = _KINDS[type(value)].get_by_id(cinder_context.get_admin_context(), value.id)
+    for name, changed in value.changes().items():
+        setattr(real, name, changed)
+    given.append((value, real))
+    return real
+
+
+def _take_over(record: Record, real: Any) -> None:
+    """What the driver assigned, beyond what it was given."""
+    for name in real.obj_what_changed():
+        if name in record.DEFAULTS and getattr(real, name) != getattr(record, name):
+            setattr(record, name, getattr(real, name))
+
+
+def crucible_error(error: Exception) -> Exception:
+    """The error of Crucible's of the same name, or of the first ancestor that has one."""
+    for ancestor in type(error).__mro__:
+        kind = getattr(errors, ancestor.__name__, None)
+        if isinstance(kind, type) and issubclass(kind, errors.ServiceError):
+            return kind(f"{error}")
+    return error

@@ -1,0 +1,145 @@
+"""``python -m harness.commands.laws_on_cinder``: the interpreter that checks laws on the installed Cinder.
+
+`conformance.elsewhere` starts it, and says what is asked and answered on its standard input and output. What a
+driver prints goes nowhere.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from conformance import isolation, runner
+from conformance.catalogue import catalogue
+from conformance.elsewhere import Answer, Done, Found, Order, Ready, Recipe, Refused
+from conformance.subjects import Subject, disk
+from harness import registry
+from harness.cinder_engine import under_test
+from harness.cinder_engine.boot import Process
+from harness.cinder_engine.release import require
+from harness.cinder_engine.scratch import scratch
+from harness.control_plane.deployment import Deployment
+from harness.documents import compact
+from harness.errors import InputError
+
+LAW_LIMIT_S = 600.0
+"""A law that moves volumes on the real Cinder takes half a minute in the profile `dev`."""
+
+
+class RealSubject(Subject):
+    """A driver of Cinder's, imported by the process that runs it."""
+
+    @property
+    def driver(self) -> type[Any]:
+        name = self.plan.driver
+        known = {path: dotted for dotted, path in registry.REFERENCE_DRIVERS.items() if "." in dotted}
+        module, _, attribute = known.get(name, name.replace(":", ".")).rpartition(".")
+        found: type[Any] = getattr(importlib.import_module(module), attribute)
+        return found
+
+    @property
+    def known(self) -> str | None:
+        return f"cinder-{self.reference}" if self.reference is not None else None
+
+    def is_interface(self, each: type[Any]) -> bool:
+        """The base classes of drivers, and those of `cinder.interface`."""
+        if each.__module__ == "cinder.volume.driver":
+            return each.__name__ == "VolumeDriver" or each.__name__.endswith("VD")
+        return each.__module__.startswith("cinder.interface")
+
+
+def main() -> None:
+    """Read what is asked and answer it, until there is nobody to ask."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    questions = sys.stdin.buffer
+
+    def answer(document: Answer) -> None:
+        answers.write(compact(document) + b"\n")
+        answers.flush()
+
+    recipe = msgspec.json.decode(questions.readline(), type=Recipe)
+    try:
+        release = require(recipe.driver)
+        with scratch() as home:
+            made = under_test.deployment(
+                home, recipe.driver, configs=[Path(each) for each in recipe.configs], backend=recipe.backend,
+                options=_options(recipe),
+            )  # fmt: skip
+            with Process(made) as process:
+                serve(process, recipe, release, questions, answer)
+    except InputError as error:
+        answer(Refused(str(error)))
+    except ModuleNotFoundError as error:
+        answer(Refused(f"Cinder {release} does not start: {error}; install what it needs"))
+
+
+def _options(recipe: Recipe) -> dict[str, str]:
+    return {**recipe.options, **({"crucible_array": recipe.array} if recipe.array is not None else {})}
+
+
+def serve(
+    process: Process, recipe: Recipe, release: str, questions: IO[bytes], answer: Callable[[Answer], None]
+) -> None:
+    """Everything that is asked of one subject."""
+    subject = subject_on(process, recipe)
+    # What is loaded by now stays; what a law leaves behind goes when it ends.
+    gc.collect()
+    gc.freeze()
+    answer(
+        Ready(
+            cinder=release, driver=f"{subject.driver.__module__}:{subject.driver.__qualname__}",
+            version=subject.version, digest=subject.digest, known=subject.known,
+            is_reference=subject.is_reference,
+        )  # fmt: skip
+    )
+    laws = {law.name: law for law in catalogue()}
+    for line in questions:
+        order = msgspec.json.decode(line, type=Order)
+        check = (
+            partial(isolation.check_isolated, jobs=order.jobs, limit_s=LAW_LIMIT_S)
+            if order.jobs
+            else runner.check
+        )
+        check(
+            subject,
+            [laws[name] for name in order.laws],
+            profile=order.profile,
+            seed=order.seed,
+            on_result=lambda result: answer(Found(process.stage.mask.law(result))),
+        )
+        answer(Done())
+
+
+def subject_on(process: Process, recipe: Recipe) -> Subject:
+    """The subject on the Cinder of this process."""
+    from harness.cinder_engine.ground import CinderGround
+
+    deployment: Deployment = process.deployment
+    plans = {plan.name: plan for plan in deployment.backends}
+    return RealSubject(
+        name=recipe.driver,
+        plan=plans["subject"],
+        deployment=deployment,
+        twin=plans["twin"],
+        neighbour=plans.get("neighbour"),
+        partners=tuple(plan for name, plan in plans.items() if name.startswith("partner-")),
+        path=disk,
+        capabilities=dict(recipe.capabilities),
+        ground=partial(CinderGround, process),
+    )
+
+
+if __name__ == "__main__":
+    main()
