@@ -19,6 +19,7 @@ from conformance.naming import Names
 from conformance.properties import inventory
 from conformance.subjects import OpenDevice, Subject
 from fake_backends.world import World
+from harness.control_plane.database import Database
 from harness.control_plane.deployment import BackendPlan, Deployment
 from harness.control_plane.manager_base import host_connector
 from harness.errors import CrucibleError
@@ -41,7 +42,7 @@ class Bench:
         self.simulation = LimitedSimulation()
         deployment = Deployment(subject.deployment.nodes, self._plans())
         self.ground = subject.ground(deployment, self.simulation, seed)
-        self.database = self.ground.database
+        self.database: Database = self.ground.database
         self.world: World = self.ground.world
         self.names = Names(self.database)
         self.watch = Watch(self.simulation, self.names.of)

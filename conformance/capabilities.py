@@ -144,7 +144,14 @@ def _revert(bench: Bench) -> None:
     bench.revert(volume, bench.snapshot(volume))
 
 
+def _there(subject: Subject, seed: int) -> str:
+    """What stands beside the driver, and not the driver: a subject says where there is none."""
+    return ""
+
+
 PROBES: dict[str, Probe] = {
+    "images": _there,
+    "backups": _there,
     "data path": _path,
     "inventory": _inventory,
     "twin on one system": _own_twin,

@@ -160,7 +160,7 @@ class Elsewhere:
 
     def _start(self) -> None:
         # What this process can import, the other one can.
-        path = os.pathsep.join([str(Path.cwd()) if not each else each for each in sys.path])
+        path = os.pathsep.join([each if each else str(Path.cwd()) for each in sys.path])
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", PROGRAM],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path},
@@ -185,7 +185,8 @@ class Elsewhere:
             assert self._process is not None
             status = self._process.wait()
             raise RuntimeError(f"the interpreter that runs Cinder has died (exit status {status})")
-        return msgspec.json.decode(line, type=Answer)
+        answer: Answer = msgspec.json.decode(line, type=Answer)
+        return answer
 
     def _pipe(self, name: str) -> IO[bytes]:
         pipe: Any = getattr(self._process, name)

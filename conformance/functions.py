@@ -23,7 +23,9 @@ from conformance.subjects import Subject
 from harness.certificates import LawResult
 
 
-def check_laws(subject: Subject | Elsewhere, laws: Sequence[Law], *, profile: str = "ci", seed: int = 0) -> list[LawResult]:
+def check_laws(
+    subject: Subject | Elsewhere, laws: Sequence[Law], *, profile: str = "ci", seed: int = 0
+) -> list[LawResult]:
     """Check these laws; returns the results if none is broken."""
     results = check(subject, laws, profile=profile, seed=seed)
     known = xfail.known_of(subject)
@@ -98,7 +100,9 @@ def check_migration(subject: Subject | Elsewhere, *, profile: str = "ci", seed: 
     return check_laws(subject, laws, profile=profile, seed=seed)
 
 
-def check_level(subject: Subject | Elsewhere, level: str, *, profile: str = "ci", seed: int = 0) -> list[LawResult]:
+def check_level(
+    subject: Subject | Elsewhere, level: str, *, profile: str = "ci", seed: int = 0
+) -> list[LawResult]:
     """All laws of a level (`conformance.levels`)."""
     laws = [law for law in catalogue() if law.level == level]
     return check_laws(subject, laws, profile=profile, seed=seed)

@@ -1,16 +1,24 @@
-"""The ground under a bench: the storage, records and drivers of one world, simulated or the installed Cinder's.
+"""What laws are played on: a ground under a bench, and a cloud around a move.
 
-The simulated one is here; that of the real Cinder is `harness.cinder_engine.ground`, in an interpreter of its
-own.
+Those of the simulation are here; those of the installed Cinder are in `harness.cinder_engine.ground`, in an
+interpreter of its own.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
+from conformance.guard import Guarded, Watch
+from conformance.naming import Names
 from fake_backends.world import World
+from harness.control_plane.cloud import Cloud
 from harness.control_plane.database import Database
 from harness.control_plane.deployment import BackendPlan, Deployment, build_world, make_driver
+from harness.control_plane.nova_profiles import NovaProfile
+from harness.control_plane.services import Services
+from harness.control_plane.volume_manager import VolumeManager
+from harness.driver import VolumeDriver
 from harness.sim.simulation import Simulation
 
 
@@ -45,3 +53,33 @@ class Simulated:
     def close(self) -> None:
         """Let go of the files of the storage."""
         self.world.close()
+
+
+class GuardedServices(Services):
+    """Volume services whose drivers are watched."""
+
+    def __init__(self, cloud: Cloud, watch: Watch) -> None:
+        super().__init__(cloud)
+        self._watch = watch
+
+    def _process(self, plan: BackendPlan) -> VolumeManager:
+        manager = super()._process(plan)
+        manager.driver = cast("VolumeDriver", Guarded(manager.driver, self._watch, f"{plan.name}."))
+        return manager
+
+
+def simulated_cloud(
+    deployment: Deployment,
+    simulation: Simulation,
+    nova: NovaProfile,
+    watch: Watch,
+    before_start: Callable[[Any], None],
+) -> Cloud:
+    """The simulated control plane, whose drivers `watch` looks at. `before_start` is given it first."""
+
+    def prepare(cloud: Cloud) -> None:
+        watch.name = Names(cloud.database).of
+        cloud.services = GuardedServices(cloud, watch)
+        before_start(cloud)
+
+    return Cloud(deployment, simulation, nova=nova, before_start=prepare)

@@ -7,42 +7,24 @@ is asked for through the API, as users and operators do, and judged when it has 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from conformance.attached import compare
 from conformance.contents import Contents, pages_of
-from conformance.guard import Guarded, LimitedSimulation, Misconduct, Watch, described
+from conformance.guard import LimitedSimulation, Misconduct, Watch, described
 from conformance.law import Broken, holds, same
-from conformance.naming import Names
 from conformance.properties import inventory
 from conformance.subjects import Subject
 from fake_backends.block_store import PAGE
 from harness import errors
-from harness.control_plane.cloud import Cloud
 from harness.control_plane.deployment import BackendPlan, Deployment
 from harness.control_plane.nova_profiles import PROFILES
 from harness.control_plane.servers import Server
-from harness.control_plane.services import Services
-from harness.control_plane.volume_manager import VolumeManager
-from harness.driver import VolumeDriver
 from harness.model import GIB, Context, Volume, is_migrating
 from harness.sim.faults import Fault, FaultPlan
 
 OWNER = Context("user", "project", is_admin=False)
 ADMIN = Context("admin", "admin-project", is_admin=True)
-
-
-class GuardedServices(Services):
-    """Volume services whose drivers are watched."""
-
-    def __init__(self, cloud: Cloud, watch: Watch) -> None:
-        super().__init__(cloud)
-        self._watch = watch
-
-    def _process(self, plan: BackendPlan) -> VolumeManager:
-        manager = super()._process(plan)
-        manager.driver = cast("VolumeDriver", Guarded(manager.driver, self._watch, f"{plan.name}."))
-        return manager
 
 
 class Move:
@@ -52,8 +34,10 @@ class Move:
         self.subject = subject
         self.simulation = LimitedSimulation()
         self.watch = Watch(self.simulation, repr)
-        self.cloud: Cloud
+        self.cloud: Any
+        """A `harness.control_plane.cloud.Cloud`, or what stands for it."""
         self._opened = False
+        self._copied = False
 
     # ---------------------------------------------------------------------------------------- the stage
 
@@ -86,8 +70,8 @@ class Move:
         plans = tuple(self.plan(name) for name in dict.fromkeys(names))
         deployment = Deployment(self.subject.deployment.nodes, plans)
         try:
-            self.cloud = Cloud(
-                deployment, self.simulation, nova=PROFILES[nova], before_start=self._before_start
+            self.cloud = self.subject.cloud(
+                deployment, self.simulation, PROFILES[nova], self.watch, self._before_start
             )
         except KeyboardInterrupt:
             raise
@@ -97,10 +81,15 @@ class Move:
         for manager in self.cloud.managers.values():
             holds(manager.initialized, f"the driver of {manager.plan.name} cannot be set up")
 
-    def _before_start(self, cloud: Cloud) -> None:
-        """The fakes of arrays are there before the first driver is made."""
-        self.watch.name = Names(cloud.database).of
-        cloud.services = GuardedServices(cloud, self.watch)
+    def _before_start(self, cloud: Any) -> None:
+        """The fakes of arrays are there before the first driver is made; temporary volumes do not escape."""
+        before = cloud.database.on_create
+
+        def created(row: dict[str, Any]) -> None:
+            self._copied |= (row.get("migration_status") or "").startswith("target:")
+            before(row)
+
+        cloud.database.on_create = created
         if self.subject.prepare is not None:
             self.subject.prepare(cloud.world)
 
@@ -118,9 +107,10 @@ class Move:
 
     def volume(self, volume_id: str) -> Volume:
         try:
-            return self.cloud.database.get_volume(volume_id)
+            volume: Volume = self.cloud.database.get_volume(volume_id)
         except errors.VolumeNotFound:
             raise Broken("the record of the volume is gone, but should be there") from None
+        return volume
 
     # -------------------------------------------------------------------------------------------- requests
 
@@ -156,7 +146,7 @@ class Move:
 
     def attach(self, volume_id: str, server: str = "server") -> Server:
         """A new server, with the volume attached."""
-        made = self.cloud.nova.create_server(server)
+        made: Server = self.cloud.nova.create_server(server)
         self.act(self.cloud.nova.attach_volume, made, volume_id)
         return made
 
@@ -251,4 +241,4 @@ class Move:
 
     def assisted(self) -> bool:
         """Whether no temporary volume was made so far."""
-        return not any(event.step == "create temporary volume" for event in self.simulation.history)
+        return not self._copied

@@ -21,9 +21,11 @@ import pytest
 
 if TYPE_CHECKING:
     from conformance.capabilities import Capabilities
+    from conformance.elsewhere import Elsewhere
     from conformance.law import Law
     from conformance.subjects import Subject
     from conformance.xfail import Expected
+    from harness.certificates import LawResult
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,6 +56,7 @@ def pytest_collection_modifyitems(
         return
     from conformance.capabilities import Capabilities
     from conformance.catalogue import select
+    from conformance.subjects import Subject
     from harness.errors import InputError
 
     try:
@@ -62,35 +65,38 @@ def pytest_collection_modifyitems(
         known = _known(under_test, config.getoption("--crucible-xfail"))
     except InputError as error:
         raise pytest.UsageError(str(error)) from None
-    capabilities = Capabilities(under_test, config.getoption("--crucible-seed"))
+    seed = config.getoption("--crucible-seed")
+    capabilities = Capabilities(under_test, seed) if isinstance(under_test, Subject) else None
     for law in laws:
         item = LawItem.from_parent(session, name=law.name, nodeid=f"crucible::{law.name}")
         item.prepare(under_test, law, capabilities, known)
         items.append(item)
 
 
-def subject_at(name: str) -> Subject:
+def subject_at(name: str) -> Subject | Elsewhere:
     """The subject of that name. InputError."""
+    from conformance.elsewhere import Elsewhere
     from conformance.subjects import Subject, subject
     from harness.errors import InputError
+    from harness.registry import is_of_cinder
 
     module, colon, attribute = name.partition(":")
-    if colon:
+    if colon and not is_of_cinder(name):
         try:
             found = getattr(importlib.import_module(module), attribute, None)
         except Exception as error:
             raise InputError(f"cannot import {name}: {type(error).__name__}: {error}") from error
-        if isinstance(found, Subject):
+        if isinstance(found, Subject | Elsewhere):
             return found
         if callable(found) and not isinstance(found, type):
             made = found()
-            if isinstance(made, Subject):
+            if isinstance(made, Subject | Elsewhere):
                 return made
             raise InputError(f"{name} returned {made!r}, but should return a conformance.Subject")
     return subject(name)
 
 
-def _known(under_test: Subject, path: str | None) -> list[Expected]:
+def _known(under_test: Subject | Elsewhere, path: str | None) -> list[Expected]:
     """The user's list of known failures, and that of the reference driver. InputError for a stale entry."""
     from conformance import xfail
     from conformance.catalogue import catalogue
@@ -112,12 +118,17 @@ class LawBroken(Exception):
 class LawItem(pytest.Item):
     """One law as a test."""
 
-    under_test: Subject
+    under_test: Subject | Elsewhere
     law: Law
-    capabilities: Capabilities
+    capabilities: Capabilities | None
+    """Of a driver of Cinder's the interpreter that checks its laws finds them out."""
 
     def prepare(
-        self, under_test: Subject, law: Law, capabilities: Capabilities, known: Sequence[Expected]
+        self,
+        under_test: Subject | Elsewhere,
+        law: Law,
+        capabilities: Capabilities | None,
+        known: Sequence[Expected],
     ) -> None:
         """Give the item its law; a failure that is known becomes an xfail."""
         self.under_test, self.law, self.capabilities = under_test, law, capabilities
@@ -130,18 +141,10 @@ class LawItem(pytest.Item):
     def runtest(self) -> None:
         """Check the law."""
         from conformance.functions import told
-        from conformance.guard import contained
-        from conformance.runner import check_law
 
-        option = self.config.getoption
-        with contained():
-            result = check_law(
-                self.under_test,
-                self.law,
-                self.capabilities,
-                profile=option("--crucible-profile"),
-                seed=option("--crucible-seed"),
-            )
+        result = self._checked(
+            self.config.getoption("--crucible-profile"), self.config.getoption("--crucible-seed")
+        )
         self.user_properties += [
             ("level", result.level),
             ("source", result.source),
@@ -151,6 +154,17 @@ class LawItem(pytest.Item):
             pytest.skip(result.reason)
         if result.status != "passed":
             raise LawBroken(told(result))
+
+    def _checked(self, profile: str, seed: int) -> LawResult:
+        from conformance.elsewhere import Elsewhere
+        from conformance.guard import contained
+        from conformance.runner import check_law
+
+        if isinstance(self.under_test, Elsewhere):
+            return self.under_test.check([self.law], profile=profile, seed=seed)[0]
+        assert self.capabilities is not None
+        with contained():
+            return check_law(self.under_test, self.law, self.capabilities, profile=profile, seed=seed)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The law and its shortest sequence, and no traceback of ours."""

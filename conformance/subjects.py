@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.elsewhere import Elsewhere, Recipe
-from conformance.grounds import Ground, Simulated
+from conformance.grounds import Ground, Simulated, simulated_cloud
 from fake_backends.array import load as load_array
 from fake_backends.block_store import BlockDevice
 from fake_backends.connectors import connect
@@ -59,7 +59,8 @@ class Subject:
     None where nobody but the driver knows what its storage is. `path` is None for a driver whose data cannot
     be reached; laws about bytes are then skipped. `prepare` is called with every new world, before any driver
     is made: a fake of the driver's array is put there. `capabilities` overrides what is found out about the
-    driver (`conformance.capabilities`): True, False, or why not.
+    driver (`conformance.capabilities`): True, False, or why not. `ground` and `cloud` are where it lives
+    (`conformance.grounds`).
     """
 
     name: str
@@ -72,6 +73,7 @@ class Subject:
     prepare: Callable[[World], None] | None = None
     capabilities: Mapping[str, bool | str] = field(default_factory=dict)
     ground: Callable[[Deployment, Simulation, int], Ground] = Simulated
+    cloud: Callable[..., Any] = simulated_cloud
 
     @property
     def driver(self) -> type[Any]:
@@ -172,10 +174,13 @@ def subject(
             )
         return Elsewhere(
             Recipe(
-                driver=name, configs=tuple(map(str, configs)), backend=backend, array=array,
+                driver=name,
+                configs=tuple(map(str, configs)),
+                backend=backend,
+                array=array,
                 options={key: str(value) for key, value in (options or {}).items()},
                 capabilities=dict(capabilities or {}),
-            )  # fmt: skip
+            )
         )
     known = Deployment.default()
     if configs:

@@ -18,6 +18,7 @@ BACKUP = "cinder.backup.manager:BackupManager"
 
 @law(
     source=f"{CONTENT}.copy_volume_to_image, reimage",
+    needs=["images"],
     size=sizes(2),
     written=contents(),
     before=contents("before"),
@@ -40,6 +41,7 @@ def an_image_of_a_volume_is_whole(move: Move, size: int, written: Contents, befo
 
 @law(
     source=f"{BACKUP}.create_backup, restore_backup",
+    needs=["backups"],
     written=contents(),
     after=contents("after"),
     anew=st.booleans(),

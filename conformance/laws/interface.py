@@ -98,11 +98,7 @@ def methods_take_what_the_manager_passes(still: Still) -> None:
 @law(source=f"{INTERFACE}.volume_driver:VolumeDriverCore")
 def the_required_methods_are_there(still: Still) -> None:
     """A driver has the methods that Cinder requires of every driver."""
-    missing = [
-        name
-        for name in REQUIRED
-        if name not in DO_NOTHING and not still.subject.has(name)
-    ]
+    missing = [name for name in REQUIRED if name not in DO_NOTHING and not still.subject.has(name)]
     holds(not missing, f"{still.driver.__name__} has no {', '.join(missing)}, but should have")
 
 

@@ -249,7 +249,8 @@ def a_volume_with_snapshots_is_refused(move: Move, there: str) -> None:
     move.act(move.cloud.api.create_snapshot, OWNER, volume)
     try:
         move.migrate(volume, there)
-    except errors.InvalidVolume:
+    except errors.ServiceError as error:
+        same("the code of the refusal", error.code, 400)
         same("the status", move.volume(volume).status, "available")
         return
     holds(False, "the migration of a volume with a snapshot was accepted, but should be refused")

@@ -1,4 +1,4 @@
-"""Cinder's tables for a bench, on which there is a driver and no service: whoever plays the manager writes them."""
+"""Cinder's tables for a bench, where a driver is and no service: whoever plays the manager writes them."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class BenchDatabase(Database):
     def __init__(self, connection: sqlite3.Connection, seed: int) -> None:
         super().__init__(connection, lambda server_uuid: server_uuid)
         self._ids = Ids(seed, "database")
-        self.volumes = BenchTable(connection, "volumes", self._volume)
-        self.snapshots = BenchTable(connection, "snapshots", self._snapshot)
-        self.attachments = BenchTable(connection, "volume_attachment", self._attachment)
+        self.volumes: BenchTable = BenchTable(connection, "volumes", self._volume)
+        self.snapshots: BenchTable = BenchTable(connection, "snapshots", self._snapshot)
+        self.attachments: BenchTable = BenchTable(connection, "volume_attachment", self._attachment)
         self._default_type = volume_types.get_default_volume_type()["id"]
         self._columns = {
             kind: {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}

@@ -43,6 +43,7 @@ class Process:
         self.release = require()
         self.stage = Stage()
         self.patches = Patches()
+        self._overridden: list[tuple[str, str]] = []
         self._ending = ExitStack()
         self.home = self._ending.enter_context(scratch())
         try:
@@ -138,6 +139,21 @@ class Process:
             args=[], project="cinder", default_config_files=[str(path)], default_config_dirs=[], use_env=False
         )
         releases.configure_database(cfg.CONF)
+
+    def override(self, section: str, name: str, value: Any) -> None:
+        """Set an option over what cinder.conf says, until `as_written`."""
+        from oslo_config import cfg
+
+        cfg.CONF.set_override(name, value, group=section)
+        self._overridden.append((section, name))
+
+    def as_written(self) -> None:
+        """Every option is again as cinder.conf says."""
+        from oslo_config import cfg
+
+        for section, name in self._overridden:
+            cfg.CONF.clear_override(name, group=section)
+        self._overridden.clear()
 
     def _make_database(self) -> Template:
         """Cinder's own migrations, once; the result is the template of every cell."""

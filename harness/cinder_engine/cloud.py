@@ -24,11 +24,11 @@ from fake_backends.world import Node, World
 from harness.cinder_engine.boot import Process
 from harness.cinder_engine.rest import AttachmentApi, BackupApi, Rest, TransferApi, VolumeApi
 from harness.cinder_engine.rows import Database, Quotas
-from harness.cinder_engine.seams import clock, releases
+from harness.cinder_engine.seams import clock, driver_calls, releases
 from harness.cinder_engine.seams.rpc import VOLUME_TOPIC, Endpoint
 from harness.cinder_engine.seams.services import translated
 from harness.cinder_engine.service import VolumeService
-from harness.control_plane.deployment import Deployment, build_world
+from harness.control_plane.deployment import BackendPlan, Deployment, build_world
 from harness.control_plane.encryption import KeyManager
 from harness.control_plane.hypervisor import Nova
 from harness.control_plane.images import ImageService
@@ -106,6 +106,7 @@ class CinderCloud:
         """Where volumes go whose pool is fixed beforehand, until the scheduler hears of them."""
         self.messaging.on_task = lambda address, task: self._tasks.setdefault(address, []).append(task)
         simulation.crash = self._crash
+        self.before_start()
         self._start_scheduler()
         for plan in deployment.backends:
             if backends is None or plan.name in backends:
@@ -163,6 +164,13 @@ class CinderCloud:
         self.service_ids[host] = row.id
         self.database.installed(host, clock.EPOCH - INSTALLED_BEFORE)
         self._reported_us = None
+
+    def calls_of(self, plan: BackendPlan) -> driver_calls.Call:
+        """Who makes the calls of the manager to the driver of a back-end."""
+        return driver_calls.plainly
+
+    def before_start(self) -> None:
+        """Everything is there but the services."""
 
     def act(self, actor: str, function: Callable[[], Any], within_us: int | None = None) -> Any:
         """Let an actor do something, from outside of any task; returns or raises its outcome.

@@ -80,10 +80,14 @@ class VolumeApi:
         name: str | None = None,
         volume_type: str | None = None,
         source_volid: str | None = None,
+        snapshot_id: str | None = None,
         host: str | None = None,
     ) -> Volume:
         """`host` names the pool and skips the scheduler's choice, not the scheduler's part."""
-        body = {"size": size, "name": name, "volume_type": volume_type, "source_volid": source_volid}
+        body = {
+            "size": size, "name": name, "volume_type": volume_type, "source_volid": source_volid,
+            "snapshot_id": snapshot_id,
+        }  # fmt: skip
         answer = self._rest(
             context, "POST", "volumes",
             {"volume": {key: value for key, value in body.items() if value is not None}},
@@ -145,6 +149,9 @@ class VolumeApi:
     def create_snapshot(self, context: Context, volume_id: str) -> Snapshot:
         answer = self._rest(context, "POST", "snapshots", {"snapshot": {"volume_id": volume_id}})
         return self._cloud.database.get_snapshot(answer["snapshot"]["id"])
+
+    def revert_to_snapshot(self, context: Context, volume_id: str, snapshot_id: str) -> None:
+        self._action(context, volume_id, "revert", {"snapshot_id": snapshot_id})
 
     def delete_snapshot(self, context: Context, snapshot_id: str) -> None:
         self._rest(context, "DELETE", f"snapshots/{snapshot_id}")

@@ -42,7 +42,9 @@ class VolumeService:
     def create(self) -> None:
         """Make manager and driver, whose calls are named points."""
         self.make_manager()
-        driver_calls.watch(self.manager.driver, self._cloud.simulation, self._cloud.mask.learn)
+        driver_calls.watch(
+            self.manager.driver, self._cloud.simulation, self._cloud.mask.learn, self._cloud.calls_of(self.plan)
+        )
 
     def make_manager(self) -> None:
         """Make the manager, which makes the driver that its section of cinder.conf names."""

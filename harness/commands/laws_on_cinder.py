@@ -31,6 +31,7 @@ from harness.control_plane.deployment import Deployment
 from harness.documents import compact
 from harness.errors import InputError
 
+NEIGHBOURS = "on the real Cinder there is no image service and no backup service here"
 LAW_LIMIT_S = 600.0
 """A law that moves volumes on the real Cinder takes half a minute in the profile `dev`."""
 
@@ -60,6 +61,7 @@ class RealSubject(Subject):
 def main() -> None:
     """Read what is asked and answer it, until there is nobody to ask."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # so that nothing is left of it
     answers = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -99,10 +101,13 @@ def serve(
     gc.freeze()
     answer(
         Ready(
-            cinder=release, driver=f"{subject.driver.__module__}:{subject.driver.__qualname__}",
-            version=subject.version, digest=subject.digest, known=subject.known,
+            cinder=release,
+            driver=f"{subject.driver.__module__}:{subject.driver.__qualname__}",
+            version=subject.version,
+            digest=subject.digest,
+            known=subject.known,
             is_reference=subject.is_reference,
-        )  # fmt: skip
+        )
     )
     laws = {law.name: law for law in catalogue()}
     for line in questions:
@@ -124,7 +129,7 @@ def serve(
 
 def subject_on(process: Process, recipe: Recipe) -> Subject:
     """The subject on the Cinder of this process."""
-    from harness.cinder_engine.ground import CinderGround
+    from harness.cinder_engine.ground import CinderGround, WatchedCloud
 
     deployment: Deployment = process.deployment
     plans = {plan.name: plan for plan in deployment.backends}
@@ -136,8 +141,9 @@ def subject_on(process: Process, recipe: Recipe) -> Subject:
         neighbour=plans.get("neighbour"),
         partners=tuple(plan for name, plan in plans.items() if name.startswith("partner-")),
         path=disk,
-        capabilities=dict(recipe.capabilities),
+        capabilities={**dict.fromkeys(("images", "backups"), NEIGHBOURS), **recipe.capabilities},
         ground=partial(CinderGround, process),
+        cloud=partial(WatchedCloud, process),
     )
 
 

@@ -21,8 +21,17 @@ METHODS = (
 """The methods that `harness.control_plane` passes named points for."""
 
 
-def watch(driver: Any, simulation: Simulation, returned: Callable[[Any], None]) -> None:
-    """Wrap the methods of one driver object; `returned` hears of what they return.
+Call = Callable[[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+"""Makes one call of a driver: name, method, arguments, keywords."""
+
+
+def plainly(name: str, method: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """The call, and nothing else."""
+    return method(*arguments, **keywords)
+
+
+def watch(driver: Any, simulation: Simulation, returned: Callable[[Any], None], make: Call = plainly) -> None:
+    """Wrap the methods of one driver object; `returned` hears of what they return, and `make` makes the calls.
 
     A call from inside the driver's own calls is not the manager's.
     """
@@ -37,7 +46,7 @@ def watch(driver: Any, simulation: Simulation, returned: Callable[[Any], None]) 
             simulation.visit(f"driver.{name}", subject((*arguments, *keywords.values())))
             inside.add(task)
             try:
-                result = method(*arguments, **keywords)
+                result = make(name, method, arguments, keywords)
                 returned(result)
                 return result
             finally:

@@ -1,0 +1,129 @@
+"""`crucible certify` of Cinder's own drivers, unmodified, and of drivers that are derived from them.
+
+Each subject has an interpreter of its own. A law is tried on one of the subjects, on another one for each value
+of CRUCIBLE_SAMPLE; `crucible certify` checks all of them on each.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from conformance import check_laws, xfail
+from conformance.catalogue import catalogue
+from conformance.elsewhere import Elsewhere
+from conformance.subjects import subject
+from harness.certificates import Certificate, LawResult
+from harness.cinder_engine.release import installed
+from harness.cli import main
+
+pytestmark = pytest.mark.skipif(
+    installed() is None, reason="Cinder is not installed: pip install 'cinder-crucible[cinder]'"
+)
+
+LVM = "cinder.volume.drivers.lvm.LVMVolumeDriver"
+SUBJECTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "lvm": (LVM, {}),
+    "lvm-thin": (LVM, {"lvm_type": "thin"}),
+    "rbd": ("cinder.volume.drivers.rbd.RBDDriver", {}),
+    "nfs": ("cinder.volume.drivers.nfs.NfsDriver", {}),
+}
+MOVES = ("migration from/a_volume_arrives_elsewhere", "in use/an_in_use_migration_leaves_nothing")
+LAWS = {law.name: law for law in catalogue()}
+TURN = int(os.environ.get("CRUCIBLE_SAMPLE", "0"))
+CASES = [
+    (law.name, list(SUBJECTS)[(number + TURN) % len(SUBJECTS)])
+    for number, law in enumerate(LAWS.values())
+    if law.level == "core" or law.name in MOVES
+]
+MISTAKES = {
+    "ClearsNothing": ("volumes/a_new_volume_shows_nothing_of_a_deleted_one", "shows what a deleted volume held"),
+    "KnowsNoOtherName": ("names/a_migrated_volume_is_deleted", "the objects after the deletion"),
+    "Dies": ("extend/extending_keeps_the_data", "the driver ends the process (exit status 9)"),
+}
+"""The law that each wrong driver breaks, and words of what is found."""
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wrong drivers, also in the interpreters that are started."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+
+def of_cinder(driver: str, **options: str) -> Elsewhere:
+    made = subject(driver, options=options)
+    assert isinstance(made, Elsewhere)
+    return made
+
+
+@cache
+def checked(name: str) -> tuple[list[xfail.Expected], dict[str, LawResult]]:
+    """What a subject is known to fail, and what came of the laws whose turn it is."""
+    driver, options = SUBJECTS[name]
+    under_test = of_cinder(driver, **options)
+    results = under_test.check([LAWS[law] for law, chosen in CASES if chosen == name], profile="smoke")
+    known = xfail.known_of(under_test)
+    under_test.close()
+    return known, {result.law: result for result in results}
+
+
+@pytest.mark.parametrize(("law", "name"), CASES)
+def test_a_driver_of_cinder_keeps_the_law(law: str, name: str) -> None:
+    """Passed, skipped for a reason, or broken in the way that is known."""
+    known, results = checked(name)
+    result = results[law]
+    expected = [entry for entry in known if entry.law == law]
+    if expected and expected[0].strict:
+        assert result.status == "failed"
+    elif not expected:
+        assert result.status in ("passed", "skipped"), f"{result.reason}\n" + "\n".join(result.steps)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_in_a_real_driver_is_found(name: str) -> None:
+    """By the law that is about it, which tells how."""
+    law, words = MISTAKES[name]
+    [result] = of_cinder(f"lvm_mistakes:{name}").check([LAWS[law]], profile="ci")
+    assert result.status == "failed"
+    assert words in result.reason
+
+
+def test_a_certificate_names_the_release(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And the real driver; this process has not imported Cinder."""
+    path = tmp_path / "certificate.json"
+    assert main(["certify", LVM, "--profile", "ci", "-k", "delete_volume_returns", "--json", str(path)]) == 0
+    made = msgspec.json.decode(path.read_bytes(), type=Certificate)
+    assert made.cinder == installed()
+    assert made.driver == LVM.replace(".LVM", ":LVM")
+    assert made.version == "3.0.0"
+    assert f"on Cinder {installed()}" in capsys.readouterr().out
+    assert "cinder" not in sys.modules
+
+
+def test_plain_functions_take_a_driver_of_cinder() -> None:
+    """As any subject; what is broken is told."""
+    laws = [LAWS["volumes/delete_volume_returns_nothing"]]
+    assert [result.status for result in check_laws(of_cinder(LVM), laws)] == ["passed"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["cinder.volume.drivers.absent.Driver"], "there is no module cinder.volume.drivers.absent"),
+        (["lvm_mistakes:Absent"], "lvm_mistakes has no class Absent; it has the drivers ClearsNothing"),
+    ],
+)
+def test_what_cannot_be_had_is_one_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And exit status 2."""
+    assert main(["certify", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1
