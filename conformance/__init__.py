@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from conformance.elsewhere import any_subject as subject
     from conformance.functions import (
         check_clones,
         check_connections,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
         check_stats,
         check_volumes,
     )
-    from conformance.subjects import Subject, subject
+    from conformance.subjects import Subject
 
 __all__ = [
     "Subject",
@@ -42,9 +43,15 @@ __all__ = [
 ]
 
 
+_PLACES = {
+    "Subject": ("conformance.subjects", "Subject"),
+    "subject": ("conformance.elsewhere", "any_subject"),
+}
+
+
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is: pytest loads the plug-in of this package in every run."""
     if name in __all__:
-        module = "conformance.subjects" if name.lower() == "subject" else "conformance.functions"
-        return getattr(importlib.import_module(module), name)
+        module, attribute = _PLACES.get(name, ("conformance.functions", name))
+        return getattr(importlib.import_module(module), attribute)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,6 +19,9 @@ import msgspec
 
 from conformance.law import Law
 from conformance.profiles import DEFAULT
+from conformance.subjects import DataPath, Subject, disk, subject
+from fake_backends.world import World
+from harness import registry
 from harness.certificates import LawResult
 from harness.documents import compact
 from harness.errors import InputError
@@ -200,3 +203,43 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         pipe.close()
     process.terminate()
     process.wait()
+
+
+def any_subject(
+    driver: str | type[Any],
+    *,
+    configs: Sequence[Path] = (),
+    backend: str | None = None,
+    array: str | None = None,
+    options: Mapping[str, object] | None = None,
+    path: DataPath | None = disk,
+    prepare: Callable[[World], None] | None = None,
+    capabilities: Mapping[str, bool | str] | None = None,
+) -> Subject | Elsewhere:
+    """The subject of that name, as `conformance.subjects.subject`, be it a driver of Cinder's or of Crucible's.
+
+    Drivers of Cinder's tree, and those that are derived from its classes, are checked on the installed Cinder;
+    what is wrong with one is said when its interpreter starts. `path` and `prepare` cannot be sent there.
+    Raises InputError, in one line.
+    """
+    name = f"{driver.__module__}:{driver.__qualname__}" if isinstance(driver, type) else driver
+    if not registry.is_of_cinder(name):
+        return subject(
+            driver, configs=configs, backend=backend, array=array, options=options, path=path,
+            prepare=prepare, capabilities=capabilities,
+        )  # fmt: skip
+    if path is not disk or prepare is not None:
+        raise InputError(
+            f"{name} is a driver of Cinder, which runs in another process: name a fake of its array "
+            "(array=, or crucible_array in cinder.conf) in place of path and prepare"
+        )
+    return Elsewhere(
+        Recipe(
+            driver=name,
+            configs=tuple(map(str, configs)),
+            backend=backend,
+            array=array,
+            options={key: str(value) for key, value in (options or {}).items()},
+            capabilities=dict(capabilities or {}),
+        )
+    )

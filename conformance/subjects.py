@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from conformance.elsewhere import Elsewhere, Recipe
 from conformance.grounds import Ground, Simulated, simulated_cloud
 from fake_backends.array import load as load_array
 from fake_backends.block_store import BlockDevice
@@ -155,33 +154,14 @@ def subject(
     path: DataPath | None = disk,
     prepare: Callable[[World], None] | None = None,
     capabilities: Mapping[str, bool | str] | None = None,
-) -> Subject | Elsewhere:
+) -> Subject:
     """The subject of that name: ``lvm``, ``lvm-thin``, ``rbd``, ``nfs``, ``nfs-qcow2``, or a driver's path.
 
     `configs` are cinder.conf files in which a section has this driver; `backend` picks one of several.
     `array` is the class of a fake of its array (`fake_backends.array`), ``package.module:Class``. `options` are
     set over what the section has. Raises InputError, in one line.
-
-    A driver of Cinder's is checked on the installed Cinder, in another interpreter; what is wrong with it is
-    said when that starts. Neither `path` nor `prepare` can be sent there.
     """
     name = f"{driver.__module__}:{driver.__qualname__}" if isinstance(driver, type) else driver
-    if registry.is_of_cinder(name):
-        if path is not disk or prepare is not None:
-            raise InputError(
-                f"{name} is a driver of Cinder, which runs in another process: name a fake of its array "
-                "(array=, or crucible_array in cinder.conf) in place of path and prepare"
-            )
-        return Elsewhere(
-            Recipe(
-                driver=name,
-                configs=tuple(map(str, configs)),
-                backend=backend,
-                array=array,
-                options={key: str(value) for key, value in (options or {}).items()},
-                capabilities=dict(capabilities or {}),
-            )
-        )
     known = Deployment.default()
     if configs:
         plan, deployment = _configured(name, configs, backend)
