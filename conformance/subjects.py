@@ -25,6 +25,7 @@ from harness.control_plane.deployment import BackendPlan, Deployment, load
 from harness.driver import Configuration, VolumeDriver
 from harness.errors import InputError
 from harness.model import ConnectionInfo, Connector
+from harness.signatures import Call, signature_of
 from harness.sim.simulation import Simulation
 
 
@@ -43,6 +44,11 @@ REFERENCES = {"lvm": "lvm-a", "lvm-thin": "lvm-thin", "rbd": "rbd-a", "nfs": "nf
 """Subjects that are known by a name, and the back-ends of the embedded deployment that they are."""
 
 PARTNERS = ("lvm-a", "rbd-a", "nfs-a")
+_KEYWORDS = {
+    "get_volume_stats": ("refresh",), "terminate_connection": ("force",), "before_volume_copy": ("remote",),
+    "after_volume_copy": ("remote",),
+}  # fmt: skip
+"""What the manager passes by name (`cinder.volume.manager:VolumeManager`), and not by position."""
 _OTHER_STORAGE: Mapping[str, Mapping[str, str]] = {
     "lvm": {"volume_group": "vg-twin"},
     "rbd": {"rbd_pool": "twin"},
@@ -114,6 +120,18 @@ class Subject:
         """Whether the driver has this method of its own, and not only that of the interface."""
         definer = next((each for each in self.driver.__mro__ if method in vars(each)), None)
         return definer is not None and not self.is_interface(definer)
+
+    def calls(self) -> list[Call]:
+        """How the manager calls each method of the interface."""
+        found = []
+        for name, function in inspect.getmembers(VolumeDriver, inspect.isfunction):
+            if name.startswith("_"):
+                continue
+            keywords = _KEYWORDS.get(name, ())
+            places = [each for each in signature_of(function, bound=False) if each.kind == "positional"]
+            passed = [each for each in places if each.name not in keywords]
+            found.append(Call(name, len(passed), keywords))
+        return found
 
     def is_interface(self, each: type[Any]) -> bool:
         """Whether a class that the driver derives from only says what methods there are."""

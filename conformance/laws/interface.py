@@ -7,14 +7,8 @@ from typing import Any
 
 from conformance.law import Chapter, holds
 from conformance.subjects import Subject
-from harness.driver import VolumeDriver
-from harness.signatures import Call, misfit, signature_of
+from harness.signatures import misfit, signature_of
 
-KEYWORDS = {
-    "get_volume_stats": ("refresh",), "terminate_connection": ("force",), "before_volume_copy": ("remote",),
-    "after_volume_copy": ("remote",),
-}  # fmt: skip
-"""What the manager passes by name (`cinder.volume.manager:VolumeManager`), and not by position."""
 REQUIRED = (
     "check_for_setup_error",
     "create_export",
@@ -68,23 +62,10 @@ law = Chapter("interface", level="core", stage=Still)
 INTERFACE = "cinder.interface"
 
 
-def calls() -> list[Call]:
-    """How the manager calls each method of the interface."""
-    found = []
-    for name, function in inspect.getmembers(VolumeDriver, inspect.isfunction):
-        if name.startswith("_"):
-            continue
-        keywords = KEYWORDS.get(name, ())
-        places = [each for each in signature_of(function, bound=False) if each.kind == "positional"]
-        passed = [each for each in places if each.name not in keywords]
-        found.append(Call(name, len(passed), keywords))
-    return found
-
-
 @law(source="cinder.volume.manager:VolumeManager")
 def methods_take_what_the_manager_passes(still: Still) -> None:
     """Every method takes the arguments that Cinder's manager passes, by position and by name."""
-    for call in calls():
+    for call in still.subject.calls():
         if not hasattr(still.driver, call.method):
             continue  # the manager asks for it only where there is one, or another law says that it is missing
         method = inspect.getattr_static(still.driver, call.method)

@@ -49,6 +49,11 @@ def read_contract(drivers: bool = True) -> Contract:
     return msgspec.json.decode(done.stdout.rpartition(b"\n\n")[2], type=Contract)
 
 
+def calls_of_cinder(root: Path) -> list[Call]:
+    """How Cinder calls drivers; `root` is the directory of the package."""
+    return sorted({call for place in CALLERS for call in calls_in((root / place).read_text(encoding="utf-8"))})
+
+
 def calls_in(source: str) -> Iterator[Call]:
     """Every ``driver.method(...)`` in a module, unless it passes a whole list on."""
     for node in ast.walk(ast.parse(source)):
@@ -124,7 +129,6 @@ def _read(drivers: bool) -> Contract:
 
     register_all()
     root = Path(cinder.__file__).parent
-    calls = {call for place in CALLERS for call in calls_in((root / place).read_text(encoding="utf-8"))}
     interfaces: dict[str, list[str]] = {}
     for path in sorted((root / "interface").glob("volume_*.py")):
         module = importlib.import_module(f"cinder.interface.{path.stem}")
@@ -144,7 +148,9 @@ def _read(drivers: bool) -> Contract:
         }
         found = [driver_signatures(registered[name]) for name in sorted(registered)]
         found += [DriverSignatures(driver=name, error=reason) for name, reason in sorted(failed.items())]
-    return Contract(release=require(), calls=sorted(calls), interfaces=interfaces, core=CORE, drivers=found)
+    return Contract(
+        release=require(), calls=calls_of_cinder(root), interfaces=interfaces, core=CORE, drivers=found
+    )
 
 
 if __name__ == "__main__":

@@ -25,11 +25,13 @@ from conformance.subjects import Subject, disk
 from harness import registry
 from harness.cinder_engine import under_test
 from harness.cinder_engine.boot import Process
+from harness.cinder_engine.interface_reader import calls_of_cinder
 from harness.cinder_engine.release import require
 from harness.cinder_engine.scratch import scratch
 from harness.control_plane.deployment import Deployment
 from harness.documents import compact
 from harness.errors import InputError
+from harness.signatures import Call
 
 NEIGHBOURS = "on the real Cinder there is no image service and no backup service here"
 LAW_LIMIT_S = 600.0
@@ -50,6 +52,14 @@ class RealSubject(Subject):
     @property
     def known(self) -> str | None:
         return f"cinder-{self.reference}" if self.reference is not None else None
+
+    def has(self, method: str) -> bool:
+        """Stats are read by a method of Cinder's base class, which asks one that a driver has for that."""
+        return super().has(method) or (method == "get_volume_stats" and super().has("_update_volume_stats"))
+
+    def calls(self) -> list[Call]:
+        """As the source of the installed release says."""
+        return calls_of_cinder(Path(str(sys.modules["cinder"].__file__)).parent)
 
     def is_interface(self, each: type[Any]) -> bool:
         """The base classes of drivers, and those of `cinder.interface`."""
