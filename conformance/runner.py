@@ -48,7 +48,7 @@ def each(
     for law in laws:
         with contained():
             result = check_law(subject, law, capabilities, profile=profile, seed=seed)
-        yield result
+        yield subject.masked(result)
 
 
 def check_law(

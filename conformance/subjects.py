@@ -21,6 +21,7 @@ from fake_backends.block_store import BlockDevice
 from fake_backends.connectors import connect
 from fake_backends.world import World
 from harness import registry
+from harness.certificates import LawResult
 from harness.control_plane.deployment import BackendPlan, Deployment, load
 from harness.driver import Configuration, VolumeDriver
 from harness.errors import InputError
@@ -120,6 +121,10 @@ class Subject:
         """Whether the driver has this method of its own, and not only that of the interface."""
         definer = next((each for each in self.driver.__mro__ if method in vars(each)), None)
         return definer is not None and not self.is_interface(definer)
+
+    def masked(self, result: LawResult) -> LawResult:
+        """What came of a law, without secrets. Nothing here is one."""
+        return result
 
     def calls(self) -> list[Call]:
         """How the manager calls each method of the interface."""

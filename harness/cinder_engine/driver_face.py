@@ -56,6 +56,7 @@ class DriverFace:
                 )
             except exception.CinderException as error:
                 raise crucible_error(error) from error
+        self._stage.mask.learn(answer)
         for record, real in given:
             _take_over(record, real)
         return answer
@@ -67,11 +68,22 @@ def _real(value: Any, given: list[tuple[Record, Any]]) -> Any:
         return cinder_context.get_admin_context()
     if not isinstance(value, Volume | Snapshot | VolumeType):
         return value
-    real = _KINDS[type(value)].get_by_id(cinder_context.get_admin_context(), value.id)
+    real = _loaded(_KINDS[type(value)], value.id)
     for name, changed in value.changes().items():
         setattr(real, name, changed)
     given.append((value, real))
     return real
+
+
+def _loaded(kind: Any, record_id: str) -> Any:
+    """The object of a row. One whose row was deleted meanwhile is still in the hands of whoever had it."""
+    context = cinder_context.get_admin_context()
+    try:
+        return kind.get_by_id(context, record_id)
+    except exception.NotFound:
+        real = kind.get_by_id(cinder_context.get_admin_context(read_deleted="yes"), record_id)
+        real._context = context
+        return real
 
 
 def _take_over(record: Record, real: Any) -> None:

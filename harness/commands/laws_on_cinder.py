@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -23,9 +24,11 @@ from conformance.catalogue import catalogue
 from conformance.elsewhere import Answer, Done, Found, Order, Ready, Recipe, Refused
 from conformance.subjects import Subject, disk
 from harness import registry
+from harness.certificates import LawResult
 from harness.cinder_engine import under_test
 from harness.cinder_engine.boot import Process
 from harness.cinder_engine.interface_reader import calls_of_cinder
+from harness.cinder_engine.masking import Mask
 from harness.cinder_engine.release import require
 from harness.cinder_engine.scratch import scratch
 from harness.control_plane.deployment import Deployment
@@ -38,8 +41,11 @@ LAW_LIMIT_S = 600.0
 """A law that moves volumes on the real Cinder takes half a minute in the profile `dev`."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class RealSubject(Subject):
-    """A driver of Cinder's, imported by the process that runs it."""
+    """A driver of Cinder's, imported by the process that runs it. `mask` knows the secrets of a world."""
+
+    mask: Mask
 
     @property
     def driver(self) -> type[Any]:
@@ -56,6 +62,9 @@ class RealSubject(Subject):
     def has(self, method: str) -> bool:
         """Stats are read by a method of Cinder's base class, which asks one that a driver has for that."""
         return super().has(method) or (method == "get_volume_stats" and super().has("_update_volume_stats"))
+
+    def masked(self, result: LawResult) -> LawResult:
+        return self.mask.law(result)
 
     def calls(self) -> list[Call]:
         """As the source of the installed release says."""
@@ -132,7 +141,7 @@ def serve(
             [laws[name] for name in order.laws],
             profile=order.profile,
             seed=order.seed,
-            on_result=lambda result: answer(Found(process.stage.mask.law(result))),
+            on_result=lambda result: answer(Found(result)),
         )
         answer(Done())
 
@@ -154,6 +163,7 @@ def subject_on(process: Process, recipe: Recipe) -> Subject:
         capabilities={**dict.fromkeys(("images", "backups"), NEIGHBOURS), **recipe.capabilities},
         ground=partial(CinderGround, process),
         cloud=partial(WatchedCloud, process),
+        mask=process.stage.mask,
     )
 
 
