@@ -140,7 +140,7 @@ def a_connector_without_what_is_needed_is_refused(bench: Bench) -> None:
 
 @law(source=MANAGER)
 def a_connector_of_os_brick_is_taken(bench: Bench) -> None:
-    """validate_connector takes what os-brick says of a host; it answers nothing, or True as Cinder's LVM driver."""
+    """validate_connector takes what os-brick says of a host; its answer is nothing, or True as Cinder's LVM."""
     answer = bench.driver.validate_connector(host_connector(HOST))
     holds(answer in (None, True), f"validate_connector returned {answer!r}, but should return None")
 
