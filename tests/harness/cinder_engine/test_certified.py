@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -27,11 +28,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 LVM = "cinder.volume.drivers.lvm.LVMVolumeDriver"
-SUBJECTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "rest_array"
+SUBJECTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "lvm": (LVM, {}),
-    "lvm-thin": (LVM, {"lvm_type": "thin"}),
+    "lvm-thin": (LVM, {"options": {"lvm_type": "thin"}}),
     "rbd": ("cinder.volume.drivers.rbd.RBDDriver", {}),
     "nfs": ("cinder.volume.drivers.nfs.NfsDriver", {}),
+    "norden": (
+        "norden.driver:NordenISCSIDriver",
+        {"configs": [EXAMPLE / "cinder.conf"], "backend": "norden"},
+    ),
 }
 MOVES = ("migration from/a_volume_arrives_elsewhere", "in use/an_in_use_migration_leaves_nothing")
 LAWS = {law.name: law for law in catalogue()}
@@ -54,12 +60,13 @@ MISTAKES = {
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wrong drivers, also in the interpreters that are started."""
+    """The example and the wrong drivers, also in the interpreters that are started."""
+    monkeypatch.syspath_prepend(str(EXAMPLE))
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
 
-def of_cinder(driver: str, **options: str) -> Elsewhere:
-    made = any_subject(driver, options=options)
+def of_cinder(driver: str, **asked: Any) -> Elsewhere:
+    made = any_subject(driver, **asked)
     assert isinstance(made, Elsewhere)
     return made
 
@@ -67,8 +74,8 @@ def of_cinder(driver: str, **options: str) -> Elsewhere:
 @cache
 def checked(name: str) -> tuple[list[xfail.Expected], dict[str, LawResult]]:
     """What a subject is known to fail, and what came of the laws whose turn it is."""
-    driver, options = SUBJECTS[name]
-    under_test = of_cinder(driver, **options)
+    driver, asked = SUBJECTS[name]
+    under_test = of_cinder(driver, **asked)
     results = under_test.check([LAWS[law] for law, chosen in CASES if chosen == name], profile="smoke")
     known = xfail.known_of(under_test)
     under_test.close()

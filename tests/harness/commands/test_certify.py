@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from harness import certificates
+from harness.cinder_engine.release import installed
 from harness.cli import main
 from harness.documents import encode
 
@@ -85,6 +86,17 @@ def test_bad_input_gets_one_line(
     error = capsys.readouterr().err
     assert complaint in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.skipif(installed() is not None, reason="Cinder is installed: it would run")
+def test_a_driver_of_cinder_needs_cinder(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not taken for the reference driver of that name; one line says what to install, and status 2."""
+    driver = "cinder.volume.drivers.lvm.LVMVolumeDriver"
+    assert main(["certify", driver]) == 2
+    assert capsys.readouterr() == (
+        "",
+        f"crucible: {driver} needs Cinder, which is not installed: pip install 'cinder-crucible[cinder]'\n",
+    )
 
 
 def test_a_certificate_that_lies_is_found_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
