@@ -1,12 +1,13 @@
 """A driver of Cinder's with the face that Crucible's laws know: the mirror image of `reference_driver`.
 
 Crucible's records become Cinder's objects on the way in, and errors of `cinder.exception` those of
-`harness.errors` of the same name on the way out. What a driver assigns to an object is assigned to the record,
-because Cinder's manager would save it.
+`harness.errors` of the same name on the way out. What a driver changes in an object is changed in the record,
+too, because Cinder's manager goes on with that object.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -47,7 +48,7 @@ class DriverFace:
             setattr(self._driver, name, value)
 
     def _call(self, method: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        given: list[tuple[Record, Any]] = []
+        given: list[Given] = []
         with self._stage.inside(self._plan):
             try:
                 answer = method(
@@ -57,12 +58,34 @@ class DriverFace:
             except exception.CinderException as error:
                 raise crucible_error(error) from error
         self._stage.mask.learn(answer)
-        for record, real in given:
-            _take_over(record, real)
+        for each in given:
+            each.take_over()
         return answer
 
 
-def _real(value: Any, given: list[tuple[Record, Any]]) -> Any:
+class Given:
+    """A record, and the object that the driver was given for it."""
+
+    def __init__(self, record: Record, real: Any) -> None:
+        self._record = record
+        self._real = real
+        self._before = self._fields()
+
+    def _fields(self) -> dict[str, Any]:
+        return {
+            name: copy.copy(getattr(self._real, name))
+            for name in self._record.DEFAULTS
+            if name in self._real.fields and self._real.obj_attr_is_set(name)
+        }
+
+    def take_over(self) -> None:
+        """What the driver has changed meanwhile, be it saved or not."""
+        for name, value in self._fields().items():
+            if value != self._before.get(name):
+                setattr(self._record, name, value)
+
+
+def _real(value: Any, given: list[Given]) -> Any:
     """Cinder's own for a record or a context; anything else as it is."""
     if isinstance(value, Context):
         return cinder_context.get_admin_context()
@@ -71,7 +94,7 @@ def _real(value: Any, given: list[tuple[Record, Any]]) -> Any:
     real = _loaded(_KINDS[type(value)], value.id)
     for name, changed in value.changes().items():
         setattr(real, name, changed)
-    given.append((value, real))
+    given.append(Given(value, real))
     return real
 
 
@@ -84,13 +107,6 @@ def _loaded(kind: Any, record_id: str) -> Any:
         real = kind.get_by_id(cinder_context.get_admin_context(read_deleted="yes"), record_id)
         real._context = context
         return real
-
-
-def _take_over(record: Record, real: Any) -> None:
-    """What the driver assigned, beyond what it was given."""
-    for name in real.obj_what_changed():
-        if name in record.DEFAULTS and getattr(real, name) != getattr(record, name):
-            setattr(record, name, getattr(real, name))
 
 
 def crucible_error(error: Exception) -> Exception:
