@@ -12,6 +12,7 @@ import sqlite3
 import sys
 import warnings
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -161,7 +162,9 @@ class Process:
 
         from harness.cinder_engine.seams.database import Template
 
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        alembic = logging.getLogger("alembic")
+        self.patches.later(partial(alembic.setLevel, alembic.level))
+        alembic.setLevel(logging.WARNING)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             migration.db_sync()
