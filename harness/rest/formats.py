@@ -1,6 +1,7 @@
 """Formats that Cinder's schemas name: what holds, and what is said where it does not.
 
-A format gives True or False, or raises the Fault that Cinder's checker raises.
+A format gives True or False, or raises: a Fault refuses the request at once, an InvalidName is one violation of
+the schema among others, and counts if it is the first.
 """
 
 from __future__ import annotations
@@ -28,6 +29,13 @@ GROUP_SNAPSHOT_STATUSES = (
 )  # fmt: skip
 
 
+class InvalidName(ValueError):
+    """`cinder.exception:InvalidName`; the text is what the client is told."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"An invalid 'name' value was provided. {reason}")
+
+
 def invalid_parameter(text: str) -> Fault:
     """`cinder.exception:InvalidParameterValue`."""
     return Fault(400, text)
@@ -47,18 +55,16 @@ def _digits(value: str) -> str:
 
 def _name(value: Any) -> bool:
     if not value:
-        raise Fault(400, "An invalid 'name' value was provided. The 'name' can not be None.")
+        raise InvalidName("The 'name' can not be None.")
     if not value.strip():
-        raise Fault(400, "An invalid 'name' value was provided. The 'name' can not be empty.")
+        raise InvalidName("The 'name' can not be empty.")
     return True
 
 
 def _short_name(value: Any) -> bool:
     _name(value)
     if len(value.strip()) > 255:
-        raise Fault(
-            400, "An invalid 'name' value was provided. The 'name' can not be greater than 255 characters."
-        )
+        raise InvalidName("The 'name' can not be greater than 255 characters.")
     return True
 
 
@@ -73,6 +79,10 @@ def _length(what: str) -> Callable[[Any], bool]:
     return holds
 
 
+def _reason(value: Any) -> bool:
+    return not value or 1 <= len(value.strip()) <= 255
+
+
 def _mandatory(what: str) -> Callable[[Any], bool]:
     def holds(value: Any) -> bool:
         if not value:
@@ -80,6 +90,18 @@ def _mandatory(what: str) -> Callable[[Any], bool]:
         if not value.strip():
             raise Fault(400, f"Invalid input received: {what} has a minimum character requirement of 1.")
         return _length(what)(value)
+
+    return holds
+
+
+def _quietly(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """The same, without words of its own."""
+
+    def holds(value: Any) -> bool:
+        try:
+            return check(value)
+        except Fault:
+            return False
 
     return holds
 
@@ -167,7 +189,7 @@ FORMATS: dict[str, Callable[[Any], bool]] = {
     "name_skip_leading_trailing_spaces": _short_name,
     "name_non_mandatory_remove_white_spaces": _length("name"),
     "description_non_mandatory_remove_white_spaces": _length("description"),
-    "disabled_reason": _length("disabled_reason"),
+    "disabled_reason": _reason,
     "validate_volume_reset_body": _some_state,
     "volume_status": _one_of("Volume status", RESETTABLE["status"]),
     "volume_attach_status": _one_of("Volume attach status", list(RESETTABLE["attach_status"])),
@@ -177,7 +199,7 @@ FORMATS: dict[str, Callable[[Any], bool]] = {
     "group_status": _group_status,
     "group_snapshot_status": _group_snapshot_status,
     "availability_zone": _zone,
-    "group_type": _mandatory("group_type"),
+    "group_type": _quietly(_mandatory("group_type")),
     "key_size": _key_size,
     "progress": _progress,
     "mysql_text": _mysql_text,

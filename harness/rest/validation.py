@@ -14,7 +14,7 @@ from jsonschema.exceptions import FormatError
 from jsonschema.validators import extend
 
 from harness.rest.faults import Fault
-from harness.rest.formats import FORMATS
+from harness.rest.formats import FORMATS, InvalidName
 from harness.rest.schemas import Schema
 
 
@@ -25,6 +25,8 @@ class _Formats(FormatChecker):
         holds = FORMATS.get(format)
         try:
             good = holds is None or holds(instance)
+        except InvalidName as error:
+            raise FormatError(str(error), cause=error) from error
         except (TypeError, AttributeError):
             good = False  # no text where one belongs
         if not good:
@@ -65,6 +67,8 @@ def validate(body: Any, schema: Schema) -> None:
         raise Fault(400, str(problem)) from None
     if error is None:
         return
+    if isinstance(error.cause, InvalidName):
+        raise Fault(400, str(error.cause))
     if error.path:
         raise Fault(
             400,

@@ -172,6 +172,8 @@ LINES = {
         backup-delete saved
         pass 10
         backup-import stone e30= ! Provided backup record is missing an id
+        transfer-create second => nameless
+        transfer-delete {nameless}
         transfer-create second --name gift => transfer
         transfer-list
         transfer-show {transfer}
@@ -237,9 +239,9 @@ LINES = {
         service-set-log debug --binary cinder-volume
         service-get-log --binary cinder-volume
         cluster-list
-        cluster-show nothing ! Cluster nothing could not be found.
-        cluster-disable nothing ! Cluster nothing could not be found.
-        cluster-enable nothing ! Cluster nothing could not be found.
+        cluster-show nothing ! could not be found
+        cluster-disable nothing ! could not be found
+        cluster-enable nothing ! could not be found
     """,
 }
 

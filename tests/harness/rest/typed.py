@@ -1,4 +1,4 @@
-"""The ordinary client, unmodified, in one process of its own for many command lines: its start-up is slow.
+"""The clients, unmodified, in one process of their own for many command lines: their start-up is slow.
 
 As a module, this is the process. It is asked for a line with an environment, and says what came of it.
 """
@@ -34,9 +34,10 @@ class Said(NamedTuple):
 
 
 class Typist:
-    """Types into the client. Use it in a ``with``."""
+    """Types into ``cinder`` or ``openstack``. Use it in a ``with``."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: str = "cinder") -> None:
+        self._program = program
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", __name__], cwd=ROOT, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -49,12 +50,13 @@ class Typist:
         self._process.communicate()
 
     def commands(self) -> set[str]:
-        """All that the client has."""
+        """All that ``cinder`` has."""
         return set(self._ask(None)["commands"])
 
     def type(self, environment: Mapping[str, str], line: str) -> Said:
         """One command line."""
-        return Said(**self._ask({"environment": dict(environment), "words": line.split()}))
+        question = {"program": self._program, "environment": dict(environment), "words": line.split()}
+        return Said(**self._ask(question))
 
     def _ask(self, question: Any) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -75,14 +77,23 @@ def _commands() -> list[str]:
     return list(shell.subcommands)
 
 
-def _run(words: list[str], environment: Mapping[str, str]) -> dict[str, str]:
+def _main(program: str, words: list[str]) -> object:
+    if program == "openstack":
+        from openstackclient.shell import main
+
+        return main(words)
     from cinderclient.shell import OpenStackCinderShell
 
+    return OpenStackCinderShell().main(words)
+
+
+def _run(program: str, words: list[str], environment: Mapping[str, str]) -> dict[str, str]:
     os.environ.update(environment)
     out, error = io.StringIO(), ""
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         try:
-            OpenStackCinderShell().main(words)
+            status = _main(program, words)
+            error = f"exit {status}" if status else ""
         except SystemExit as leave:
             error = f"exit {leave.code}" if leave.code else ""
         except Exception as failure:  # noqa: BLE001 (whatever the client would show its user)
