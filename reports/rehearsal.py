@@ -22,10 +22,14 @@ def show(out: Console, rehearsal: Rehearsal) -> None:
         _summary(out, rehearsal.answers)
     for each in rehearsal.answers:
         _answer(out, each, rehearsal)
+    longer = rehearsal.size_gb / SIMULATED_GB_MAX
+    times = (
+        f" Times are those of {SIMULATED_GB_MAX} GiB: expect {longer:.1f} times as long." if longer > 1 else ""
+    )
     out.print(
         Text(
             "Rehearsed on storage of assumed size (10 TiB for each volume group and share) that copies "
-            f"100 MiB/s, with volumes of at most {SIMULATED_GB_MAX} GiB, for a project with enough quota.",
+            f"100 MiB/s, for a project with enough quota.{times}",
             style=_DIM,
         )
     )

@@ -114,6 +114,7 @@ def plan(
         crucible=harness.__version__,
         cinder=release,
         nova=str(nova),
+        size_gb=question.volume.size_gb,
         answers=[answer(deployment, question, asked, release) for asked in found],
     )
     if as_json:

@@ -61,7 +61,10 @@ ADVICE: Mapping[str, str] = MappingProxyType({
     "other-zone": "Choose a type whose RESKEY:availability_zones has the volume's zone.",
     "retype-leaves-zone": "Migrate instead, which may cross zones, or set RESKEY:availability_zones.",
     "no-capacity": "Make room there, or raise max_over_subscription_ratio of a thin pool.",
-    "specs-mismatch": "Choose a destination or a type whose extra specs agree (cinder get-pools --detail).",
+    "specs-mismatch": (
+        "Retype it to a type that leads there, with --migration-policy on-demand: that moves it, too. Or "
+        "choose a destination or a type whose extra specs agree (cinder get-pools --detail)."
+    ),
     "without-multiattach": "Retype it to a type without multiattach first.",
     "never-elsewhere": "Say --migration-policy on-demand.",
     # refused by the source's service

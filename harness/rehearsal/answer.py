@@ -88,6 +88,7 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
     crucible: str
     cinder: str
     nova: str
+    size_gb: int
     answers: list[Answer]
 
 

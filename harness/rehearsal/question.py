@@ -21,7 +21,7 @@ from harness.control_plane.weighers import weigh
 from harness.errors import InputError
 from harness.matrix.cells import BackendFacts, Cell
 from harness.matrix.expectations import RULES, expect, is_possible
-from harness.matrix.families import facts_of
+from harness.matrix.families import ONLY_AVAILABLE, ONLY_IN_USE, ONLY_MIGRATE, ONLY_RETYPE, facts_of
 from harness.matrix.rules_situation import Situation
 from harness.matrix.selection import nearest
 from harness.model import service_host
@@ -114,6 +114,7 @@ class Questioner:
     def asked(self, question: Question) -> list[Asked]:
         """One for each source. InputError if no back-end can have such a volume."""
         old = self.volume_type(question, question.volume.type_name)
+        _check(question, old)
         named_ones = [self.backend(name, "--from") for name in question.sources]
         found: list[Asked] = []
         why: list[str] = []
@@ -275,6 +276,22 @@ def _turn(cell: Cell, source: BackendFacts, destination: BackendFacts) -> int:
     """Which of the rules decides the cell."""
     situation = Situation(cell, source, destination)
     return next(number for number, rule in enumerate(RULES) if rule.applies(situation))
+
+
+def _check(question: Question, old: TypeWords | None) -> None:
+    """InputError for what contradicts itself whatever back-end the volume is on."""
+    attached = bool(question.volume.servers)
+    for names, wrong, about in (
+        (ONLY_IN_USE, not attached, "a volume that is in-use"),
+        (ONLY_AVAILABLE, attached, "a volume that is not attached"),
+        (ONLY_MIGRATE, not question.migrate, "a migration (--to)"),
+        (ONLY_RETYPE, question.migrate, "a retype (--type)"),
+    ):
+        for name in question.given:
+            if wrong and name in names:
+                raise InputError(f"--given {name} is about {about}, which this question is not about")
+    if len(question.volume.servers) > 1 and old is not None and old.encryption != "none":
+        raise InputError(f"a volume of type {old.name} is encrypted, and so cannot have several attachments")
 
 
 def _given(question: Question) -> list[str]:

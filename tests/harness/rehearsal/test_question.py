@@ -117,7 +117,11 @@ def test_how_two_types_relate(questioner: Questioner, old: str, new: str, axes: 
         ("1,-,available", {"to": "lvm-b", "sources": ["nowhere"]}, "--from nowhere is no back-end"),
         ("1,gold,available", {"to": "lvm-b"}, "add --define 'gold"),
         ("1,-,available", {"new_type": "gold"}, "add --define 'gold"),
-        ("1,-,available", {"to": "lvm-b", "given": ("server-stopped",)}, "no back-end can have this volume"),
+        ("1,-,available", {"to": "lvm-b", "given": ("server-stopped",)}, "is about a volume that is in-use"),
+        ("1,-,in-use", {"to": "lvm-b", "given": ("error",)}, "is about a volume that is not attached"),
+        ("1,-,in-use", {"to": "lvm-b", "given": ("other-zone",)}, "is about a retype"),
+        ("1,-,in-use", {"new_type": "lvm-b", "given": ("no-host",)}, "is about a migration"),
+        ("1,lvm-a,in-use", {"to": "lvm-b", "sources": ["rbd-a"]}, "no back-end can have this volume"),
     ],
 )
 def test_what_cannot_be_asked(
@@ -132,6 +136,12 @@ def test_a_type_is_defined_once() -> None:
     """Which of two would be meant?"""
     with pytest.raises(InputError, match="defined twice"):
         named([words.volume_type("a"), words.volume_type("a x=y")])
+
+
+def test_several_servers_have_no_encrypted_volume(questioner: Questioner) -> None:
+    """Cinder does not make such volumes."""
+    with pytest.raises(InputError, match="type gold is encrypted, and so cannot have several attachments"):
+        cells(questioner, "1,gold,in-use,2", "gold encryption=luks", to="lvm-b")
 
 
 def test_a_type_may_lead_to_another_zone(questioner: Questioner) -> None:
