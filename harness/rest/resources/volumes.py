@@ -25,6 +25,7 @@ from harness.rest.schemas import (
     SIZE,
     TRIMMED_DESCRIPTION,
     TRIMMED_NAME,
+    UUID,
     ZONE,
     Schema,
     any_of,
@@ -32,6 +33,8 @@ from harness.rest.schemas import (
     record,
 )
 
+HINTS = "OS-SCH-HNT:scheduler_hints"
+"""What a user tells the scheduler, beside the volume in the body."""
 OLDER_FILTERS = {
     "glance_metadata": 4, "group_id": 10, "created_at": 60, "updated_at": 60, "use_quota": 65
 }  # fmt: skip
@@ -154,6 +157,7 @@ def create(request: Request) -> View:
         group_id=wish.get("group_id") or wish.get("consistencygroup_id"),
         metadata=wish.get("metadata"),
         availability_zone=wish.get("availability_zone"),
+        scheduler_hints=request.body.get(HINTS),
     )
     return {"volume": VolumeViews(request).detail(database.volumes[volume.id], ())}
 
@@ -243,9 +247,26 @@ _NEW_IN_GROUP = {**_NEW, "group_id": ANY_NAME}
 _NEW_FROM_BACKUP = {**_NEW_IN_GROUP, "backup_id": OPTIONAL_UUID}
 
 
+_PLACES: Schema = {
+    "oneOf": [
+        {"type": "string", "format": "uuid"},
+        {"type": "array", "items": UUID, "uniqueItems": True},
+    ]
+}
+_HINTS: Schema = {
+    "type": ["object", "null"],
+    "properties": {
+        "local_to_instance": OPTIONAL_UUID,
+        "different_host": _PLACES,
+        "same_host": _PLACES,
+        "query": {"type": ["string", "object"]},
+    },
+}
+
+
 def _creation(properties: dict[str, Schema], *, others: bool) -> Schema:
     volume = {**record(properties), "additionalProperties": others}
-    return record({"volume": volume, "OS-SCH-HNT:scheduler_hints": {"type": ["object", "null"]}}, "volume")
+    return record({"volume": volume, HINTS: _HINTS}, "volume")
 
 
 _CHANGES = record({**_TEXTS, "metadata": METADATA})
