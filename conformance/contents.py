@@ -14,6 +14,17 @@ PLACES = ("first", "second", "end of a chunk", "start of a chunk", "middle", "en
 """4 KiB pages of a volume: its edges, those of a chunk of 4 MiB (an extent, an object), and in between."""
 
 
+LETTERS = (
+    *"az AZ09._-/\\'\"`$%&;<>|*?~#\t\n\0äßİñ中文字かな한ไ",
+    "\u0301",  # an accent that joins what is before it
+    "\u05d0",  # written from right to left
+    "\u200b",  # nothing to see
+    "\u2028",  # ends a line
+    "\U0001f4be",  # beyond the first 65,536
+)
+"""Letters of several scripts, and what shells, formats and encodings take for something else."""
+
+
 class Contents(NamedTuple):
     """Who wrote, and where."""
 
@@ -55,3 +66,12 @@ def contents(writer: str = "owner") -> Any:
 def sizes(largest: int = 8) -> Any:
     """Sizes in GiB: small ones, and those around powers of two."""
     return st.integers(1, largest)
+
+
+def texts(longest: int) -> Any:
+    """What users write in fields such as a display name: short in any script, or as long as may be.
+
+    Not `st.text`: it tabulates all of Unicode first, which takes longer than most drivers take for all laws.
+    """
+    short = st.lists(st.sampled_from(LETTERS), max_size=min(longest, 12)).map("".join)
+    return short | st.sampled_from(LETTERS).map(lambda letter: letter * longest)

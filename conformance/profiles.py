@@ -10,6 +10,9 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.internal.cache import LRUCache
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 NAMES = ("ci", "dev", "nightly")
 DEFAULT = "dev"
@@ -41,6 +44,28 @@ def settings_of(profile: str, weight: float) -> settings:
         phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink),
         **common,
     )
+
+
+@contextmanager
+def drawn_from_the_seed_alone() -> Iterator[None]:
+    """While this lasts, what Hypothesis draws does not depend on which modules happen to be loaded.
+
+    It likes constants that it has found in the sources of loaded modules: the same law with the same seed would
+    be tried with other values after another law, or in another process. There is no setting for that; a release
+    of Hypothesis that has renamed what is replaced here is let be, and noticed by the tests.
+    """
+    private = {
+        "_get_local_constants": Constants,
+        "CONSTANTS_CACHE": LRUCache(1024),
+    }
+    before = {name: getattr(providers, name) for name in private if hasattr(providers, name)}
+    try:
+        for name in before:
+            setattr(providers, name, private[name])
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(providers, name, value)
 
 
 @contextmanager

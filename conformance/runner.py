@@ -17,7 +17,7 @@ from conformance.capabilities import Capabilities
 from conformance.elsewhere import Elsewhere
 from conformance.guard import changed_signals, contained, described, shortened, signal_handlers
 from conformance.law import Broken, Law, Stage
-from conformance.profiles import DEFAULT, settings_of
+from conformance.profiles import DEFAULT, drawn_from_the_seed_alone, settings_of
 from conformance.subjects import Subject
 from harness.certificates import LawResult, Status
 
@@ -109,7 +109,8 @@ class _Trial:
             self.play(values)
 
         given = hypothesis.given(**self.law.draws)(example)
-        hypothesis.seed(self.seed)(settings_of(profile, self.law.weight)(given))()
+        with drawn_from_the_seed_alone():
+            hypothesis.seed(self.seed)(settings_of(profile, self.law.weight)(given))()
 
     def play(self, values: dict[str, Any]) -> None:
         """One example. _Failure if the driver broke the law."""

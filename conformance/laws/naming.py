@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from conformance.bench import Bench
-from conformance.contents import Contents, contents, pages_of, sizes
+from conformance.contents import Contents, contents, pages_of, sizes, texts
 from conformance.law import Broken, Chapter, same
 from harness.model import Volume
 
@@ -132,8 +132,8 @@ def a_migrated_volume_survives_a_restart(bench: Bench, written: Contents) -> Non
 @law(
     source="cinder.objects.volume:Volume.name: the display name is the user's",
     needs=["data path"],
-    name=st.text(max_size=255),
-    metadata=st.dictionaries(st.text(max_size=8), st.text(max_size=255), max_size=2),
+    name=texts(255),
+    metadata=st.dictionaries(texts(8), texts(255), max_size=2),
     written=contents(),
 )
 def display_names_are_the_users_affair(
@@ -152,7 +152,7 @@ def display_names_are_the_users_affair(
 @law(
     source="Two volumes may have the same display name",
     needs=["data path"],
-    name=st.text(max_size=20),
+    name=texts(20),
     one=contents("one"),
     two=contents("two"),
 )
@@ -169,7 +169,7 @@ def two_volumes_may_have_one_display_name(bench: Bench, name: str, one: Contents
 @law(
     source="cinder.objects.snapshot:Snapshot.name",
     needs=["data path", "snapshots"],
-    name=st.text(max_size=255),
+    name=texts(255),
     written=contents(),
 )
 def snapshots_of_one_display_name_are_two(bench: Bench, name: str, written: Contents) -> None:
