@@ -5,46 +5,71 @@ from __future__ import annotations
 import datetime
 import platform
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import harness
 from conformance import xfail
 from conformance.catalogue import catalogue, select
 from conformance.elsewhere import Elsewhere
 from conformance.isolation import check_isolated
+from conformance.law import Law
 from conformance.profiles import DEFAULT
 from conformance.runner import check
 from conformance.subjects import Subject
 from harness.certificates import Certificate, LawResult, Verdict
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Which laws are checked, and how.
+
+    No `levels` are all of them; `keyword` is that of `conformance.catalogue.select`. With `jobs` the laws are
+    checked in so many processes of their own, which a driver may bring down. `xfail_path` is the user's file of
+    known failures.
+    """
+
+    levels: Sequence[str] = ()
+    keyword: str = ""
+    profile: str = DEFAULT
+    seed: int = 0
+    jobs: int = 0
+    xfail_path: Path | None = None
+
+    @property
+    def laws(self) -> list[Law]:
+        """The laws that are asked for. InputError if there are none."""
+        return select(self.levels, self.keyword)
+
+    @property
+    def expected(self) -> list[xfail.Expected]:
+        """The user's known failures. InputError."""
+        return xfail.load(self.xfail_path) if self.xfail_path else []
+
+
 def certify(
     subject: Subject | Elsewhere,
+    request: Request,
     *,
-    levels: Sequence[str] = (),
-    keyword: str = "",
-    profile: str = DEFAULT,
-    seed: int = 0,
-    jobs: int = 0,
-    expected: Sequence[xfail.Expected] = (),
     today: datetime.date,
-    configuration: Sequence[str] = (),
     on_result: Callable[[LawResult], None] = lambda result: None,
 ) -> Certificate:
-    """Check the laws of these levels, and say what came of it.
+    """Check the laws, and say what came of it. Start and duration are left to whoever has a clock.
 
-    With `jobs` the laws are checked in so many processes of their own, which a driver may bring down.
-    `expected` is the user's list of known failures. That of the reference driver applies, too: strictly to the
-    driver itself, and to what derives from it only as far as it still fails. Start and duration are left to
-    whoever has a clock. InputError if no law is selected.
+    The list of known failures of the reference driver applies besides the user's: strictly to the driver
+    itself, and to what derives from it only as far as it still fails. InputError.
     """
-    laws = select(levels, keyword)
-    if jobs:
-        results = check_isolated(subject, laws, profile=profile, seed=seed, jobs=jobs, on_result=on_result)
+    laws, expected = request.laws, request.expected
+    how: dict[str, Any] = {"profile": request.profile, "seed": request.seed, "on_result": on_result}
+    if request.jobs:
+        results = check_isolated(subject, laws, jobs=request.jobs, **how)
     else:
-        results = check(subject, laws, profile=profile, seed=seed, on_result=on_result)
+        results = check(subject, laws, **how)
     names = [law.name for law in catalogue()]
-    results, wrong = xfail.apply(results, xfail.known_of(subject), today, all_laws=names)
+    results, stale = xfail.apply(results, xfail.known_of(subject), today, all_laws=names)
     results, more = xfail.apply(results, expected, today, all_laws=names)
+    stale += more
     return Certificate(
         crucible=harness.__version__,
         python=platform.python_version(),
@@ -53,16 +78,19 @@ def certify(
         driver=subject.driver_path,
         version=subject.version,
         digest=subject.digest,
-        configuration=list(configuration),
-        profile=profile,
-        seed=seed,
-        levels=list(levels),
-        keyword=keyword,
+        configuration=[str(path) for path in subject.configs],
+        backend=subject.backend,
+        array=subject.array,
+        profile=request.profile,
+        seed=request.seed,
+        levels=list(request.levels),
+        keyword=request.keyword,
+        xfail=str(request.xfail_path) if request.xfail_path else None,
         started="",
         duration_s=0.0,
-        verdict=verdict(results, [*wrong, *more]),
+        verdict=verdict(results, stale),
         laws=results,
-        stale=[*wrong, *more],
+        stale=stale,
     )
 
 

@@ -96,6 +96,21 @@ class Elsewhere:
         return self.recipe.driver
 
     @property
+    def configs(self) -> tuple[Path, ...]:
+        """The cinder.conf files that it was made from."""
+        return tuple(map(Path, self.recipe.configs))
+
+    @property
+    def backend(self) -> str | None:
+        """The section that was asked for, if any."""
+        return self.recipe.backend
+
+    @property
+    def array(self) -> str | None:
+        """The fake of its array that was asked for, if any."""
+        return self.recipe.array
+
+    @property
     def ready(self) -> Ready:
         """What the interpreter says of the driver. InputError, in one line, if there is none."""
         if self._ready is None:

@@ -9,6 +9,7 @@ come back. A call may take `CALL_LIMIT_S` seconds of real time and `CALL_LIMIT_U
 from __future__ import annotations
 
 import io
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ CALL_LIMIT_US = 30 * 86_400 * 1_000_000
 THROW_AGAIN_S = 0.2
 SHOWN = 300
 """Characters of an answer that a step shows."""
+ADDRESS = re.compile(" at 0x[0-9a-fA-F]+")
+"""Where an object is in memory: it differs from run to run."""
 
 
 class Overdue(BaseException):
@@ -139,16 +142,16 @@ class Guarded:
 def described(error: BaseException) -> str:
     """Type and text of an exception on one line; its text may raise, too."""
     try:
-        text = " ".join(str(error).split())
+        text = ADDRESS.sub("", " ".join(str(error).split()))
     except Exception as second:  # noqa: BLE001 (foreign code)
         text = f"(its text raises {type(second).__name__})"
     return f"{type(error).__name__}: {text}"[:SHOWN] if text else type(error).__name__
 
 
 def shortened(value: object) -> str:
-    """A value on one line, cut where it gets long; its repr may raise, too."""
+    """A value on one line, cut where it gets long, and the same each time; its repr may raise, too."""
     try:
-        text = repr(value)
+        text = ADDRESS.sub("", repr(value))
     except Exception as error:  # noqa: BLE001 (foreign code)
         text = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."

@@ -11,7 +11,7 @@ from typing import Any
 
 from conformance.attached import compare
 from conformance.contents import Contents, pages_of
-from conformance.guard import LimitedSimulation, Misconduct, Watch, described
+from conformance.guard import LimitedSimulation, Misconduct, Watch, described, shortened
 from conformance.law import Broken, holds, same
 from conformance.properties import inventory
 from conformance.subjects import Subject
@@ -33,7 +33,7 @@ class Move:
     def __init__(self, subject: Subject, seed: int = 0) -> None:
         self.subject = subject
         self.simulation = LimitedSimulation()
-        self.watch = Watch(self.simulation, repr)
+        self.watch = Watch(self.simulation, shortened)
         self.cloud: Any
         """A `harness.control_plane.cloud.Cloud`, or what stands for it."""
         self._opened = False

@@ -66,7 +66,8 @@ class Subject:
     be reached; laws about bytes are then skipped. `prepare` is called with every new world, before any driver
     is made: a fake of the driver's array is put there. `capabilities` overrides what is found out about the
     driver (`conformance.capabilities`): True, False, or why not. `ground` and `cloud` are where it lives
-    (`conformance.grounds`).
+    (`conformance.grounds`). `configs`, `backend` and `array` are what it was made from, so that a certificate
+    can say so.
     """
 
     name: str
@@ -80,6 +81,9 @@ class Subject:
     capabilities: Mapping[str, bool | str] = field(default_factory=dict)
     ground: Callable[[Deployment, Simulation, int], Ground] = Simulated
     cloud: Callable[..., Any] = simulated_cloud
+    configs: tuple[Path, ...] = ()
+    backend: str | None = None
+    array: str | None = None
 
     @property
     def driver(self) -> type[Any]:
@@ -215,6 +219,9 @@ def subject(
         path=path,
         prepare=prepare,
         capabilities=dict(capabilities or {}),
+        configs=tuple(configs),
+        backend=backend,
+        array=array,
     )
 
 

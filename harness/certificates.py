@@ -3,6 +3,8 @@ it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -56,9 +58,10 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """A whole run on one subject.
 
     `driver` is ``package.module:Class``, `version` its VERSION, `digest` the SHA-256 of the source of its class
-    and of those that it derives from. `configuration` are the files that configured it. `started` is ISO 8601
-    in UTC. `levels` are those that were asked for, none for all. `stale` are faults of the
-    list of known failures.
+    and of those that it derives from. `cinder` is the release that ran, None for the simulated one.
+    What was asked for, so that it can be asked for again: `subject`, `configuration` (files), `backend`,
+    `array`, `profile`, `seed`, `levels` (none for all), `keyword`, `xfail` (the file of known failures).
+    `started` is ISO 8601 in UTC. `stale` are faults of the list of known failures.
     """
 
     schema: int = SCHEMA
@@ -70,10 +73,13 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     digest: str
     configuration: list[str] = []
+    backend: str | None = None
+    array: str | None = None
     profile: str
     seed: int
     levels: list[str] = []
     keyword: str = ""
+    xfail: str | None = None
     started: str
     duration_s: float
     verdict: Verdict
@@ -81,19 +87,38 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     stale: list[str] = []
 
 
-def reached(certificate: Certificate) -> dict[str, tuple[int, int, int]]:
-    """Laws (passed, failed or in error, skipped) by level, in the order of their first law."""
-    counts: dict[str, tuple[int, int, int]] = {}
+State = Literal["reached", "not reached", "not checked"]
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """What came of the laws of a level: how many passed, failed as is known, failed or ended in error, were
+    skipped."""
+
+    passed: int = 0
+    known: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    @property
+    def state(self) -> State:
+        """A level is reached if a law passed, and none failed that is not known to; a skip is never a pass."""
+        if self.failed or (self.known and not self.passed):
+            return "not reached"
+        return "reached" if self.passed else "not checked"
+
+
+def tally(laws: Iterable[LawResult]) -> Tally:
+    """Count them."""
+    counts = Counter("known" if law.status == "failed" and law.known else law.status for law in laws)
+    return Tally(counts["passed"], counts["known"], counts["failed"] + counts["error"], counts["skipped"])
+
+
+def by_level(certificate: Certificate) -> dict[str, list[LawResult]]:
+    """The laws by level, in the order of their first law."""
+    levels: dict[str, list[LawResult]] = {}
     for law in certificate.laws:
-        passed, failed, skipped = counts.get(law.level, (0, 0, 0))
-        if law.status == "passed":
-            passed += 1
-        elif law.status == "skipped":
-            skipped += 1
-        else:
-            failed += 1
-        counts[law.level] = (passed, failed, skipped)
-    return counts
+        levels.setdefault(law.level, []).append(law)
+    return levels
 
 
 def load(path: Path) -> Certificate:

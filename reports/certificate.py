@@ -10,23 +10,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from harness.certificates import VERDICTS, Certificate, LawResult, reached
+from harness.certificates import VERDICTS, Certificate, LawResult, by_level, tally
 from reports.printable import printable, quoted
 
 STYLES = {"passed": "green", "failed": "red", "skipped": "yellow", "error": "magenta", "known": "cyan"}
+STATE_STYLES = {"reached": "green", "not checked": "yellow", "not reached": "red"}
 VERDICT_STYLES = {"keeps": "bold green", "breaks": "bold red", "unchecked": "bold red", "error": "bold magenta"}
 
 
 class CertificateTerminal:
-    """Shows laws as they are decided, and the certificate at the end.
+    """Shows laws as they are decided, and the certificate at the end."""
 
-    `repeat` is the command that checks the same again, without ``-k``.
-    """
-
-    def __init__(self, out: Console, progress: Console, *, repeat: str, total: int) -> None:
+    def __init__(self, out: Console, progress: Console, *, total: int) -> None:
         self._out = out
-        self._repeat = repeat
-        self._failed = 0
         self._bar = Progress(
             TextColumn("laws"),
             BarColumn(bar_width=None),
@@ -46,7 +42,6 @@ class CertificateTerminal:
         self._bar.start()
 
     def law(self, result: LawResult) -> None:
-        self._failed += result.status in ("failed", "error")
         self._bar.update(self._task, advance=1, law=printable(result.law))
 
     def stop(self) -> None:
@@ -58,7 +53,7 @@ class CertificateTerminal:
         self._groups(certificate.laws)
         self._skips(certificate.laws)
         self._known(certificate.laws)
-        self._failures(certificate.laws)
+        self._failures(certificate)
         for text in certificate.stale:
             self._line()
             self._line(Text(f"Known failures: {printable(text)}", style=STYLES["failed"]))
@@ -85,15 +80,11 @@ class CertificateTerminal:
         )
         for name in names:
             mine = [law for law in laws if law.group == name]
-            known = sum(bool(law.known) for law in mine)
-            broke = sum(law.status in ("failed", "error") and not law.known for law in mine)
-            line = Text(
-                f"  {name.ljust(width)}  {len(mine):4}  {sum(law.status == 'passed' for law in mine):6}"
-            )
-            line.append(f"  {known or '.':>5}", style=STYLES["known"] if known else "dim")
-            line.append(f"  {broke or '.':>6}", style=STYLES["failed"] if broke else "dim")
-            skipped = sum(law.status == "skipped" for law in mine)
-            line.append(f"  {skipped or '.':>7}", style=STYLES["skipped"] if skipped else "dim")
+            count = tally(mine)
+            line = Text(f"  {name.ljust(width)}  {len(mine):4}  {count.passed:6}")
+            line.append(f"  {count.known or '.':>5}", style=STYLES["known"] if count.known else "dim")
+            line.append(f"  {count.failed or '.':>6}", style=STYLES["failed"] if count.failed else "dim")
+            line.append(f"  {count.skipped or '.':>7}", style=STYLES["skipped"] if count.skipped else "dim")
             line.append(f"  {sum(law.examples for law in mine):8}")
             self._line(line)
 
@@ -116,9 +107,8 @@ class CertificateTerminal:
         for law in known:
             self._line(f"  {law.law}  # {printable(law.known)}")
 
-    def _failures(self, laws: Sequence[LawResult]) -> None:
-        broke = [law for law in laws if law.status in ("failed", "error") and not law.known]
-        for law in broke:
+    def _failures(self, certificate: Certificate) -> None:
+        for law in broken(certificate):
             self._line()
             word = "Broken" if law.status == "failed" else "Defect of Crucible, please report it"
             self._line(Text(f"{word}: {printable(law.sentence)}", style=f"bold {STYLES[law.status]}"))
@@ -129,29 +119,43 @@ class CertificateTerminal:
             self._line(f"  found     {printable(law.reason)}")
             for number, step in enumerate(law.steps, start=1):
                 self._line(f"  {'sequence' if number == 1 else '':8} {number:3}. {printable(step)}")
-            self._line(f"  repeat    {self._repeat} -k {quoted(law.law)}")
+            self._line(f"  repeat    {command(certificate, law.law)}")
 
     def _levels(self, certificate: Certificate) -> None:
         self._line()
-        for level, (passed, failed, skipped) in reached(certificate).items():
-            known = sum(bool(law.known) for law in certificate.laws if law.level == level)
-            what = (
-                "reached"
-                if passed and failed == known
-                else "not checked"
-                if not passed and not failed
-                else "not reached"
-            )
-            details = [f"{passed} passed"]
-            details += [f"{known} known"] if known else []
-            details += [f"{failed - known} failed"] if failed - known else []
-            details += [f"{skipped} skipped"] if skipped else []
-            style = {"reached": "green", "not checked": "yellow", "not reached": "red"}[what]
+        for level, laws in by_level(certificate).items():
+            count = tally(laws)
+            details = [f"{count.passed} passed"]
+            details += [f"{count.known} known"] if count.known else []
+            details += [f"{count.failed} failed"] if count.failed else []
+            details += [f"{count.skipped} skipped"] if count.skipped else []
             self._line(
                 Text(f"  level {level.ljust(22)}")
-                .append(what.ljust(12), style=style)
+                .append(count.state.ljust(12), style=STATE_STYLES[count.state])
                 .append(", ".join(details))
             )
+
+
+def broken(certificate: Certificate) -> list[LawResult]:
+    """Laws that failed, though nobody expected it, and those on which Crucible itself did."""
+    return [law for law in certificate.laws if law.status in ("failed", "error") and not law.known]
+
+
+def command(certificate: Certificate, law: str = "") -> str:
+    """The command that checks the same again, or one law of it with the same examples."""
+    words = ["crucible", "certify", certificate.subject]
+    for path in certificate.configuration:
+        words += ["--config", path]
+    words += ["--backend", certificate.backend] if certificate.backend else []
+    words += ["--array", certificate.array] if certificate.array else []
+    if not law:
+        for level in certificate.levels:
+            words += ["--level", level]
+        words += ["--xfail", certificate.xfail] if certificate.xfail else []
+    keyword = law or certificate.keyword
+    words += ["--profile", certificate.profile, "--seed", str(certificate.seed)]
+    words += ["-k", keyword] if keyword else []
+    return " ".join(map(quoted, words))
 
 
 def totals(certificate: Certificate) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.certificates import Certificate, reached
+from harness.certificates import Certificate, by_level, tally
 from reports.printable import printable
 
 REACHED, KNOWN, MISSED, UNCHECKED = "yes", "known failures", "no", "not checked"
@@ -15,7 +15,7 @@ REACHED, KNOWN, MISSED, UNCHECKED = "yes", "known failures", "no", "not checked"
 
 def rows(certificates: Sequence[Certificate]) -> tuple[list[str], list[list[str]]]:
     """The titles of the columns, and one row for each certificate."""
-    levels = list(dict.fromkeys(level for each in certificates for level in reached(each)))
+    levels = list(dict.fromkeys(level for each in certificates for level in by_level(each)))
     titles = ["driver", "version", *levels]
     return titles, [
         [printable(each.subject), printable(each.version), *(_cell(each, level) for level in levels)]
@@ -25,13 +25,10 @@ def rows(certificates: Sequence[Certificate]) -> tuple[list[str], list[list[str]
 
 def _cell(certificate: Certificate, level: str) -> str:
     """Whether a driver has reached a level; known failures show."""
-    laws = [law for law in certificate.laws if law.level == level]
-    broken = [law for law in laws if law.status in ("failed", "error")]
-    if not any(law.status in ("passed", "failed", "error") for law in laws):
-        return UNCHECKED
-    if not broken:
-        return REACHED
-    return f"{len(broken)} {KNOWN}" if all(law.known for law in broken) else MISSED
+    count = tally(by_level(certificate).get(level, []))
+    if count.known and not count.failed:
+        return f"{count.known} {KNOWN}"
+    return {"reached": REACHED, "not reached": MISSED, "not checked": UNCHECKED}[count.state]
 
 
 def markdown(certificates: Sequence[Certificate]) -> str:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 import msgspec
 
-from harness.certificates import LawResult
 from harness.commands import options
 from harness.commands.options import Session
 from harness.documents import encode
 from harness.results import check_writable, write_atomically
 from reports.certificate import CertificateTerminal
-from reports.printable import quoted
+from reports.certificate_page import page
 from reports.terminal import console
 
 if TYPE_CHECKING:
+    from conformance.certify import Request
     from conformance.elsewhere import Elsewhere
     from conformance.subjects import Subject
     from harness.certificates import Certificate
@@ -76,22 +75,26 @@ xfail = click.option(
 )
 @xfail
 @options.json_file
+@click.option(
+    "--html",
+    "html_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the certificate there as a page.",
+)
 @options.debug
 @click.pass_obj
 def certify(
     session: Session,
+    /,
     *,
     driver: str,
     configs: tuple[Path, ...],
     backend: str | None,
     array: str | None,
-    levels: tuple[str, ...],
-    profile: str,
-    seed: int,
-    jobs: int,
-    keyword: str,
-    xfail_path: Path | None,
     json_path: Path | None,
+    html_path: Path | None,
+    **asked: Any,
 ) -> int:
     """Check a driver against the laws of Cinder's driver contract.
 
@@ -103,75 +106,43 @@ def certify(
     2 bad usage or input, 3 a defect of Crucible.
     """
     # Imported here: Hypothesis takes its time, and other commands do not need it.
+    from conformance.certify import Request
     from conformance.elsewhere import any_subject
+    from conformance.levels import LEVELS
 
-    if json_path is not None:
-        check_writable(json_path)
-    certificate = run(
-        any_subject(driver, configs=configs, backend=backend, array=array),
-        levels=levels,
-        keyword=keyword,
-        profile=profile,
-        seed=seed,
-        jobs=jobs,
-        configs=configs,
-        xfail_path=xfail_path,
-        progress=sys.stderr,
-        out=sys.stdout,
-    )
+    for path in (json_path, html_path):
+        if path is not None:
+            check_writable(path)
+    under_test = any_subject(driver, configs=configs, backend=backend, array=array)
+    certificate = run(under_test, Request(**asked), progress=sys.stderr, out=sys.stdout)
     if json_path is not None:
         write_atomically(json_path, encode(certificate))
+    if html_path is not None:
+        write_atomically(html_path, page(certificate, LEVELS).encode())
     return EXIT_STATUS[certificate.verdict]
 
 
 def run(
-    subject: Subject | Elsewhere,
-    *,
-    levels: Sequence[str],
-    keyword: str,
-    profile: str,
-    seed: int,
-    jobs: int,
-    configs: Sequence[Path],
-    xfail_path: Path | None,
-    progress: TextIO,
-    out: TextIO | None = None,
+    subject: Subject | Elsewhere, request: Request, *, progress: TextIO, out: TextIO | None = None
 ) -> Certificate:
     """Make a certificate; report to `out`, if there is one. InputError."""
-    from conformance import xfail
-    from conformance.catalogue import select
     from conformance.certify import certify as make
     from conformance.profiles import no_files_left
 
-    expected = xfail.load(xfail_path) if xfail_path else []
-    laws = select(levels, keyword)
-    repeat = f"crucible certify {quoted(subject.name)} --profile {profile} --seed {seed}"
-    repeat += "".join(f" --config {quoted(str(path))}" for path in configs)
-    terminal = CertificateTerminal(console(out), console(progress), repeat=repeat, total=len(laws))
+    laws, _ = request.laws, request.expected  # bad input is said before anything is shown
+    terminal = CertificateTerminal(console(out), console(progress), total=len(laws))
     if out is not None:
         terminal.show(
             f"crucible certify {subject.name}: {subject.driver_path}"
             + (f", version {subject.version}" if subject.version else "")
             + (f", on Cinder {subject.cinder}" if subject.cinder else "")
         )
-        terminal.show(f"{len(laws)} laws, profile {profile}, seed {seed}")
+        terminal.show(f"{len(laws)} laws, profile {request.profile}, seed {request.seed}")
     terminal.begin()
     started, begun_s = datetime.now(UTC), time.monotonic()
-    on_result: Callable[[LawResult], None] = terminal.law
     try:
         with no_files_left():
-            certificate = make(
-                subject,
-                levels=levels,
-                keyword=keyword,
-                profile=profile,
-                seed=seed,
-                jobs=jobs,
-                expected=expected,
-                today=started.date(),
-                configuration=[str(path) for path in configs],
-                on_result=on_result,
-            )
+            certificate = make(subject, request, today=started.date(), on_result=terminal.law)
     finally:
         terminal.stop()
     certificate = msgspec.structs.replace(

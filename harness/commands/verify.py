@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.certificates import load, reached
+from harness.certificates import by_level, load, tally
 from harness.commands import options
-from harness.commands.certify import run
+from harness.commands.certify import run, xfail
 from harness.commands.options import Session
 from reports.printable import printable
 
@@ -21,49 +21,49 @@ if TYPE_CHECKING:
 @click.command("verify")
 @click.argument("path", metavar="CERTIFICATE", type=click.Path(path_type=Path))
 @click.option("--no-run", is_flag=True, help="Compare the driver's source only, and check no law again.")
-@click.option(
-    "--xfail",
-    "xfail_path",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="The list of known failures that the certificate was made with.",
-)
+@xfail
 @options.debug
 @click.pass_obj
 def verify(session: Session, *, path: Path, no_run: bool, xfail_path: Path | None) -> int:
     """Check the laws of a certificate again, with its seed and profile, and compare.
 
-    Exit status: 0 it is as the certificate says, 1 it is not, 2 bad usage or input.
+    Known failures are those of the file that the certificate names, or of --xfail. Exit status: 0 it is as the
+    certificate says, 1 it is not, 2 bad usage or input.
     """
+    from conformance.certify import Request
     from conformance.elsewhere import any_subject
 
     said = load(path)
-    under_test = any_subject(said.subject, configs=[Path(each) for each in said.configuration])
+    configs = [Path(each) for each in said.configuration]
+    under_test = any_subject(said.subject, configs=configs, backend=said.backend, array=said.array)
     differences = []
     if under_test.digest != said.digest:
         differences.append("the driver's source is another one")
     if not no_run:
-        found = run(
-            under_test,
+        request = Request(
             levels=said.levels,
             keyword=said.keyword,
             profile=said.profile,
             seed=said.seed,
             jobs=1,
-            configs=[Path(each) for each in said.configuration],
-            xfail_path=xfail_path,
-            progress=sys.stderr,
+            xfail_path=xfail_path or (Path(said.xfail) if said.xfail else None),
         )
-        differences += compared(said, found)
+        differences += compared(said, run(under_test, request, progress=sys.stderr))
     for each in differences:
         click.echo(f"{path}: {printable(each)}")
     if not differences:
-        counts = ", ".join(
-            f"{level} {passed} of {passed + failed}" for level, (passed, failed, _) in reached(said).items()
-        )
-        checked = "its source is the same" if no_run else f"{len(said.laws)} laws came out the same ({counts})"
-        click.echo(f"{path}: {said.subject} {said.verdict}, and {checked}")
+        laws = f"{len(said.laws)} laws came out the same ({_counts(said)})"
+        same = "its source is the same" if no_run else laws
+        click.echo(f"{path}: {printable(said.subject)} {said.verdict}, and {same}")
     return 1 if differences else 0
+
+
+def _counts(certificate: Certificate) -> str:
+    """How many laws passed, of those that were checked, by level."""
+    counts = {level: tally(laws) for level, laws in by_level(certificate).items()}
+    return ", ".join(
+        f"{level} {each.passed} of {each.passed + each.known + each.failed}" for level, each in counts.items()
+    )
 
 
 def compared(said: Certificate, found: Certificate) -> list[str]:
