@@ -6,11 +6,11 @@ methods of a class are no methods to `inspect.ismethod`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from harness.signatures import Contract, DriverSignatures, misfit
+from harness.signatures import Call, Contract, DriverSignatures, misfit
 
 SAID = {
     "VERSION": "its version (VERSION)",
@@ -36,7 +36,7 @@ def judge(contract: Contract, driver: DriverSignatures) -> list[Finding]:
         return Finding(driver=driver.driver, kind=kind, text=text)
 
     own = set(driver.own)
-    required = contract.interfaces.get(contract.core, [])
+    required = contract.interfaces.get(contract.core, {})
     findings = [found("missing", f"has no {method}") for method in required if method not in own]
     for name, methods in contract.interfaces.items():
         if name != contract.core and name in driver.interfaces:
@@ -56,22 +56,76 @@ def judge(contract: Contract, driver: DriverSignatures) -> list[Finding]:
     return findings
 
 
-def changed(before: Contract, after: Contract) -> list[str]:
-    """What the later release asks for and the earlier one did not, and whose driver that breaks."""
-    lines = []
-    old, new = set(before.calls), set(after.calls)
-    for call in sorted(new - old):
-        earlier = [each for each in sorted(old) if each.method == call.method]
-        how = f"was {', '.join(map(str, earlier))}" if earlier else "is new"
-        broken = [
-            driver.driver
-            for driver in before.drivers
-            if call.method in driver.methods and misfit(driver.methods[call.method], call)
-        ]
-        lines.append(f"{call} {how}" + (f"; breaks {', '.join(broken)}" if broken else ""))
-    methods: Mapping[str, Sequence[str]] = before.interfaces
-    for name, names in after.interfaces.items():
-        added = [each for each in names if each not in methods.get(name, [])]
-        if added:
-            lines.append(f"{name} has {', '.join(added)}, too")
-    return lines
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a later release asks of drivers in another way than an earlier one.
+
+    `breaks` are the drivers of the earlier release that, as they were, do not fit any more.
+    """
+
+    text: str
+    breaks: list[str] = []
+
+
+def changes(before: Contract, after: Contract) -> list[Change]:
+    """What changed from one release to a later one: how the manager calls drivers, then the interfaces."""
+    return [*_changed_calls(before, after), *_changed_interfaces(before, after)]
+
+
+def _changed_calls(before: Contract, after: Contract) -> Iterator[Change]:
+    old, new = _by_method(before), _by_method(after)
+    for method in sorted({*old, *new}):
+        added = [call for call in new.get(method, []) if call not in old.get(method, [])]
+        gone = [call for call in old.get(method, []) if call not in new.get(method, [])]
+        if method not in new:
+            yield Change(text=f"nobody calls {method} any more")
+        elif added:
+            how = "" if method in old else ", which is new"
+            how = f" instead of {_listed(gone)}" if gone else how or ", too"
+            broken = [each.driver for each in before.drivers if _misfits(each, added)]
+            yield Change(text=f"the manager calls {_listed(added)}{how}", breaks=broken)
+        elif gone:
+            yield Change(text=f"nobody calls {_listed(gone)} any more")
+
+
+def _by_method(contract: Contract) -> dict[str, list[Call]]:
+    calls: dict[str, list[Call]] = {}
+    for call in contract.calls:
+        calls.setdefault(call.method, []).append(call)
+    return calls
+
+
+def _misfits(driver: DriverSignatures, calls: Iterable[Call]) -> bool:
+    """True if a method of the driver's own does not take one of the calls.
+
+    What a driver has from Cinder's base classes changes with them.
+    """
+    own = {*driver.own} - {*driver.based}
+    return any(
+        call.method in own and call.method in driver.methods and misfit(driver.methods[call.method], call)
+        for call in calls
+    )
+
+
+def _changed_interfaces(before: Contract, after: Contract) -> Iterator[Change]:
+    for name in sorted({*before.interfaces, *after.interfaces}):
+        old, new = before.interfaces.get(name), after.interfaces.get(name)
+        if old is None:
+            yield Change(text=f"{name} is a new interface: {_listed(sorted(new or {}))}")
+            continue
+        if new is None:
+            yield Change(text=f"{name} is no interface any more")
+            continue
+        if added := sorted({*new} - {*old}):
+            must = [each for each in before.drivers if name == after.core or name in each.interfaces]
+            broken = [each.driver for each in must if not each.error and {*added} - {*each.own}]
+            yield Change(text=f"{name} has {_listed(added)}, too", breaks=broken)
+        if gone := sorted({*old} - {*new}):
+            yield Change(text=f"{name} has no {_listed(gone)} any more")
+        for method in sorted({*old} & {*new}):
+            if old[method] != new[method]:
+                now, then = _listed(new[method]), _listed(old[method])
+                yield Change(text=f"{name}.{method} is ({now}), and was ({then})")
+
+
+def _listed(items: Iterable[object]) -> str:
+    return ", ".join(map(str, items))

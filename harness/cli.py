@@ -31,6 +31,7 @@ COMMANDS = {
     "verify": "verify",
     "support-matrix": "support_matrix",
     "interface": "interface",
+    "interface-changes": "interface_changes",
     "compare": "compare",
     "releases": "releases",
     "list": "listing",

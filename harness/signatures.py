@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+
+from harness import documents
+
+SCHEMA = 1
 
 Kind = Literal["positional-only", "positional", "var-positional", "keyword-only", "var-keyword"]
 _KINDS: dict[Any, Kind] = {
@@ -95,26 +100,36 @@ class DriverSignatures(msgspec.Struct, frozen=True, kw_only=True):
     """What a driver class looks like from outside.
 
     `methods` are those that it has, wherever they come from; `own` the names of those that are not just the
-    interface's own, which do nothing. `attributes` are SUPPORTED, VERSION, CI_WIKI_NAME, as far as it has them.
-    `error` says why it cannot be imported.
+    interface's own, which do nothing; `based` the names of those that it has from Cinder's base classes, which
+    change with the release. `attributes` are SUPPORTED, VERSION, CI_WIKI_NAME, as far as it has them. `error`
+    says why it cannot be imported.
     """
 
     driver: str
     methods: dict[str, Signature] = {}
     own: list[str] = []
+    based: list[str] = []
     attributes: dict[str, str] = {}
     interfaces: list[str] = []
     error: str = ""
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
-    """What one release of Cinder asks of drivers: its calls, and the methods of its interface classes by name.
+    """What one release of Cinder asks of drivers: its calls, and its interface classes with their methods.
 
-    `core` names the interface that every driver must have.
+    `core` names the interface that every driver must have; `drivers` are those of the release itself.
     """
 
+    schema: int = SCHEMA
     release: str
     calls: list[Call]
-    interfaces: dict[str, list[str]]
+    interfaces: dict[str, dict[str, Signature]]
     core: str
     drivers: list[DriverSignatures] = []
+
+
+def load(path: Path) -> Contract:
+    """Read what ``crucible interface --json`` has written. InputError."""
+    return documents.load(
+        path, Contract, schema=SCHEMA, noun="interface", otherwise="is no interface that crucible has written"
+    )

@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ import msgspec
 
 from harness.cinder_engine.release import require
 from harness.errors import InputError
-from harness.signatures import Call, Contract, DriverSignatures, signature_of
+from harness.signatures import Call, Contract, DriverSignatures, Signature, signature_of
 
 CALLERS = (
     "volume/manager.py",
@@ -33,14 +33,18 @@ CALLERS = (
 )
 """Where Cinder calls its volume drivers."""
 CORE = "VolumeDriverCore"
+BASE = "cinder.volume.driver"
+"""Where the classes are that drivers derive from."""
 ATTRIBUTES = ("SUPPORTED", "VERSION", "CI_WIKI_NAME")
 
 
-def read_contract(drivers: bool = True) -> Contract:
-    """The contract of the installed release, with its drivers. InputError without Cinder."""
+def read_contract(own: Sequence[str] = (), *, all_drivers: bool = True) -> Contract:
+    """The contract of the installed release, with its drivers, if all are wanted, and those at `own`
+    (``package.module:Class``). InputError without Cinder."""
     require()
+    arguments = [json.dumps(list(own)), json.dumps(all_drivers)]
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "harness.cinder_engine.interface_reader", str(int(drivers))],
+        [sys.executable, "-W", "ignore", "-m", "harness.cinder_engine.interface_reader", *arguments],
         capture_output=True, check=False,
     )  # fmt: skip
     if done.returncode:
@@ -75,7 +79,7 @@ def _name(owner: ast.Attribute | ast.Name) -> str:
 
 def driver_signatures(driver: type[Any], interface_modules: str = "cinder.interface") -> DriverSignatures:
     """What a driver class looks like; its methods may be of any kind."""
-    methods, own = {}, []
+    methods, own, based = {}, [], []
     for name in dir(driver):
         if name.startswith("_"):
             continue
@@ -83,6 +87,8 @@ def driver_signatures(driver: type[Any], interface_modules: str = "cinder.interf
         static = vars(definer).get(name)
         if not (definer.__module__.startswith(interface_modules) or _only_refuses(static)):
             own.append(name)
+        if definer.__module__ == BASE:
+            based.append(name)
         try:
             bound = isinstance(static, classmethod | staticmethod)
             methods[name] = signature_of(getattr(driver, name), bound=bound)
@@ -92,6 +98,7 @@ def driver_signatures(driver: type[Any], interface_modules: str = "cinder.interf
         driver=f"{driver.__module__}.{driver.__qualname__}",
         methods=methods,
         own=own,
+        based=based,
         attributes={name: repr(getattr(driver, name)) for name in ATTRIBUTES if hasattr(driver, name)},
         interfaces=sorted(
             each.__name__ for each in driver.__mro__ if each.__module__.startswith(interface_modules)
@@ -120,7 +127,20 @@ def _import_drivers(root: Path) -> dict[str, str]:
     return failed
 
 
-def _read(drivers: bool) -> Contract:
+def _own_driver(name: str) -> DriverSignatures:
+    """A driver that Cinder does not know of."""
+    module, _, attribute = name.partition(":")
+    try:
+        driver = getattr(importlib.import_module(module), attribute)
+        if isinstance(driver, type):
+            return driver_signatures(driver)
+        reason = f"{attribute} is no class"
+    except BaseException as error:  # noqa: BLE001 (foreign code; it is reported)
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return DriverSignatures(driver=f"{module}.{attribute}", error=reason)
+
+
+def _read(own: Sequence[str], all_drivers: bool) -> Contract:
     warnings.simplefilter("ignore")
     import cinder
     import cinder.interface
@@ -129,30 +149,29 @@ def _read(drivers: bool) -> Contract:
 
     register_all()
     root = Path(cinder.__file__).parent
-    interfaces: dict[str, list[str]] = {}
+    calls = calls_of_cinder(root)
+    interfaces: dict[str, dict[str, Signature]] = {}
     for path in sorted((root / "interface").glob("volume_*.py")):
         module = importlib.import_module(f"cinder.interface.{path.stem}")
         for name, value in vars(module).items():
-            own = isinstance(value, type) and value.__module__ == module.__name__
-            if own and issubclass(value, base.CinderInterface):
-                interfaces[name] = sorted(
-                    each
-                    for each, method in vars(value).items()
+            here = isinstance(value, type) and value.__module__ == module.__name__
+            if here and issubclass(value, base.CinderInterface):
+                interfaces[name] = {
+                    each: signature_of(method, bound=False)
+                    for each, method in sorted(vars(value).items())
                     if not each.startswith("_") and callable(method)
-                )
-    found: list[DriverSignatures] = []
-    if drivers:
+                }
+    found = [_own_driver(name) for name in own]
+    if all_drivers:
         failed = _import_drivers(root)
         registered = {
             f"{each.__module__}.{each.__qualname__}": each for each in cinder.interface._volume_register
         }
-        found = [driver_signatures(registered[name]) for name in sorted(registered)]
+        found += [driver_signatures(registered[name]) for name in sorted(registered)]
         found += [DriverSignatures(driver=name, error=reason) for name, reason in sorted(failed.items())]
-    return Contract(
-        release=require(), calls=calls_of_cinder(root), interfaces=interfaces, core=CORE, drivers=found
-    )
+    return Contract(release=require(), calls=calls, interfaces=interfaces, core=CORE, drivers=found)
 
 
 if __name__ == "__main__":
-    contract = _read(bool(json.loads(sys.argv[1])))
+    contract = _read(*map(json.loads, sys.argv[1:]))
     sys.stdout.write("\n\n" + msgspec.json.encode(contract).decode())
