@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,7 @@ def pytest_collection_modifyitems(
         return
     from conformance.capabilities import Capabilities
     from conformance.catalogue import select
+    from conformance.runner import COLLECTOR, as_test
     from conformance.subjects import Subject
     from harness.errors import InputError
 
@@ -65,10 +66,14 @@ def pytest_collection_modifyitems(
         known = _known(under_test, config.getoption("--crucible-xfail"))
     except InputError as error:
         raise pytest.UsageError(str(error)) from None
-    seed = config.getoption("--crucible-seed")
+    profile, seed = config.getoption("--crucible-profile"), config.getoption("--crucible-seed")
     capabilities = Capabilities(under_test, seed) if isinstance(under_test, Subject) else None
+    collector = Laws.from_parent(session, name=COLLECTOR, nodeid=COLLECTOR)
     for law in laws:
-        item = LawItem.from_parent(session, name=law.name, nodeid=f"crucible::{law.name}")
+        test: Callable[[], None] = _out_of_reach
+        if isinstance(under_test, Subject) and capabilities is not None:
+            test = as_test(under_test, law, capabilities, profile=profile, seed=seed)
+        item = LawItem.from_parent(collector, name=law.name, callobj=test)
         item.prepare(under_test, law, capabilities, known)
         items.append(item)
 
@@ -115,8 +120,20 @@ class LawBroken(Exception):
     """Carries the report of a broken law to pytest."""
 
 
-class LawItem(pytest.Item):
-    """One law as a test."""
+def _out_of_reach() -> None:
+    """In place of a law that is checked in another process."""
+
+
+class Laws(pytest.Collector):
+    """What the laws are collected below. They are in no file, so there is nothing to look for."""
+
+    def collect(self) -> list[pytest.Item]:
+        """None: `pytest_collection_modifyitems` adds them."""
+        return []
+
+
+class LawItem(pytest.Function):
+    """One law as a test. Its function is for others, such as HypoFuzz; `runtest` says more when it fails."""
 
     under_test: Subject | Elsewhere
     law: Law
@@ -168,9 +185,7 @@ class LawItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The law and its shortest sequence, and no traceback of ours."""
-        if isinstance(excinfo.value, LawBroken):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
+        return str(excinfo.value) if isinstance(excinfo.value, LawBroken) else super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where the law is said to be: it has no file of the user's."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.configuration import set_hypothesis_home_dir
-from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.internal.cache import LRUCache
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
@@ -17,21 +16,21 @@ from hypothesis.internal.constants_ast import Constants
 NAMES = ("ci", "dev", "nightly")
 DEFAULT = "dev"
 _EXAMPLES = {"smoke": 4, "ci": 12, "dev": 40, "nightly": 1500}
-EXAMPLE_DIRECTORY = ".crucible/examples"
-"""Where nightly runs keep examples that failed, in the working directory, to begin with them the next time."""
 
 
 def settings_of(profile: str, weight: float) -> settings:
     """Hypothesis's settings for a law. The seed decides everything; no profile looks at the clock.
 
     smoke: a handful, to see that the suite itself works. ci: a fixed budget and no shrinking. dev: failures
-    are shrunk. nightly: many examples, and a database of those that failed.
+    are shrunk. nightly: many examples, and those that failed are kept in Hypothesis's own database, where other
+    tests and HypoFuzz find them, to begin with them the next time.
     """
     common: dict[str, Any] = {
         "max_examples": max(2, round(_EXAMPLES[profile] * weight)),
         "deadline": None,
+        "derandomize": False,  # it is the seed that decides; on CI Hypothesis would take another one
         "verbosity": Verbosity.quiet,
-        "suppress_health_check": list(HealthCheck),
+        "suppress_health_check": [each for each in HealthCheck if each is not HealthCheck.nested_given],
         "report_multiple_bugs": False,
         "print_blob": False,
     }
@@ -40,7 +39,8 @@ def settings_of(profile: str, weight: float) -> settings:
     if profile == "dev":
         return settings(database=None, phases=(Phase.explicit, Phase.generate, Phase.shrink), **common)
     return settings(
-        database=DirectoryBasedExampleDatabase(EXAMPLE_DIRECTORY),
+        # Hypothesis's default on CI is no database.
+        database=settings().database or settings.get_profile("default").database,
         phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink),
         **common,
     )
@@ -69,8 +69,11 @@ def drawn_from_the_seed_alone() -> Iterator[None]:
 
 
 @contextmanager
-def no_files_left() -> Iterator[None]:
-    """While this lasts, what Hypothesis keeps for itself is not written into the working directory."""
+def files_of(profile: str) -> Iterator[None]:
+    """While this lasts, Hypothesis writes into the working directory only what the profile keeps."""
+    if profile == "nightly":
+        yield
+        return
     with tempfile.TemporaryDirectory() as home:
         set_hypothesis_home_dir(home)
         try:

@@ -6,6 +6,7 @@ driver's if it came out of a call of the driver or of its storage; any other is 
 
 from __future__ import annotations
 
+import unittest
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ from conformance.law import Broken, Law, Stage
 from conformance.profiles import DEFAULT, drawn_from_the_seed_alone, settings_of
 from conformance.subjects import Subject
 from harness.certificates import LawResult, Status
+
+COLLECTOR = "crucible"
+"""Below this name pytest has the laws."""
 
 
 def check(
@@ -101,16 +105,21 @@ class _Trial:
         self.steps: list[str] = []
 
     def run(self, profile: str) -> None:
-        if not self.law.draws:
-            self.play({})
-            return
+        with drawn_from_the_seed_alone():
+            self.test(profile)()
+
+    def test(self, profile: str) -> Callable[[], None]:
+        """The law as a test: one of Hypothesis, if anything is drawn."""
 
         def example(**values: Any) -> None:
             self.play(values)
 
-        given = hypothesis.given(**self.law.draws)(example)
-        with drawn_from_the_seed_alone():
-            hypothesis.seed(self.seed)(settings_of(profile, self.law.weight)(given))()
+        if not self.law.draws:
+            return example
+        # By this Hypothesis's database tells laws apart; it is what HypoFuzz tells tests apart by, too.
+        example._hypothesis_internal_add_digest = node_id(self.law).encode()  # type: ignore[attr-defined]
+        given = hypothesis.seed(self.seed)(hypothesis.given(**self.law.draws)(example))
+        return settings_of(profile, self.law.weight)(given)  # after the seed, which would forget the database
 
     def play(self, values: dict[str, Any]) -> None:
         """One example. _Failure if the driver broke the law."""
@@ -143,6 +152,36 @@ class _Trial:
         self.values = {name: shortened(value) for name, value in values.items()}
         self.steps = list(stage.steps()) if stage is not None else []
         return _Failure(reason)
+
+
+class _FreeTrial(_Trial):
+    """A trial that is run by others: each example looks after itself."""
+
+    def __init__(self, subject: Subject, law: Law, capabilities: Capabilities, seed: int) -> None:
+        super().__init__(subject, law, seed)
+        self.capabilities = capabilities
+
+    def play(self, values: dict[str, Any]) -> None:
+        for need in self.law.needs:
+            if reason := self.capabilities.lacks(need):
+                raise unittest.SkipTest(reason)
+        with contained():
+            super().play(values)
+
+
+def as_test(
+    subject: Subject, law: Law, capabilities: Capabilities, *, profile: str = DEFAULT, seed: int = 0
+) -> Callable[[], None]:
+    """A law as a test for runners of their own, such as HypoFuzz: one of Hypothesis, if anything is drawn.
+
+    It raises what such a runner takes for a failure, or for a skip.
+    """
+    return _FreeTrial(subject, law, capabilities, seed).test(profile)
+
+
+def node_id(law: Law) -> str:
+    """What pytest calls a law."""
+    return f"{COLLECTOR}::{law.name}"
 
 
 def result_of(

@@ -127,7 +127,7 @@ def run(
 ) -> Certificate:
     """Make a certificate; report to `out`, if there is one. InputError."""
     from conformance.certify import certify as make
-    from conformance.profiles import no_files_left
+    from conformance.profiles import files_of
 
     laws, _ = request.laws, request.expected  # bad input is said before anything is shown
     terminal = CertificateTerminal(console(out), console(progress), total=len(laws))
@@ -141,7 +141,7 @@ def run(
     terminal.begin()
     started, begun_s = datetime.now(UTC), time.monotonic()
     try:
-        with no_files_left():
+        with files_of(request.profile):
             certificate = make(subject, request, today=started.date(), on_result=terminal.law)
     finally:
         terminal.stop()

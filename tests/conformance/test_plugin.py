@@ -51,6 +51,15 @@ def test_a_broken_law_is_shown_with_its_sequence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout
 
 
+def test_other_plugins_find_tests_of_hypothesis(tmp_path: Path) -> None:
+    """HypoFuzz runs pytest for the tests with this marker; a law that draws nothing is none."""
+    selected = "deleting_twice or a_driver_has_a_version"
+    done = run(tmp_path, "--crucible-subject", "rbd", "-k", selected, "-m", "hypothesis")
+    assert done.returncode == 0, done.stdout
+    assert "PASSED crucible::volumes/deleting_twice_succeeds" in done.stdout
+    assert "a_driver_has_a_version" not in done.stdout
+
+
 def test_an_unknown_subject_is_refused() -> None:
     """With what would be right."""
     with pytest.raises(InputError, match="did you mean lvm"):
