@@ -12,10 +12,11 @@ import fnmatch
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def _import_drivers(root: Path) -> dict[str, str]:
                 importlib.import_module(module)
             except BaseException as error:  # noqa: BLE001 (foreign code; it is reported)
                 if "volumedriver" in Path(directory, name).read_text(encoding="utf-8"):
-                    failed[module] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                    failed[module] = _reason(error)
     return failed
 
 
@@ -136,7 +137,7 @@ def _own_driver(name: str) -> DriverSignatures:
             return driver_signatures(driver)
         reason = f"{attribute} is no class"
     except BaseException as error:  # noqa: BLE001 (foreign code; it is reported)
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        reason = _reason(error)
     return DriverSignatures(driver=f"{module}.{attribute}", error=reason)
 
 
@@ -161,6 +162,7 @@ def _read(own: Sequence[str], all_drivers: bool) -> Contract:
                     for each, method in sorted(vars(value).items())
                     if not each.startswith("_") and callable(method)
                 }
+    asked = {call.method for call in calls} | {method for each in interfaces.values() for method in each}
     found = [_own_driver(name) for name in own]
     if all_drivers:
         failed = _import_drivers(root)
@@ -169,7 +171,28 @@ def _read(own: Sequence[str], all_drivers: bool) -> Contract:
         }
         found += [driver_signatures(registered[name]) for name in sorted(registered)]
         found += [DriverSignatures(driver=name, error=reason) for name, reason in sorted(failed.items())]
-    return Contract(release=require(), calls=calls, interfaces=interfaces, core=CORE, drivers=found)
+    return Contract(
+        release=require(),
+        calls=calls,
+        interfaces=interfaces,
+        core=CORE,
+        drivers=[_as_far_as_asked(each, asked) for each in found],
+    )
+
+
+def _as_far_as_asked(driver: DriverSignatures, asked: Collection[str]) -> DriverSignatures:
+    """Without the methods that are a driver's own business."""
+    return msgspec.structs.replace(
+        driver,
+        methods={name: signature for name, signature in driver.methods.items() if name in asked},
+        own=[name for name in driver.own if name in asked],
+        based=[name for name in driver.based if name in asked],
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """Why a module cannot be imported, but for where it was looked for on this machine."""
+    return re.sub(r" \(/.*\)$", "", f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 if __name__ == "__main__":

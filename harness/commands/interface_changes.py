@@ -47,7 +47,7 @@ def interface_changes(session: Session, *, paths: tuple[Path, ...]) -> int:
         releases.append(
             Release(
                 name=after.release,
-                drivers=[each.driver for each in after.drivers],
+                drivers=[each.driver for each in after.drivers if not each.error],
                 changes=[(each.text, each.breaks) for each in changed],
                 findings=[(each.driver, each.text) for each in findings],
             )
