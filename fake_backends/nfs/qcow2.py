@@ -102,35 +102,28 @@ class Qcow2Image(BlockDevice):
     # ------------------------------------------------------------------------------------------ the disk
 
     def load(self, number: int) -> Chunk:
-        tables = self._tables
-        first = number * _PER_CHUNK
-        hosts = {guest: tables.host(guest) for guest in range(first, first + _PER_CHUNK)}
+        hosts = self._tables.hosts(number * _PER_CHUNK, _PER_CHUNK)
         pages: dict[int, bytes] = {}
         if self.backing is not None:
-            pages = {
-                index: page
-                for index, page in self.backing.load(number).items()
-                if not hosts[first + index // _PAGES]
-            }
-        for below in sorted({host // _PER_CHUNK for host in hosts.values() if host}):
-            for index, page in self.file.load(below).items():
-                guest = tables.guest(below * _PER_CHUNK + index // _PAGES)
-                if guest in hosts:
-                    pages[(guest - first) * _PAGES + index % _PAGES] = page
+            below = self.backing.load(number)
+            pages = {index: page for index, page in below.items() if not hosts[index // _PAGES]}
+        places = {host: place for place, host in enumerate(hosts) if host}
+        for held in sorted({host // _PER_CHUNK for host in places}):
+            for index, page in self.file.load(held).items():
+                place = places.get(held * _PER_CHUNK + index // _PAGES)
+                if place is not None:
+                    pages[place * _PAGES + index % _PAGES] = page
         return pages or EMPTY
 
     def store(self, number: int, chunk: Chunk) -> None:
         if number * CHUNK >= self.size:
             raise NoSpace
-        tables = self._tables
         first = number * _PER_CHUNK
         used = {index // _PAGES for index in chunk}
         if self.backing is not None:
             used.update(index // _PAGES for index in self.backing.load(number))
-        guests = [
-            guest for guest in range(first, first + _PER_CHUNK) if tables.host(guest) or guest - first in used
-        ]
-        self._put(number, chunk, guests)
+        hosts = self._tables.hosts(first, _PER_CHUNK)
+        self._put(number, chunk, [first + place for place, host in enumerate(hosts) if host or place in used])
 
     def _put(self, number: int, chunk: Chunk, guests: list[int]) -> None:
         """Write these clusters of a chunk, of which `chunk` is the content; of each run first the data."""
@@ -138,7 +131,7 @@ class Qcow2Image(BlockDevice):
             return
         tables = self._tables
         first = number * _PER_CHUNK
-        for host, run in _runs(list(zip(tables.reserve(guests), guests, strict=True))):
+        for host, run in _runs(tables.reserve(guests), guests):
             below, inside = divmod(host, _PER_CHUNK)
             shift = (run[0] - first - inside) * _PAGES
             low, count = inside * _PAGES, len(run) * _PAGES
@@ -157,7 +150,7 @@ class Qcow2Image(BlockDevice):
         while position < len(data):
             guest, inside = divmod(number * CHUNK + start + position, CLUSTER)
             piece = data[position : position + CLUSTER - inside]
-            if not tables.host(guest) and self.backing is not None:
+            if self.backing is not None and tables.hosts(guest, 1) == [0]:
                 below = self.backing.read(guest * CLUSTER, CLUSTER).ljust(CLUSTER, b"\0")
                 piece = below[:inside] + piece + below[inside + len(piece) :]
                 inside = 0
@@ -210,12 +203,21 @@ class Qcow2Image(BlockDevice):
         for number in sorted({cluster * CLUSTER // CHUNK for cluster in self.clusters()}):
             below.store(number, self.load(number))
 
+    def flatten(self) -> None:
+        """Hold all that shows through the backing file; what reads zero takes no cluster of the file.
+
+        QEMU marks such clusters in the table and writes no data either (`bdrv_co_do_copy_on_readv`). Once the
+        image stands alone, as it may from now on, a mark says no more than no entry does.
+        """
+        for number in self.occupied(0, self.chunk_count):
+            self.store(number, self.load(number))
+
     def take_over(self, clusters: Iterable[int]) -> None:
         """Hold these clusters of the disk itself, as they look through its backing file."""
-        tables = self._tables
-        missing = (guest for guest in clusters if not tables.host(guest))
-        for number, guests in groupby(missing, lambda guest: guest // _PER_CHUNK):
-            self._put(number, self.load(number), list(guests))
+        for number, guests in groupby(clusters, lambda guest: guest // _PER_CHUNK):
+            hosts = self._tables.hosts(number * _PER_CHUNK, _PER_CHUNK)
+            missing = [guest for guest in guests if not hosts[guest % _PER_CHUNK]]
+            self._put(number, self.load(number), missing)
 
 
 class _Tables:
@@ -238,10 +240,13 @@ class _Tables:
         self._guests: dict[int, int] | None = None
         self._last = -1
 
-    def host(self, guest: int) -> int:
-        """The cluster of the file that holds a cluster of the disk; 0 if there is none."""
-        table = self._l2_table(guest // _L2_ENTRIES)
-        return (table[guest % _L2_ENTRIES] & _OFFSET) // CLUSTER if table is not None else 0
+    def hosts(self, first: int, count: int) -> list[int]:
+        """The clusters of the file that hold `count` of the disk from `first` on, all within a chunk; 0 for none."""
+        number, index = divmod(first, _L2_ENTRIES)
+        table = self._l2_table(number)
+        if table is None:
+            return [0] * count
+        return [(entry & _OFFSET) // CLUSTER for entry in table[index : index + count]]
 
     def guest(self, host: int) -> int:
         """The cluster of the disk that a cluster of the file holds; -1 if it holds none."""
@@ -253,10 +258,12 @@ class _Tables:
 
     def reserve(self, guests: list[int]) -> list[int]:
         """The file's clusters for these of the disk, within a chunk. New ones are written, then linked."""
-        hosts = [self.host(guest) for guest in guests]
+        first = guests[0]
+        found = self.hosts(first, guests[-1] - first + 1)
+        hosts = [found[guest - first] for guest in guests]
         if all(hosts):
             return hosts
-        number = guests[0] // _L2_ENTRIES
+        number = first // _L2_ENTRIES
         if not self._l1[number]:
             at = self._take()
             self._write(at * CLUSTER, bytes(CLUSTER))
@@ -267,7 +274,7 @@ class _Tables:
 
     def link(self, guests: list[int], host: int) -> None:
         """From now on these clusters of the disk, in a row, are read from those in a row from `host` on."""
-        if all(self.host(guest) == host + step for step, guest in enumerate(guests)):
+        if self.hosts(guests[0], len(guests)) == list(range(host, host + len(guests))):
             return
         by_host = self._by_host()
         number, index = divmod(guests[0], _L2_ENTRIES)
@@ -320,9 +327,9 @@ class _Tables:
         if self._guests is None:
             self._guests = {}
             for number in range(self._l1_size):
-                guests = range(number * _L2_ENTRIES, (number + 1) * _L2_ENTRIES)
-                hosts = ((entry & _OFFSET) // CLUSTER for entry in self._l2_table(number) or ())
-                self._guests.update((host, guest) for host, guest in zip(hosts, guests, strict=False) if host)
+                entries = enumerate(self._l2_table(number) or (), number * _L2_ENTRIES)
+                hosts = {(entry & _OFFSET) // CLUSTER: guest for guest, entry in entries if entry & _OFFSET}
+                self._guests.update(hosts)
         return self._guests
 
     def _take(self, clusters: int = 1) -> int:
@@ -438,16 +445,15 @@ def _packed(entries: array[int]) -> bytes:
     return swapped.tobytes()
 
 
-def _runs(pairs: list[tuple[int, int]]) -> Iterator[tuple[int, list[int]]]:
+def _runs(hosts: list[int], guests: list[int]) -> Iterator[tuple[int, list[int]]]:
     """(first host, guests) for hosts in a row, within one chunk of the file, that hold guests in a row."""
-    run: list[int] = []
     start = 0
-    for host, guest in pairs:
-        if run and (host, guest) == (start + len(run), run[0] + len(run)) and host % _PER_CHUNK:
-            run.append(guest)
-            continue
-        if run:
-            yield start, run
-        start, run = host, [guest]
-    if run:
-        yield start, run
+    for end in range(1, len(hosts) + 1):
+        if (
+            end == len(hosts)
+            or hosts[end] != hosts[end - 1] + 1
+            or guests[end] != guests[end - 1] + 1
+            or not hosts[end] % _PER_CHUNK
+        ):
+            yield hosts[start], guests[start:end]
+            start = end

@@ -109,11 +109,14 @@ def pull(share: Share, name: str, *, down_to: str | None) -> None:
     image = open_image(share, name)
     if not isinstance(image, Qcow2Image):
         raise InvalidArgument("Image does not have a backing file")
+    if down_to is None:
+        image.flatten()
+        image.rebase(None, None)
+        return
     names = chain(share, name)
-    kept = names.index(down_to) if down_to is not None else len(names)
-    for below in names[1:kept]:
+    for below in names[1 : names.index(down_to)]:
         image.take_over(_held(open_image(share, below)))
-    image.rebase(down_to, info(share, down_to).file_format if down_to is not None else None)
+    image.rebase(down_to, info(share, down_to).file_format)
 
 
 def above(share: Share, name: str, backing: str) -> str:
