@@ -285,6 +285,9 @@ def copy_range(
 def _copy_chunk(source: BlockDevice, destination: BlockDevice, number: int, sparse: bool) -> None:
     """Copy what the source has of a chunk and the destination has room for; keep what lies behind that."""
     end = (number + 1) * CHUNK
+    if not sparse and end <= source.size and end <= destination.size:
+        destination.store(number, source.load(number))
+        return
     needed = min(source.size - end + CHUNK, CHUNK)
     room = min(destination.size - end + CHUNK, CHUNK)
     length = min(needed, room)

@@ -9,6 +9,7 @@ import hashlib
 import string
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from fake_backends.block_store import CHUNK, EMPTY, Chunk, patched
@@ -167,6 +168,7 @@ class PhysicalVolume:
         return sorted(extent for extent in self.contents if first <= extent < last)
 
 
+@lru_cache(maxsize=1024)
 def lvm_uuid(*parts: str) -> str:
     """An identifier in lvm2's form (6-4-4-4-4-4-6 letters and digits) that follows from `parts` alone."""
     number = int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest())

@@ -241,7 +241,7 @@ class _Tables:
         self._last = -1
 
     def hosts(self, first: int, count: int) -> list[int]:
-        """The clusters of the file that hold `count` of the disk from `first` on, all within a chunk; 0 for none."""
+        """The file's clusters that hold `count` of the disk from `first` on, all in one chunk; 0 for none."""
         number, index = divmod(first, _L2_ENTRIES)
         table = self._l2_table(number)
         if table is None:

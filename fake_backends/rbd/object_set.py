@@ -44,8 +44,9 @@ class ObjectSet:
             return 0
         low = bisect_left(self._ends, first)
         high = bisect_right(self._starts, last)
-        held = sum(self._ends[index] - self._starts[index] for index in range(low, high))
+        held = 0
         if low < high:
+            held = sum(self._ends[low:high]) - sum(self._starts[low:high])
             first = min(first, self._starts[low])
             last = max(last, self._ends[high - 1])
         self._starts[low:high] = [first]
@@ -59,7 +60,7 @@ class ObjectSet:
         high = bisect_left(self._starts, last)
         if first >= last or low >= high:
             return 0
-        held = sum(self._ends[index] - self._starts[index] for index in range(low, high))
+        held = sum(self._ends[low:high]) - sum(self._starts[low:high])
         starts, ends = [], []
         if self._starts[low] < first:
             starts.append(self._starts[low])
@@ -86,8 +87,12 @@ class ObjectSet:
     def between(self, first: int, last: int) -> ObjectSet:
         """The members of first <= n < last."""
         part = ObjectSet()
-        for index in range(bisect_right(self._ends, first), bisect_left(self._starts, last)):
-            part.add(max(first, self._starts[index]), min(last, self._ends[index]))
+        low, high = bisect_right(self._ends, first), bisect_left(self._starts, last)
+        if low < high and first < last:
+            part._starts, part._ends = self._starts[low:high], self._ends[low:high]
+            part._starts[0] = max(first, part._starts[0])
+            part._ends[-1] = min(last, part._ends[-1])
+            part._count = sum(part._ends) - sum(part._starts)
         return part
 
     def common(self, other: ObjectSet) -> int:

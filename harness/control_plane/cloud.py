@@ -60,7 +60,7 @@ class Cloud:
         database: Database | None = None,
         before_start: Callable[[Self], None] = lambda cloud: None,
     ) -> None:
-        """Start the services of `backends` (all by default).
+        """Start the services of `backends` (all by default) over storage of their own.
 
         `uninitialised` names back-ends whose driver fails to set up. `home` is where storage is kept, None
         for memory. `database` has the records of an earlier life of the deployment, and
@@ -69,7 +69,8 @@ class Cloud:
         self.deployment = deployment
         self.simulation = simulation
         self.seed = seed
-        self.world: World = build_world(deployment, simulation, home)
+        plans = [plan for plan in deployment.backends if backends is None or plan.name in backends]
+        self.world: World = build_world(deployment, simulation, home, backends=plans)
         self.database = Database(seed) if database is None else database
         self.database.changes.clock = lambda: simulation.kernel.now_us
         self.copies: dict[str, Copy] = {}
@@ -113,7 +114,6 @@ class Cloud:
         self.messaging.register(TOPIC, ACTOR, self.scheduler)
         self.messaging.register(BACKUP_HOST, "c-bak", self.backup_manager)
         before_start(self)
-        plans = [plan for plan in deployment.backends if backends is None or plan.name in backends]
         self.services.start_all(plans, uninitialised)
 
     def close(self) -> None:

@@ -222,25 +222,30 @@ def build_world(
     points: Points = QUIET,
     home: Directory | None = None,
     *,
+    backends: Sequence[BackendPlan] | None = None,
     seed: int = 0,
     now_us: Callable[[], int] = lambda: 0,
 ) -> World:
-    """Storage for every back-end of the deployment: what is in `home` already, and fresh for all others.
+    """The deployment's machines, and storage for `backends` (all by default): what is in `home`, or fresh.
 
     `seed` and `now_us` are chance and time of the arrays. InputError if one of these cannot be made.
     """
     world = World(points, home)
     for node in deployment.nodes:
         world.node(node.host)
+    backends = deployment.backends if backends is None else backends
+    containers = {plan.container for plan in backends}
     for group in deployment.volume_groups:
-        made = world.nodes[group.node].add_volume_group(group.name, [group.size])
-        if group.thin:
-            ensure_pool(made)
+        if f"{group.node}/{group.name}" in containers:
+            made = world.nodes[group.node].add_volume_group(group.name, [group.size])
+            if group.thin:
+                ensure_pool(made)
     for cluster, pool in deployment.pools:
-        world.cluster(cluster).create_pool(pool)
-    for export in dict.fromkeys(export for plan in deployment.backends for export in plan.shares):
+        if f"{cluster}/{pool}" in containers:
+            world.cluster(cluster).create_pool(pool)
+    for export in dict.fromkeys(export for plan in backends for export in plan.shares):
         world.share(export, SHARE_SIZE)
-    for plan in deployment.backends:
+    for plan in backends:
         # A driver looks for its machine under the host part of its service, which backend_host may rename.
         world.nodes.setdefault(plan.host, world.nodes[plan.node])
         if plan.array is not None and plan.array_name not in world.arrays:

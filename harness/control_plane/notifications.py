@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from harness.model import Group, GroupSnapshot, Snapshot, Volume
@@ -128,5 +129,6 @@ class Notifications:
         self.sent.append(Notification(self._kernel.now_us, publisher, priority, event_type, payload))
 
 
+@lru_cache(maxsize=256)
 def _iso(time_us: int) -> str:
     return (EPOCH + timedelta(microseconds=time_us)).isoformat()

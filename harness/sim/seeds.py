@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import uuid
+from functools import cached_property
 
 
 def stream(seed: int, *names: str) -> random.Random:
@@ -17,7 +18,13 @@ class Ids:
     """Deterministic identifiers that look like the uuids they stand for."""
 
     def __init__(self, seed: int, name: str) -> None:
-        self._stream = stream(seed, "ids", name)
+        self._seed = seed
+        self._name = name
+
+    @cached_property
+    def _stream(self) -> random.Random:
+        """Made when the first identifier is wanted: of many services of a cell nobody wants one."""
+        return stream(self._seed, "ids", self._name)
 
     def uuid(self) -> str:
         """The next one: always the same sequence for a seed and name."""

@@ -173,6 +173,19 @@ def test_an_image_over_an_image_is_what_was_written_last(
     assert _same(Qcow2Image(one.file("base")), model)
 
 
+def test_what_is_pulled_takes_no_clusters_for_zeros() -> None:
+    """As in QEMU, which only marks clusters that read zero, also where the base has them."""
+    one = share()
+    qemu_img.create(one, "base", GIB, preallocated=True)
+    Qcow2Image(one.file("base")).write(3 * CLUSTER, b"below")
+    qemu_img.create(one, "top", GIB, backing="base")
+    top = Qcow2Image(one.file("top"))
+    top.write(5 * CLUSTER, b"above")
+    qemu_img.pull(one, "top", down_to=None)
+    assert list(top.clusters()) == [3, 5]
+    assert top.read(3 * CLUSTER, 5) == b"below"
+
+
 # --------------------------------------------------------------------------------------------- the commands
 
 

@@ -103,6 +103,17 @@ def test_a_world_has_the_storage_that_the_back_ends_name() -> None:
     assert "volume" not in world.nodes["node2"].volume_groups["vg-a"]
 
 
+def test_a_world_of_some_back_ends_has_their_storage_alone() -> None:
+    """And all machines, because a back-end's connections may lead to any of them."""
+    plan = Deployment.default()
+    some = [plan.backend(name) for name in ("lvm-shared", "rbd-b", "nfs-a")]
+    world = deployment.build_world(plan, backends=some)
+    groups = {host: list(node.volume_groups) for host, node in world.nodes.items()}
+    assert groups == {"node1": ["vg-a"], "node2": []}
+    assert {name: list(cluster.pools) for name, cluster in world.clusters.items()} == {"ceph": ["fast"]}
+    assert list(world.shares) == list(plan.backend("nfs-a").shares)
+
+
 @pytest.mark.parametrize("name", [plan.name for plan in Deployment.default().backends])
 def test_what_the_plan_says_is_what_the_driver_reports(name: str) -> None:
     """Pool, thinness and name of every back-end of the default deployment, from its running driver."""
