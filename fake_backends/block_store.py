@@ -10,7 +10,7 @@ A device has three primitives (`load`, `store`, `occupied`); reading, writing an
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -240,8 +240,10 @@ class MemoryFile(MemoryDevice, RegularFile):
         self.truncate(length)
 
 
-def chunks_between(numbers: Iterable[int], first: int, last: int) -> list[int]:
+def chunks_between(numbers: Collection[int], first: int, last: int) -> list[int]:
     """The members of first <= n < last, ascending."""
+    if last - first < len(numbers):
+        return [number for number in range(first, last) if number in numbers]
     return sorted(number for number in numbers if first <= number < last)
 
 

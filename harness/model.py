@@ -9,7 +9,7 @@ of exactly this, so it is modelled and not smoothed over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeAlias
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -92,7 +92,7 @@ class Record:
         fields.update(row)
         fields["_store"] = store
         fields["_changed"] = set()
-        record._part_from_row()
+        record._set_aside()
         return record
 
     @classmethod
@@ -100,17 +100,21 @@ class Record:
         """A row that came out of JSON, with the types that JSON does not have."""
         return row
 
-    def _part_from_row(self) -> None:
-        """Own copies of nested values; the row's own stay at hand, to see what was changed in place."""
+    def _set_aside(self) -> None:
+        """Keep nested values as they are in the row: to copy them when asked, and to see what was changed."""
         fields = self.__dict__
-        loaded = {}
-        for name in self.NESTED:
-            value = loaded[name] = fields[name]
-            if value:
-                fields[name] = _own(value)
-            elif value is not None:
-                fields[name] = {}
-        fields["_loaded"] = loaded
+        loaded = fields.get("_loaded", {})
+        fields["_loaded"] = {name: fields.pop(name) if name in fields else loaded[name] for name in self.NESTED}
+
+    if not TYPE_CHECKING:  # or every attribute would pass for one that records have
+
+        def __getattr__(self, name):
+            """The record's own copy of a nested value, made when it is first asked for: most never are."""
+            if name not in self.__dict__.get("_loaded", ()):
+                raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+            value = self._loaded[name]
+            self.__dict__[name] = _own(value) if value is not None else None
+            return self.__dict__[name]
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in self.DEFAULTS:
@@ -127,7 +131,7 @@ class Record:
         """
         fields, changed = self.__dict__, self._changed
         for name, value in self._loaded.items():
-            if fields[name] != value and self.DEFAULTS[name] is not None:
+            if name in fields and fields[name] != value and self.DEFAULTS[name] is not None:
                 changed.add(name)
         changes = {name: fields[name] for name in sorted(changed)}
         for name in self.NESTED:
@@ -137,27 +141,31 @@ class Record:
 
     def update(self, values: Mapping[str, Any]) -> None:
         """Assign several fields; keys that are no fields are ignored, as Cinder ignores them."""
-        for name, value in values.items():
-            if name in self.DEFAULTS:
-                setattr(self, name, value)
+        known = {name: value for name, value in values.items() if name in self.DEFAULTS}
+        self.__dict__.update(known)
+        self._changed.update(known)
 
     def save(self) -> None:
         """Write the changed fields to the row; other fields of the row stay as others left them."""
         self._store.save(self)
         self._changed.clear()
-        self._part_from_row()
+        self._set_aside()
 
     def refresh(self) -> None:
         """Load the row again; unsaved changes are dropped. Raises the record's not-found error."""
         self._store.refresh(self)
         self._changed.clear()
-        self._part_from_row()
+        self._set_aside()
 
     def copy(self) -> Self:
         """What the other side of a message sees: the same fields, the unsaved changes included."""
-        record = self.from_row({name: self.__dict__[name] for name in self.DEFAULTS}, self._store)
-        record._changed.update(self._changed)
-        record.__dict__["_loaded"] = self._loaded
+        record = self.__new__(type(self))
+        fields = record.__dict__
+        fields.update(self.__dict__)
+        fields["_changed"] = set(self._changed)
+        for name in self.NESTED:
+            if fields.get(name) is not None:
+                fields[name] = _own(fields[name])
         return record
 
     def __repr__(self) -> str:
@@ -252,7 +260,7 @@ class Volume(Clustered):
 
     def copy(self) -> Self:
         volume = super().copy()
-        volume.__dict__["volume_attachment"] = self.volume_attachment
+        volume.hides_admin_metadata = False
         return volume
 
     @property

@@ -154,8 +154,6 @@ class ChunkFile:
 
     def occupied(self, first: int, last: int) -> list[int]:
         """Numbers n of chunks with first <= n < last that may hold something, ascending."""
-        if last - first < len(self._occupied):
-            return [number for number in range(first, last) if number in self._occupied]
         return chunks_between(self._occupied, first, last)
 
     def _at(self, number: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from fake_backends.block_store import EMPTY, PAGES_PER_CHUNK, Chunk
 from fake_backends.lvm.extents import Area
@@ -21,7 +21,7 @@ class CopyStore(ABC):
         self.count = 0
 
     @abstractmethod
-    def numbers(self) -> Iterable[int]:
+    def numbers(self) -> Collection[int]:
         """The chunks that it has pages of."""
 
     @abstractmethod
@@ -52,7 +52,7 @@ class MemoryStore(CopyStore):
         super().__init__(area)
         self._copies: dict[int, tuple[int, Chunk]] = {}
 
-    def numbers(self) -> Iterable[int]:
+    def numbers(self) -> Collection[int]:
         return self._copies
 
     def mask(self, number: int) -> int:

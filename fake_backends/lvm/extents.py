@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from fake_backends.block_store import CHUNK, EMPTY, Chunk, patched
+from fake_backends.block_store import CHUNK, EMPTY, Chunk, chunks_between, patched
 
 PV_METADATA = 1 << 20
 """Bytes at the start of a physical volume that lvm2 keeps for itself."""
@@ -163,9 +163,7 @@ class PhysicalVolume:
 
     def occupied(self, first: int, last: int) -> list[int]:
         """Extents first <= n < last that hold something, ascending."""
-        if last - first < len(self.contents):
-            return [extent for extent in range(first, last) if extent in self.contents]
-        return sorted(extent for extent in self.contents if first <= extent < last)
+        return chunks_between(self.contents, first, last)
 
 
 @lru_cache(maxsize=1024)

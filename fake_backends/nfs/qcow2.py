@@ -16,7 +16,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import count, groupby
+from itertools import count, groupby, pairwise
 
 from fake_backends.block_store import CHUNK, EMPTY, PAGE, BlockDevice, Chunk, RegularFile
 from harness.errors import InvalidArgument, NoSpace
@@ -107,7 +107,8 @@ class Qcow2Image(BlockDevice):
         if self.backing is not None:
             below = self.backing.load(number)
             pages = {index: page for index, page in below.items() if not hosts[index // _PAGES]}
-        places = {host: place for place, host in enumerate(hosts) if host}
+        places = dict(zip(hosts, range(_PER_CHUNK), strict=True))
+        places.pop(0, None)
         for held in sorted({host // _PER_CHUNK for host in places}):
             for index, page in self.file.load(held).items():
                 place = places.get(held * _PER_CHUNK + index // _PAGES)
@@ -244,9 +245,7 @@ class _Tables:
         """The file's clusters that hold `count` of the disk from `first` on, all in one chunk; 0 for none."""
         number, index = divmod(first, _L2_ENTRIES)
         table = self._l2_table(number)
-        if table is None:
-            return [0] * count
-        return [(entry & _OFFSET) // CLUSTER for entry in table[index : index + count]]
+        return table[index : index + count].tolist() if table is not None else [0] * count
 
     def guest(self, host: int) -> int:
         """The cluster of the disk that a cluster of the file holds; -1 if it holds none."""
@@ -280,10 +279,11 @@ class _Tables:
         number, index = divmod(guests[0], _L2_ENTRIES)
         table = self._l2_table(number)
         assert table is not None
-        entries = array("Q", [(host + step) * CLUSTER | _COPIED for step in range(len(guests))])
-        table[index : index + len(guests)] = entries
+        hosts = range(host, host + len(guests))
+        table[index : index + len(guests)] = array("Q", hosts)
+        entries = array("Q", [each * CLUSTER | _COPIED for each in hosts])
         self._write((self._l1[number] & _OFFSET) + 8 * index, _packed(entries))
-        by_host.update(zip(count(host), guests, strict=False))
+        by_host.update(zip(hosts, guests, strict=True))
 
     def grow(self, size: int) -> None:
         """Make room in the L1 table, at a new place where the old one has no more."""
@@ -317,19 +317,21 @@ class _Tables:
         raise InvalidArgument("Header extensions do not end in the first cluster")
 
     def _l2_table(self, number: int) -> array[int] | None:
+        """The file's cluster for each of the disk that an entry of the L1 table leads to; None without one."""
         if number not in self._l2:
             if number >= self._l1_size or not self._l1[number]:
                 return None
-            self._l2[number] = self._entries(self._l1[number] & _OFFSET, _L2_ENTRIES)
+            packed = self._file.read(self._l1[number] & _OFFSET, 8 * _L2_ENTRIES)
+            self._l2[number] = _clusters(packed.ljust(8 * _L2_ENTRIES, b"\0"))
         return self._l2[number]
 
     def _by_host(self) -> dict[int, int]:
         if self._guests is None:
             self._guests = {}
             for number in range(self._l1_size):
-                entries = enumerate(self._l2_table(number) or (), number * _L2_ENTRIES)
-                hosts = {(entry & _OFFSET) // CLUSTER: guest for guest, entry in entries if entry & _OFFSET}
-                self._guests.update(hosts)
+                hosts = self._l2_table(number) or ()
+                self._guests.update(zip(hosts, count(number * _L2_ENTRIES), strict=False))
+            self._guests.pop(0, None)
         return self._guests
 
     def _take(self, clusters: int = 1) -> int:
@@ -445,15 +447,24 @@ def _packed(entries: array[int]) -> bytes:
     return swapped.tobytes()
 
 
+def _clusters(entries: bytes) -> array[int]:
+    """The clusters that entries lead to: without the flags in the first byte, and in units of 64 KiB."""
+    numbers = bytearray(len(entries))
+    for place in range(1, 6):
+        numbers[place + 2 :: 8] = entries[place::8]
+    clusters = array("Q", bytes(numbers))
+    if sys.byteorder == "little":
+        clusters.byteswap()
+    return clusters
+
+
 def _runs(hosts: list[int], guests: list[int]) -> Iterator[tuple[int, list[int]]]:
     """(first host, guests) for hosts in a row, within one chunk of the file, that hold guests in a row."""
-    start = 0
-    for end in range(1, len(hosts) + 1):
-        if (
-            end == len(hosts)
-            or hosts[end] != hosts[end - 1] + 1
-            or guests[end] != guests[end - 1] + 1
-            or not hosts[end] % _PER_CHUNK
-        ):
-            yield hosts[start], guests[start:end]
-            start = end
+    steps = zip(hosts, hosts[1:], guests, guests[1:], strict=False)
+    ends = [
+        end
+        for end, (host, next_host, guest, next_guest) in enumerate(steps, 1)
+        if next_host - host != 1 or next_guest - guest != 1 or not next_host % _PER_CHUNK
+    ]
+    for start, end in pairwise([0, *ends, len(hosts)]):
+        yield hosts[start], guests[start:end]

@@ -113,13 +113,10 @@ class Database(Records):
         return str(row["id"])
 
     def save(self, record: Record) -> None:
-        row = self._row(record)
-        row.update(record.changes())
-        record._changed.clear()
+        self._row(record).update(record.changes())
 
     def refresh(self, record: Record) -> None:
         record.__dict__.update(self._row(record))
-        record._changed.clear()
 
     def update(self, kind: type[Record], record_id: str, values: Mapping[str, Any]) -> None:
         """Write fields of a row without a record in hand; no row, no effect."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK, Chunk
 from fake_backends.lvm.copy_store import CopyStore
@@ -33,7 +33,7 @@ class FileStore(CopyStore):
             self._note(page)
         return self._exceptions.valid
 
-    def numbers(self) -> Iterable[int]:
+    def numbers(self) -> Collection[int]:
         return self._masks
 
     def mask(self, number: int) -> int:
