@@ -92,7 +92,7 @@ class Record:
         fields.update(row)
         fields["_store"] = store
         fields["_changed"] = set()
-        record._set_aside()
+        fields["_loaded"] = {name: fields.pop(name) for name in cls.NESTED}
         return record
 
     @classmethod
@@ -102,8 +102,7 @@ class Record:
 
     def _set_aside(self) -> None:
         """Keep nested values as they are in the row: to copy them when asked, and to see what was changed."""
-        fields = self.__dict__
-        loaded = fields.get("_loaded", {})
+        fields, loaded = self.__dict__, self._loaded
         fields["_loaded"] = {name: fields.pop(name) if name in fields else loaded[name] for name in self.NESTED}
 
     if not TYPE_CHECKING:  # or every attribute would pass for one that records have

@@ -42,6 +42,7 @@ _SUPERBLOCKS = (
     _Magic("iso9660", 32769, b"CD001"),
     _Magic("gfs2", 65536, b"\x01\x16\x19\x70"),
 )
+_SUPERBLOCKS_END = max(offset + len(magic) for _, offset, magic in _SUPERBLOCKS)
 _EXT_MAGIC = b"\x53\xef"
 _EXT_OFFSET = 1024 + 56
 _BOOT_MAGIC = b"\x55\xaa"
@@ -66,12 +67,12 @@ def wipe(device: BlockDevice) -> list[Signature]:
 
 
 def _superblocks(device: BlockDevice) -> Iterator[Signature]:
+    start = device.read(0, _SUPERBLOCKS_END)
     for name, offset, magic in _SUPERBLOCKS:
-        if device.read(offset, len(magic)) == magic:
+        if start.startswith(magic, offset):
             yield Signature(name, offset, len(magic))
-    start = device.read(1024, 1024)
-    if start[56:58] == _EXT_MAGIC:
-        yield Signature(_ext_name(start), _EXT_OFFSET, len(_EXT_MAGIC))
+    if start.startswith(_EXT_MAGIC, _EXT_OFFSET):
+        yield Signature(_ext_name(start[1024:2048]), _EXT_OFFSET, len(_EXT_MAGIC))
 
 
 def _ext_name(superblock: bytes) -> str:

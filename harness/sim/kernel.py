@@ -34,12 +34,14 @@ __all__ = ["Kernel", "Lock", "Task"]
 class Kernel:
     """Tasks, virtual time and choices. One kernel is one simulated world; two share nothing.
 
-    `choices` are the indices that the schedule chose, `failures` the tasks that ended in an exception which
-    nobody has been given yet by `wait`, both in order. Close a kernel when its world has been judged.
+    `current` is the running task, or None outside of `run`. `choices` are the indices that the schedule chose,
+    `failures` the tasks that ended in an exception which nobody has been given yet by `wait`, both in order.
+    Close a kernel when its world has been judged.
     """
 
     def __init__(self, schedule: Schedule | None = None) -> None:
         self.now_us = 0
+        self.current: Task | None = None
         self.choices: list[int] = []
         self.failures: list[tuple[Task, BaseException]] = []
         self._schedule = schedule or Fifo()
@@ -47,7 +49,6 @@ class Kernel:
         self._ready: deque[Task] = deque()
         self._sleeping: list[tuple[int, int, Task]] = []
         self._count = 0
-        self._current: Task | None = None
         self._hub: greenlet | None = None
         self._horizon_us: int | None = None
         self._unfinished: dict[Task, None] = {}
@@ -59,11 +60,6 @@ class Kernel:
     # ------------------------------------------------------------------------------- from inside a task
 
     @property
-    def current(self) -> Task | None:
-        """The running task, or None outside of `run`."""
-        return self._current
-
-    @property
     def busy(self) -> bool:
         """Whether anybody but a daemon has something to finish."""
         return self._awaited > 0
@@ -73,7 +69,7 @@ class Kernel:
 
         Virtual time does not pass: whoever polls must `sleep`.
         """
-        task = self._current
+        task = self.current
         if task is None:
             return
         if task.dead:
@@ -91,7 +87,7 @@ class Kernel:
             if duration_us < 0:
                 raise KernelError(f"sleep({duration_us}): time does not run backwards")
             return self.pause()
-        task = self._current
+        task = self.current
         wake_us = self.now_us + duration_us
         if task is None:
             self.now_us = wake_us
@@ -109,7 +105,7 @@ class Kernel:
         KernelError if the task was killed; Overdue if it is not done at `until_us`, and goes on without the one
         that waited. Outside of a task, this runs the world until then.
         """
-        task = self._current
+        task = self.current
         if task is not None and task.dead:
             raise TaskKilled(task.actor)
         if not other.done:
@@ -152,13 +148,13 @@ class Kernel:
 
         A daemon (a heartbeat, a guest that writes for ever) does not keep `run` from ending.
         """
-        if self._current is not None and self._current.dead:
-            raise TaskKilled(self._current.actor)
+        if self.current is not None and self.current.dead:
+            raise TaskKilled(self.current.actor)
         if self._closed or delay_us < 0:
             raise KernelError(f"spawn({actor!r}, delay_us={delay_us}): in the past, or after close()")
         task = Task(actor, daemon=daemon)
-        if self._current is not None:
-            task.asking = self._current.asking
+        if self.current is not None:
+            task.asking = self.current.asking
 
         def body() -> None:
             try:
@@ -190,7 +186,7 @@ class Kernel:
         a process dies, but their clean-up reaches no operation of the kernel. Raises TaskKilled when the
         running task is among them, after the others are dead.
         """
-        current = self._current
+        current = self.current
         if current is not None and current.dead:
             raise TaskKilled(current.actor)
         for task in tasks:
@@ -319,7 +315,7 @@ class Kernel:
         if carrier.parent is not hub:
             # Where a greenlet goes when it gives way for good; by default, that is who made it.
             carrier.parent = hub
-        self._current = task
+        self.current = task
         try:
             if body is not None:
                 task._body = None
@@ -327,7 +323,7 @@ class Kernel:
             else:
                 carrier.switch()
         finally:
-            self._current = None
+            self.current = None
         if task.done:
             task._greenlet = None
             self._idle.append(carrier)
@@ -337,12 +333,12 @@ class Kernel:
         carrier, task._greenlet = task._greenlet, None
         if carrier is None:
             return
-        current, self._current = self._current, task
+        current, self.current = self.current, task
         carrier.parent = getcurrent()
         try:
             carrier.throw(TaskKilled(task.actor))
         finally:
-            self._current = current
+            self.current = current
 
     def _switch(self) -> None:
         """From inside a task: go back to the hub, and return when the task's turn comes again."""

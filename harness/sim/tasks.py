@@ -101,7 +101,7 @@ class Lock:
         return self.owner.actor if self.owner is not None else "code outside of any task"
 
     def __enter__(self) -> None:
-        task = self._kernel._current
+        task = self._kernel.current
         if task is not None and task.dead:
             raise TaskKilled(task.actor)
         if not self._held:
@@ -115,7 +115,7 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # A task that was killed has lost the lock already, and must not take it from the next owner.
-        if self._held and self.owner is self._kernel._current:
+        if self._held and self.owner is self._kernel.current:
             self._pass_on()
 
     def _give(self, task: Task | None) -> None:
