@@ -244,7 +244,7 @@ def chunks_between(numbers: Collection[int], first: int, last: int) -> list[int]
     """The members of first <= n < last, ascending."""
     if last - first < len(numbers):
         return [number for number in range(first, last) if number in numbers]
-    return sorted(number for number in numbers if first <= number < last)
+    return sorted([number for number in numbers if first <= number < last])
 
 
 def copy_range(
