@@ -105,7 +105,7 @@ class BlockDevice(ABC):
             chunk = self.load(number)
             count = min(PAGES_PER_CHUNK - index, last - page)
             if chunk:
-                pieces.extend(chunk.get(index + step, _ZERO_PAGE) for step in range(count))
+                pieces += [chunk.get(each, _ZERO_PAGE) for each in range(index, index + count)]
             else:
                 pieces.append(ZERO_CHUNK[: count * PAGE])
             page += count

@@ -92,7 +92,7 @@ class Record:
         fields.update(row)
         fields["_store"] = store
         fields["_changed"] = set()
-        fields["_loaded"] = {name: fields.pop(name) for name in cls.NESTED}
+        fields["_loaded"] = dict(zip(cls.NESTED, map(fields.pop, cls.NESTED), strict=True))
         return record
 
     @classmethod
