@@ -264,13 +264,17 @@ def copy_range(
     numbers = set(source.occupied(first, whole))
     if not sparse:
         numbers.update(destination.occupied(first, whole))
+    complete = 0 if sparse else source.size // CHUNK
     done = first
     try:
         for number in sorted(numbers):
             if not sparse and done < number:
                 destination.allocate(done, number)
             done = number
-            _copy_chunk(source, destination, number, sparse)
+            if number < complete:
+                destination.store(number, source.load(number))
+            else:
+                _copy_chunk(source, destination, number, sparse)
             done = number + 1
         if not sparse and done < whole:
             destination.allocate(done, whole)
@@ -287,9 +291,6 @@ def copy_range(
 def _copy_chunk(source: BlockDevice, destination: BlockDevice, number: int, sparse: bool) -> None:
     """Copy what the source has of a chunk and the destination has room for; keep what lies behind that."""
     end = (number + 1) * CHUNK
-    if not sparse and end <= source.size and end <= destination.size:
-        destination.store(number, source.load(number))
-        return
     needed = min(source.size - end + CHUNK, CHUNK)
     room = min(destination.size - end + CHUNK, CHUNK)
     length = min(needed, room)

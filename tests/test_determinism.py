@@ -31,7 +31,7 @@ with Simulation(Seeded(stream(11, "schedule")), faults) as simulation:
     simulation.crash = lambda actor: kernel.kill(*(task for task in tasks if task.actor == actor))
     kernel.run()
     for event in simulation.history:
-        print(*event)
+        print(event)
     print(kernel.choices, kernel.failures, kernel.now_us, [task.dead for task in tasks])
 """
 

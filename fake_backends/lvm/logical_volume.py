@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 from abc import abstractmethod
 from collections.abc import Iterable
+from typing import NoReturn
 
 from fake_backends.block_store import (
     CHUNK,
@@ -141,9 +142,8 @@ class LogicalVolume(BlockDevice):
 
     def _preserve(self, number: int, mask: int) -> None:
         """Let the snapshots keep what a write is about to change."""
-        self._check_writable()
-        if number * CHUNK >= self.size:
-            raise NoSpace
+        if self.read_only or number * CHUNK >= self.size:
+            self._refuse_write()
         if self.snapshots:
             old = self.load(number)
             for snapshot in self.snapshots:
@@ -153,9 +153,11 @@ class LogicalVolume(BlockDevice):
         """Write `data`, which touches the pages of `mask`."""
         self._write(number, patched(self.load(number), start, data), mask)
 
-    def _check_writable(self) -> None:
+    def _refuse_write(self) -> NoReturn:
+        """To a device that must not be written, or behind the end of one."""
         if self.read_only:
             raise StorageError(f"Operation not permitted: {self.name} is read-only", errno=errno.EPERM)
+        raise NoSpace
 
     def _put_blocks(self, number: int, chunk: Chunk, blocks: set[int], mask: int) -> None:
         """Store some blocks of `chunk`, whose pages `mask` names."""
@@ -285,9 +287,8 @@ class ThickSnapshot(LogicalVolume):
 
     def _write(self, number: int, chunk: Chunk, mask: int) -> None:
         self._check()
-        self._check_writable()
-        if number * CHUNK >= self.size:
-            raise NoSpace
+        if self.read_only or number * CHUNK >= self.size:
+            self._refuse_write()
         if not self._has_room((mask & ~self.copies.mask(number)).bit_count()):
             self._check()
         self.copies.put(number, mask, chunk)

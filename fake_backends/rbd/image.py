@@ -115,7 +115,10 @@ class Image:
 
     def used_objects(self) -> int:
         """Objects stored for the image and its snapshots, counted afresh."""
-        return len(self.head.own) + sum(snapshot.own.common(snapshot.changed) for snapshot in self.snapshots)
+        used = len(self.head.own)
+        for snapshot in self.snapshots:
+            used += snapshot.own.common(snapshot.changed)
+        return used
 
     def recount(self) -> None:
         """Tell the pool how much the image stores now."""

@@ -42,6 +42,11 @@ class ObjectSet:
         """Add first <= n < last; returns how many were new."""
         if first >= last:
             return 0
+        if self._ends and self._ends[-1] == first:
+            # Who writes from the front to the end, adds to the last range.
+            self._ends[-1] = last
+            self._count += last - first
+            return last - first
         low = bisect_left(self._ends, first)
         high = bisect_right(self._starts, last)
         held = 0
@@ -56,9 +61,11 @@ class ObjectSet:
 
     def remove(self, first: int, last: int) -> int:
         """Remove first <= n < last; returns how many were there."""
+        if first >= last or not self._starts:
+            return 0
         low = bisect_right(self._ends, first)
         high = bisect_left(self._starts, last)
-        if first >= last or low >= high:
+        if low >= high:
             return 0
         held = sum(self._ends[low:high]) - sum(self._starts[low:high])
         starts, ends = [], []

@@ -358,8 +358,13 @@ class Pool:
         return Statistics(self.cluster.size, used, free)
 
     def free_objects(self) -> int:
-        """How many more objects may be written."""
-        return self.statistics().free // CHUNK
+        """How many more objects may be written: what is free in `statistics`."""
+        if self.whole is not None:
+            return self.whole.free_objects()
+        free = self.cluster.size // CHUNK - self.cluster.used_objects
+        if self.max_bytes:
+            free = min(free, self.max_bytes // CHUNK - self.used_objects)
+        return max(0, free)
 
     def require(self, objects: int) -> None:
         """NoSpace if that many more objects do not fit."""

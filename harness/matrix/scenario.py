@@ -24,7 +24,7 @@ from harness.model import Context, Volume
 from harness.sim.faults import Fault, FaultPlan
 from harness.sim.ledger import Ledger, foreign_pages
 from harness.sim.schedules import Schedule
-from harness.sim.simulation import Simulation
+from harness.sim.simulation import Simulation, States
 
 SIZE_GB = 1
 SECOND_US = 1_000_000
@@ -289,16 +289,19 @@ class Scenario:
         """Show in the timeline how the volume and its temporary record stand."""
         rows = self.cloud.database.volumes
 
-        def states(row_id: str | None) -> tuple[str, str | None] | None:
-            row = rows.get(row_id or "")
-            return (row["status"], row["migration_status"]) if row is not None else None
+        def states() -> States:
+            volume, temporary = rows.get(self.volume_id), rows.get(self.temporary_id or "")
+            return (
+                (volume["status"], volume["migration_status"]) if volume is not None else None,
+                (temporary["status"], temporary["migration_status"]) if temporary is not None else None,
+            )
 
         def noticed(row: dict[str, Any]) -> None:
             if str(row.get("migration_status")).startswith("target:"):
                 self.temporary_id = row["id"]
 
         self.cloud.database.on_create = noticed
-        self.simulation.watch = lambda: (states(self.volume_id), states(self.temporary_id))
+        self.simulation.watch = states
 
 
 def free_space(cloud: ControlPlane) -> dict[str, float]:
