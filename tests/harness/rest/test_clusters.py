@@ -103,3 +103,37 @@ def test_nobody_is_there_to_take_it_up(client: Client) -> None:
     assert [each["host"] for each in found["unavailable"]] == [SECOND]
     found = client.ask("POST", "/workers/cleanup", {"cluster_name": "both@ceph"}).body
     assert [each["host"] for each in found["unavailable"]] == [FIRST, SECOND]
+
+
+def _new_status(client: Client) -> str:
+    """What becomes of a volume that is asked for now."""
+    made = client.ask("POST", "/volumes", {"volume": {"size": 1}}).body["volume"]
+    client.pass_time(10)
+    return str(client.ask("GET", f"/volumes/{made['id']}").body["volume"]["status"])
+
+
+def test_a_disabled_cluster_gets_no_volumes(client: Client) -> None:
+    """Until it is enabled again; the reason shows meanwhile."""
+    wish = {"name": "both@ceph", "disabled_reason": " maintenance "}
+    reply = client.ask("PUT", "/clusters/disable", wish)
+    assert (reply.code, reply.body["cluster"]["status"]) == (200, "disabled")
+    shown = client.ask("GET", "/clusters/both@ceph").body["cluster"]
+    assert (shown["status"], shown["disabled_reason"]) == ("disabled", "maintenance")
+    assert len(client.ask("GET", "/clusters?disabled=true").body["clusters"]) == 1
+    assert _new_status(client) == "error"
+    assert client.ask("PUT", "/clusters/enable", {"name": "both@ceph"}).code == 200
+    assert client.ask("GET", "/clusters/both@ceph").body["cluster"]["disabled_reason"] is None
+    assert _new_status(client) == "available"
+    for refused, code in (({"name": "both@ceph", "binary": "cinder-backup"}, 404), ({"name": "other"}, 404)):
+        assert client.ask("PUT", "/clusters/disable", refused).code == code
+    assert client.ask("PUT", "/clusters/disable", wish, user="alice@member").code == 403
+
+
+def test_a_cluster_is_frozen_as_a_whole(client: Client) -> None:
+    """The scheduler leaves it out; thawing it twice is refused."""
+    assert client.ask("PUT", "/os-services/freeze", {"cluster": "both@ceph"}).code == 200
+    assert client.ask("GET", "/clusters/both@ceph").body["cluster"]["frozen"] is True
+    assert _new_status(client) == "error"
+    assert client.ask("PUT", "/os-services/thaw", {"cluster": "both@ceph"}).code == 200
+    assert client.ask("PUT", "/os-services/thaw", {"cluster": "both@ceph"}).code == 400
+    assert client.ask("GET", "/clusters/both@ceph").body["cluster"]["frozen"] is False

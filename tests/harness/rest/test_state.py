@@ -155,3 +155,28 @@ def test_records_of_a_newer_release_are_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(InputError, match="schema 99"):
         Client(Deployment.default(), state=tmp_path)
+
+
+def test_groups_and_their_snapshots_are_kept(tmp_path: Path) -> None:
+    """And a group can still be made of one."""
+    lists = ("/groups/detail", "/group_snapshots/detail", "/group_types", "/snapshots/detail")
+    with Client(Deployment.default(), state=tmp_path) as before:
+        kind = {"volume_type": {"name": "thick", "extra_specs": {"volume_backend_name": "lvm-a"}}}
+        type_id = before.ask("POST", "/types", kind).body["volume_type"]["id"]
+        group_type = before.ask("POST", "/group_types", {"group_type": {"name": "pack"}}).body["group_type"]
+        wish = {"group_type": group_type["id"], "volume_types": [type_id]}
+        group = before.ask("POST", "/groups", {"group": wish}).body["group"]
+        before.pass_time(5)
+        volume = {"size": 1, "volume_type": "thick", "group_id": group["id"]}
+        before.ask("POST", "/volumes", {"volume": volume})
+        before.pass_time(5)
+        taken = before.ask("POST", "/group_snapshots", {"group_snapshot": {"group_id": group["id"]}})
+        before.pass_time(20)
+        found = [before.ask("GET", path).body for path in lists]
+    with Client(Deployment.default(), state=tmp_path) as after:
+        assert [after.ask("GET", path).body for path in lists] == found
+        source = {"group_snapshot_id": taken.body["group_snapshot"]["id"]}
+        copy = after.ask("POST", "/groups/action", {"create-from-src": source}).body["group"]
+        after.pass_time(60)
+        shown = after.ask("GET", f"/groups/{copy['id']}?list_volume=True").body["group"]
+        assert (shown["status"], len(shown["volumes"])) == ("available", 1)
