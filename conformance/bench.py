@@ -169,13 +169,20 @@ class Bench:
     def clone(self, source: Volume, size: int | None = None) -> Volume:
         """A clone of a volume, available."""
         source = self.fresh(source)
-        volume = self.record(size or source.size, source_volid=source.id)
-        self.store(volume, self.driver.create_cloned_volume(volume, source), "create_cloned_volume")
+        return self.fill_in_clone(self.record(size or source.size, source_volid=source.id), source)
+
+    def fill_in_clone(self, volume: Volume, source: Volume) -> Volume:
+        """Make the object of a record as a clone; the record becomes available."""
+        update = self.driver.create_cloned_volume(volume, self.fresh(source))
+        self.store(volume, update, "create_cloned_volume")
         return self._available(volume)
 
     def from_snapshot(self, snapshot: Snapshot, size: int | None = None) -> Volume:
         """A volume from a snapshot, available."""
-        volume = self.record(size or snapshot.volume_size, snapshot_id=snapshot.id)
+        return self.fill_in_from(self.record(size or snapshot.volume_size, snapshot_id=snapshot.id), snapshot)
+
+    def fill_in_from(self, volume: Volume, snapshot: Snapshot) -> Volume:
+        """Make the object of a record from a snapshot; the record becomes available."""
         update = self.driver.create_volume_from_snapshot(volume, self.fresh(snapshot))
         self.store(volume, update, "create_volume_from_snapshot")
         return self._available(volume)
@@ -216,7 +223,10 @@ class Bench:
 
     def snapshot(self, volume: Volume) -> Snapshot:
         """A snapshot, available."""
-        snapshot = self.snapshot_record(volume)
+        return self.fill_in_snapshot(self.snapshot_record(volume))
+
+    def fill_in_snapshot(self, snapshot: Snapshot) -> Snapshot:
+        """Make the object of a snapshot's record, which becomes available."""
         self.store(snapshot, self.driver.create_snapshot(snapshot), "create_snapshot")
         snapshot.status = "available"
         snapshot.save()

@@ -115,6 +115,12 @@ def _own_twin(subject: Subject, seed: int) -> str:
     return "" if known else "nobody says whether two back-ends of this driver are on one storage system"
 
 
+def _other_storage(subject: Subject, seed: int) -> str:
+    """The twin of a driver of its own making is known to have other storage only if that is a fake array."""
+    known = subject.plan.kind != "other" or subject.plan.array is not None
+    return "" if known else "nobody says how to configure a back-end on other storage"
+
+
 def _inventory(subject: Subject, seed: int) -> str:
     with contained():
         bench = None
@@ -152,19 +158,29 @@ def _there(subject: Subject, seed: int) -> str:
 PROBES: dict[str, Probe] = {
     "images": _there,
     "backups": _there,
+    "simulated Cinder": _there,
     "data path": _path,
     "inventory": _inventory,
     "twin on one system": _own_twin,
+    "other storage": _other_storage,
     "neighbour": _neighbour,
     "snapshots": _tried(_snapshot, "create_snapshot", "delete_snapshot", "create_volume_from_snapshot"),
     "clones": _tried(_clone, "create_cloned_volume"),
     "revert": _tried(_revert, "revert_to_snapshot"),
+    "image copies": _own("copy_volume_to_image", "copy_image_to_volume"),
     "manage": _own("manage_existing", "manage_existing_get_size"),
+    "manage snapshots": _own("manage_existing_snapshot", "manage_existing_snapshot_get_size"),
+    "manageable": _own("get_manageable_volumes", "get_manageable_snapshots"),
     "assisted migration": _own("migrate_volume"),
     "update_migrated_volume": _own("update_migrated_volume"),
     "retype": _own("retype"),
     "multiattach": _reported("multiattach", False, "the driver does not report multiattach"),
     "online extend": _reported("online_extend_support", True, "the driver reports online_extend_support False"),
+    "consistent groups": _reported(
+        "consistent_group_snapshot_enabled",
+        False,
+        "the driver does not report consistent_group_snapshot_enabled",
+    ),
     "sparse copy": _reported("sparse_copy_volume", False, "the driver does not report sparse_copy_volume"),
     "thin": _reported(
         "thin_provisioning_support", False, "the driver does not report thin_provisioning_support"

@@ -15,12 +15,16 @@ from conformance.laws import (
     exports,
     extend,
     faults,
+    groups,
+    images,
     in_use,
     interface,
     manage,
     migration,
     multiattach,
     naming,
+    records,
+    requests,
     restart,
     retype,
     retype_moves,
@@ -35,8 +39,9 @@ from harness.errors import InputError
 
 MODULES = (
     interface, volumes, snapshots, clones, extend, connections, exports, stats, naming, restart, faults,
-    concurrency, contents_of, sequences, migration, destination, assisted, in_use, retype, retype_moves,
-    multiattach, manage, revert,
+    concurrency, images, contents_of, requests, sequences, migration, destination, assisted, in_use, records,
+    retype, retype_moves,
+    multiattach, manage, revert, groups,
 )  # fmt: skip
 
 

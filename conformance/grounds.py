@@ -20,6 +20,7 @@ from harness.control_plane.services import Services
 from harness.control_plane.volume_manager import VolumeManager
 from harness.driver import VolumeDriver
 from harness.sim.simulation import Simulation
+from harness.sim.tasks import Lock
 
 
 class Ground(Protocol):
@@ -45,6 +46,8 @@ class Simulated:
     def __init__(self, deployment: Deployment, simulation: Simulation, seed: int) -> None:
         self.database = Database(seed)
         self.world: World = build_world(deployment, simulation)
+        locks: dict[str, Lock] = {}
+        self.world.lock = lambda name: locks.setdefault(name, Lock(simulation.kernel, name))
 
     def driver(self, plan: BackendPlan) -> Any:
         """Made as `harness.control_plane.services` makes it."""

@@ -13,5 +13,6 @@ LEVELS = {
     "multiattach": "volumes on several hosts at once",
     "manage": "taking over what Cinder did not make",
     "revert": "putting volumes back to a snapshot",
+    "consistency": "volumes that are snapshotted, copied and deleted as a group",
 }
 """In the order in which they are checked and shown."""

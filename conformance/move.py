@@ -25,6 +25,8 @@ from harness.sim.faults import Fault, FaultPlan
 
 OWNER = Context("user", "project", is_admin=False)
 ADMIN = Context("admin", "admin-project", is_admin=True)
+LOOK_EVERY_US = 100_000
+"""A tenth of a second: a copy of a GiB takes several."""
 
 
 class Move:
@@ -38,6 +40,7 @@ class Move:
         """A `harness.control_plane.cloud.Cloud`, or what stands for it."""
         self._opened = False
         self._copied = False
+        self._noticed: list[Broken] = []
 
     # ---------------------------------------------------------------------------------------- the stage
 
@@ -98,9 +101,24 @@ class Move:
         task = self.simulation.kernel.spawn("user", function, *arguments, **keywords)
         self.simulation.kernel.run()
         self.simulation.kernel.failures.clear()
+        if self._noticed:
+            raise self._noticed[0]
         if task.error is not None:
             raise task.error
         return task.result
+
+    def observe(self, look: Callable[[], None]) -> None:
+        """From now on call `look` every `LOOK_EVERY_US`; what it finds broken fails the request."""
+
+        def watch() -> None:
+            while not self._noticed:
+                try:
+                    look()
+                except Broken as broken:
+                    self._noticed.append(broken)
+                self.simulation.kernel.sleep(LOOK_EVERY_US)
+
+        self.simulation.kernel.spawn("observer", watch, daemon=True)
 
     def note(self, text: str) -> None:
         self.watch.steps.append(f"({text})")
@@ -150,6 +168,14 @@ class Move:
         self.act(self.cloud.nova.attach_volume, made, volume_id)
         return made
 
+    def reboot(self, server: Server) -> None:
+        """Connect the server's disks anew, by what is on record of its attachments."""
+        self.note("the server is started anew")
+        try:
+            self.act(self.cloud.nova.reboot, server)
+        except errors.CrucibleError as error:
+            raise Broken(f"the server cannot be started anew: {described(error)}") from error
+
     def detach(self, server: Server, volume_id: str) -> None:
         self.act(self.cloud.nova.detach_volume, server, volume_id)
         same("the status after detaching", self.volume(volume_id).status, "available")
@@ -166,10 +192,12 @@ class Move:
         for page, data in pages_of(contents, disk.device.size).items():
             disk.write(page, data)
 
-    def guest_reads(self, server: Server, volume_id: str, contents: Contents, what: str) -> None:
-        """Broken unless the guest of a server reads these pages."""
+    def guest_reads(
+        self, server: Server, volume_id: str, contents: Contents, what: str, size: int | None = None
+    ) -> None:
+        """Broken unless the guest reads these pages, placed as in a disk of `size` bytes (its own)."""
         device = server.disks[volume_id].device
-        wanted = pages_of(contents, device.size)
+        wanted = pages_of(contents, size or device.size)
         compare({page: device.read(page * PAGE, PAGE) for page in wanted}, wanted, what)
 
     def must_hold(self, volume_id: str, contents: Contents, what: str = "the volume") -> None:
@@ -226,12 +254,14 @@ class Move:
                 if hosts.get(row["host"]) == container
             )
             same(f"the number of objects in {container}", len(new), len(wanted))
-        attached = {row["volume_id"] for row in self.cloud.database.attachments.values()}
-        if not attached:
-            world = self.cloud.world
-            exports = [iqn for node in world.nodes.values() for iqn in node.targets.targets]
-            exports += [f"{name} behind {target}" for target, name in world.fabric.presented()]
-            same("the targets", exports, [])
+        if not self.cloud.database.attachments:
+            same("the targets", self.exports(), [])
+
+    def exports(self) -> list[str]:
+        """Targets that exist on the nodes, and what arrays present."""
+        world = self.cloud.world
+        exports = [iqn for node in world.nodes.values() for iqn in node.targets.targets]
+        return exports + [f"{name} behind {target}" for target, name in world.fabric.presented()]
 
     def fail_at(self, point: str, nth: int, kind: Any, actor: str = "*") -> None:
         self.simulation.faults = FaultPlan([Fault(point=point, kind=kind, nth=nth, actor=actor)])

@@ -47,7 +47,8 @@ REFERENCES = {"lvm": "lvm-a", "lvm-thin": "lvm-thin", "rbd": "rbd-a", "nfs": "nf
 PARTNERS = ("lvm-a", "rbd-a", "nfs-a")
 _KEYWORDS = {
     "get_volume_stats": ("refresh",), "terminate_connection": ("force",), "before_volume_copy": ("remote",),
-    "after_volume_copy": ("remote",),
+    "after_volume_copy": ("remote",), "update_group": ("add_volumes", "remove_volumes"),
+    "failover_host": ("secondary_id", "groups"), "failover": ("secondary_id", "groups"),
 }  # fmt: skip
 """What the manager passes by name (`cinder.volume.manager:VolumeManager`), and not by position."""
 _OTHER_STORAGE: Mapping[str, Mapping[str, str]] = {

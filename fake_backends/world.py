@@ -12,7 +12,8 @@ with every name as `fake_backends.files.names` writes it; the true one is in the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -178,8 +179,9 @@ class World:
     `arrays` are the fakes of storage arrays by name, and `fabric` is the network between them and the machines;
     both are kept in memory always. `keys` are the volume encryption keys by id: what a driver that encrypts by
     itself gets from the key manager. `shares` are the NFS exports by ``address:/path``: one may be there under
-    several names. `compute` is Nova, where there is one. With a `home` storage is kept in that directory,
-    otherwise in memory.
+    several names. `compute` is Nova, where there is one. `lock` gives the coordination lock of a name, which
+    keeps nobody out where there is but one task. With a `home` storage is kept in that directory, otherwise in
+    memory.
     """
 
     def __init__(self, points: Points = QUIET, home: Directory | None = None) -> None:
@@ -193,6 +195,7 @@ class World:
         self.arrays: dict[str, Array] = {}
         self.compute: Compute | None = None
         self.keys: dict[str, bytes] = {}
+        self.lock: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext()
         if home is not None:
             self._reopen(home)
 

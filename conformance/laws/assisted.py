@@ -6,6 +6,7 @@ reports, and looks at both back-ends afterwards.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ from harness.model import QosSpecs, Volume, VolumeType
 law = Chapter("assisted", level="assisted", stage=TwoBenches, needs=["assisted migration"])
 MIGRATE = "cinder.volume.manager:VolumeManager.migrate_volume"
 INTERFACE = "cinder.interface.volume_driver:VolumeDriverCore.migrate_volume"
+MANAGERS_OWN = {"id", "host", "cluster_name", "status", "previous_status", "migration_status", "size"}
+"""What `VolumeManager.migrate_volume` writes, and the answer of the driver over it."""
 FOREIGN_LOCATIONS = (
     None,
     "",
@@ -47,7 +50,9 @@ def host_of(there: Bench) -> dict[str, Any]:
 
 def move(bench: Bench, volume: Volume, host: Mapping[str, Any]) -> bool:
     """Ask the driver, and store what it says. Broken unless the answer is (bool, dict or None)."""
+    before = copy.deepcopy(dict(host))
     answer = bench.driver.migrate_volume(ADMIN, bench.fresh(volume), host)
+    same("the destination after migrate_volume, which the manager goes on with,", dict(host), before)
     well_formed = (
         isinstance(answer, tuple | list)
         and len(answer) == 2
@@ -62,6 +67,8 @@ def move(bench: Bench, volume: Volume, host: Mapping[str, Any]) -> bool:
     if moved:
         unknown = sorted(key for key in update or {} if key not in Volume.DEFAULTS)
         holds(not unknown, f"migrate_volume returned the fields {unknown}, which no volume has")
+        foreign = sorted(set(update or {}) & MANAGERS_OWN)
+        holds(not foreign, f"migrate_volume returned {foreign}, which overrides what the manager sets itself")
         row = bench.fresh(volume)
         row.update({**(update or {}), "host": host["host"]})
         row.save()

@@ -87,6 +87,18 @@ def one_volume_is_snapshotted_and_cloned_at_once(bench: Bench, schedule: int, wr
     bench.must_hold(bench.from_snapshot(other), written, "the volume from the second snapshot")
 
 
+@law(source=POOL, needs=["data path", "clones", "inventory"], schedule=schedules, count=st.integers(2, 3))
+def one_source_is_cloned_several_times_at_once(bench: Bench, schedule: int, count: int) -> None:
+    """Several clones of one source at once are whole, and what helped to make them is gone."""
+    written = Contents("owner", ("first", "middle", "last"))
+    volume = bench.create()
+    bench.write(volume, written)
+    before = bench.objects()
+    for clone in together(bench, schedule, *(lambda: bench.clone(volume) for _ in range(count))):
+        bench.must_hold(clone, written, "a clone that was made with others")
+    same("the number of objects", len(bench.objects()), len(before) + count)
+
+
 @law(source=POOL, needs=["data path"], schedule=schedules, more=sizes(3), written=contents())
 def one_grows_while_another_is_used(bench: Bench, schedule: int, more: int, written: Contents) -> None:
     """One volume is extended while another is connected and written."""

@@ -61,33 +61,40 @@ def every_step(bench: Bench, kind: str) -> Iterator[Step]:
 
 @law(source=f"{MANAGER}.create_volume: error, then delete", needs=["inventory"], kind=kinds)
 def a_failed_creation_can_be_cleaned_up(bench: Bench, kind: str) -> None:
-    """A creation that failed at any step leaves nothing that deleting the volume does not remove."""
+    """A creation that failed at any step leaves nothing that deleting the volume does not remove; one that
+    succeeded is done."""
     before = bench.objects()
     for step in every_step(bench, kind):
         volume = bench.record(1)
         step.attempt(lambda volume=volume: bench.fill_in(volume))  # type: ignore[misc]
+        if not step.failed and bench.subject.path is not None:
+            bench.must_have_size(volume, 1, "the volume whose creation succeeded")
         bench.delete(volume)
         same("the objects when the volume is deleted", bench.objects(), before)
 
 
 @law(source=f"{MANAGER}.delete_volume: error_deleting, then delete again", needs=["inventory"], kind=kinds)
 def a_failed_deletion_can_be_repeated(bench: Bench, kind: str) -> None:
-    """A deletion that failed at any step succeeds when it is repeated."""
+    """A deletion that failed at any step succeeds when it is repeated; one that succeeded is done."""
     before = bench.objects()
     for step in every_step(bench, kind):
         volume = bench.create()
         step.attempt(lambda volume=volume: bench.delete_object(volume))  # type: ignore[misc]
+        if not step.failed:
+            same("the objects after a deletion that succeeded", bench.objects(), before)
         bench.delete(volume)
         same("the objects when the volume is deleted again", bench.objects(), before)
 
 
 @law(source=f"{MANAGER}.extend_volume: error_extending", needs=["data path"], kind=kinds, written=contents())
 def a_failed_extension_keeps_the_data(bench: Bench, kind: str, written: Contents) -> None:
-    """An extension that failed at any step loses no data, and can be repeated."""
+    """An extension that failed at any step loses no data, and can be repeated; one that succeeded is done."""
     for step in every_step(bench, kind):
         volume = bench.create()
         bench.write(volume, written)
         step.attempt(lambda volume=volume: bench.extend(volume, 3))  # type: ignore[misc]
+        if not step.failed:
+            bench.must_have_size(volume, 3, "the volume whose extension succeeded")
         bench.must_hold(volume, written, "the volume", 1)
         bench.extend(volume, 4)
         bench.must_have_size(volume, 4, "the volume that was extended again")
@@ -101,13 +108,18 @@ def a_failed_extension_keeps_the_data(bench: Bench, kind: str, written: Contents
     written=contents(),
 )
 def a_failed_snapshot_can_be_cleaned_up(bench: Bench, kind: str, written: Contents) -> None:
-    """A snapshot that failed at any step can be deleted; the volume keeps its data and can be deleted, too."""
+    """A snapshot that failed at any step can be deleted, one that succeeded is done; the volume keeps its data
+    and can be deleted, too."""
     before = bench.objects()
     for step in every_step(bench, kind):
         volume = bench.create()
         bench.write(volume, written)
         snapshot = bench.snapshot_record(volume)
-        step.attempt(lambda snapshot=snapshot: bench.driver.create_snapshot(snapshot))  # type: ignore[misc]
+        step.attempt(lambda snapshot=snapshot: bench.fill_in_snapshot(snapshot))  # type: ignore[misc]
+        if not step.failed:
+            made = bench.from_snapshot(snapshot)
+            bench.must_hold(made, written, "the volume from a snapshot that succeeded")
+            bench.delete(made)
         bench.delete_snapshot(snapshot)
         bench.must_hold(volume, written, "the volume")
         bench.delete(volume)
@@ -121,12 +133,16 @@ def a_failed_snapshot_can_be_cleaned_up(bench: Bench, kind: str, written: Conten
     written=contents(),
 )
 def a_failed_snapshot_deletion_can_be_repeated(bench: Bench, kind: str, written: Contents) -> None:
-    """Deleting a snapshot that failed at any step succeeds when it is repeated; the volume keeps its data."""
+    """Deleting a snapshot that failed at any step succeeds when it is repeated, and one that succeeded is done;
+    the volume keeps its data."""
     volume = bench.create()
     bench.write(volume, written)
+    before = bench.objects()
     for step in every_step(bench, kind):
         snapshot = bench.snapshot(volume)
         step.attempt(lambda snapshot=snapshot: bench.driver.delete_snapshot(bench.fresh(snapshot)))  # type: ignore[misc]
+        if not step.failed:
+            same("the objects after a deletion that succeeded", bench.objects(), before)
         bench.delete_snapshot(snapshot)
         bench.must_hold(volume, written, "the volume")
 
@@ -138,19 +154,43 @@ def a_failed_snapshot_deletion_can_be_repeated(bench: Bench, kind: str, written:
     written=contents(),
 )
 def a_failed_clone_can_be_cleaned_up(bench: Bench, kind: str, written: Contents) -> None:
-    """A clone that failed at any step can be deleted; its source keeps its data."""
+    """A clone that failed at any step can be deleted, and one that succeeded is whole; its source keeps its
+    data."""
     volume = bench.create()
     bench.write(volume, written)
     before = bench.objects()
     for step in every_step(bench, kind):
         clone = bench.record(1, source_volid=volume.id)
-        source = bench.fresh(volume)
-        step.attempt(lambda clone=clone, source=source: bench.driver.create_cloned_volume(clone, source))  # type: ignore[misc]
+        step.attempt(lambda clone=clone: bench.fill_in_clone(clone, volume))  # type: ignore[misc]
         bench.must_hold(volume, written, "the source")
         if not step.failed:
+            bench.must_hold(clone, written, "the clone that succeeded")
+        if not step.struck:
             return
         bench.delete(clone)
         same("the objects when the clone is deleted", bench.objects(), before)
+
+
+@law(
+    source=f"{MANAGER}.create_volume: error, then delete",
+    needs=["data path", "inventory", "snapshots"],
+    kind=kinds,
+    written=contents(),
+)
+def a_failed_volume_from_a_snapshot_can_be_cleaned_up(bench: Bench, kind: str, written: Contents) -> None:
+    """A volume from a snapshot that failed at any step can be deleted, and one that succeeded is whole; the
+    snapshot keeps its data."""
+    volume = bench.create()
+    bench.write(volume, written)
+    snapshot = bench.snapshot(volume)
+    before = bench.objects()
+    for step in every_step(bench, kind):
+        made = bench.record(1, snapshot_id=snapshot.id)
+        step.attempt(lambda made=made: bench.fill_in_from(made, snapshot))  # type: ignore[misc]
+        if not step.failed:
+            bench.must_hold(made, written, "the volume from a snapshot that succeeded")
+        bench.delete(made)
+        same("the objects when the volume is deleted", bench.objects(), before)
 
 
 @law(

@@ -33,6 +33,8 @@ def a_guest_goes_on_through_a_migration(
     move.migrate(volume, there)
     move.must_have_moved(volume, there, "in-use")
     move.guest_reads(server, volume, before, "the guest's disk")
+    move.reboot(server)
+    move.guest_reads(server, volume, before, "the disk of the guest that was started anew")
     move.guest_writes(server, volume, after)
     move.detach(server, volume)
     move.must_hold(volume, after, "what the guest wrote after the migration, read through the record,")
@@ -131,6 +133,28 @@ def a_volume_in_use_can_be_snapshotted(move: Move, before: Contents, after: Cont
     same("whether the snapshot is on record", snapshot.id in move.cloud.database.snapshots, False)
     move.guest_reads(server, volume, after, "the guest's disk")
     move.detach(server, volume)
+    move.must_hold(volume, after, "the volume")
+
+
+@law(
+    source="cinder.volume.flows.api.create_volume: the source is available or in-use",
+    needs=["clones"],
+    written=contents(),
+    after=contents("after"),
+)
+def a_volume_in_use_can_be_cloned(move: Move, written: Contents, after: Contents) -> None:
+    """A clone of a volume in use holds what the guest had written; the guest goes on, and so does the clone."""
+    move.open("subject")
+    volume = move.create("subject")
+    server = move.attach(volume)
+    move.guest_writes(server, volume, written)
+    clone = move.act(move.cloud.api.create_volume, OWNER, 1, source_volid=volume).id
+    same("the status of the clone", move.volume(clone).status, "available")
+    move.guest_writes(server, volume, after)
+    move.guest_reads(server, volume, after, "the guest's disk")
+    move.must_hold(clone, written, "the clone")
+    move.detach(server, volume)
+    move.delete(clone)
     move.must_hold(volume, after, "the volume")
 
 

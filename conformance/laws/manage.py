@@ -6,6 +6,8 @@ under another record by ``source-name``, or ``source-id`` where the driver wants
 
 from __future__ import annotations
 
+from hypothesis import strategies as st
+
 from conformance.bench import Bench
 from conformance.contents import Contents, contents, sizes
 from conformance.guard import shortened
@@ -106,6 +108,98 @@ def letting_go_touches_nothing(bench: Bench, size: int) -> None:
     before = bench.objects()
     let_go(bench, volume)
     same("the number of objects after unmanage", len(bench.objects()), len(before))
+
+
+@law(source=f"{MANAGE}; cinder.objects.volume:Volume.name_id", needs=["data path"], written=contents())
+def a_migrated_volume_can_be_let_go(bench: Bench, written: Contents) -> None:
+    """Of a volume that has a _name_id the object that its name says is let go and taken over."""
+    volume = bench.create()
+    bench.write(volume, written)
+    migrated = bench.another_name_for(volume)
+    bench.database.destroy_volume(volume.id)
+    managed = take_over(bench, let_go(bench, migrated))
+    bench.must_hold(managed, written, "the managed volume")
+
+
+# ---------------------------------------------------------------------------------------------- listings
+
+LISTING = "cinder.interface.volume_management_driver:VolumeManagementDriver.get_manageable_volumes"
+SNAPSHOTS = "cinder.interface.volume_snapshotmanagement_driver:VolumeSnapshotManagementDriver"
+
+
+@law(
+    source=LISTING,
+    needs=["simulated Cinder", "manageable"],
+    sizes_gb=st.lists(sizes(4), min_size=1, max_size=3),
+    known=st.booleans(),
+)
+def what_can_be_taken_over_is_listed(bench: Bench, sizes_gb: list[int], known: bool) -> None:
+    """get_manageable_volumes lists each object with its size; one that Cinder has on record is not safe."""
+    before = [entry["reference"] for entry in bench.driver.get_manageable_volumes([])]
+    volumes = [bench.create(size) for size in sizes_gb]
+    found = bench.driver.get_manageable_volumes(volumes if known else [])
+    holds(
+        isinstance(found, list), f"get_manageable_volumes returned {shortened(found)}, but should return a list"
+    )
+    found = [entry for entry in found if entry["reference"] not in before]
+    ids = {volume.id for volume in volumes}
+    told = sorted((entry["size"], entry["safe_to_manage"], entry["cinder_id"] in ids) for entry in found)
+    same("(size, safe_to_manage, known) of each", told, sorted((size, not known, known) for size in sizes_gb))
+    if not known:
+        sizes_told = [
+            bench.driver.manage_existing_get_size(bench.record(0), each["reference"]) for each in found
+        ]
+        same("the sizes of the references", sorted(sizes_told), sorted(sizes_gb))
+
+
+@law(
+    source=f"{SNAPSHOTS}.get_manageable_snapshots",
+    needs=["simulated Cinder", "manageable", "snapshots"],
+    known=st.booleans(),
+)
+def snapshots_that_can_be_taken_over_are_listed(bench: Bench, known: bool) -> None:
+    """get_manageable_snapshots lists each snapshot with its size; one that Cinder has is not safe."""
+    snapshots = [bench.snapshot(bench.create(size)) for size in (1, 2)]
+    found = bench.driver.get_manageable_snapshots(snapshots if known else [])
+    told = sorted((entry["size"], entry["safe_to_manage"]) for entry in found)
+    same("(size, safe_to_manage) of each", told, [(1, not known), (2, not known)])
+
+
+@law(
+    source=f"{SNAPSHOTS}.manage_existing_snapshot, unmanage_snapshot",
+    needs=["simulated Cinder", "manage snapshots", "manageable", "snapshots", "data path"],
+    before=contents("before"),
+    between=contents("between"),
+    first=st.booleans(),
+)
+def a_snapshot_that_was_let_go_can_be_taken_over(
+    bench: Bench, before: Contents, between: Contents, first: bool
+) -> None:
+    """Of several snapshots the one that is meant is managed, with its size and data, and can be deleted."""
+    volume = bench.create(2)
+    states = (before, between)
+    snapshots = []
+    for state in states:
+        bench.write(volume, state)
+        snapshots.append(bench.snapshot(volume))
+    gone = snapshots[0 if first else 1]
+    kept = snapshots[1 if first else 0]
+    bench.nothing(bench.driver.unmanage_snapshot(bench.fresh(gone)), "unmanage_snapshot")
+    del bench.database.snapshots[gone.id]
+    found = [each for each in bench.driver.get_manageable_snapshots([kept]) if each["safe_to_manage"]]
+    same("the number of snapshots that can be taken over", len(found), 1)
+    reference = found[0]["reference"]
+    taken = bench.snapshot_record(volume)
+    same("the size", bench.driver.manage_existing_snapshot_get_size(taken, reference), 2)
+    bench.store(taken, bench.driver.manage_existing_snapshot(taken, reference), "manage_existing_snapshot")
+    taken.status = "available"
+    taken.save()
+    made = bench.from_snapshot(taken)
+    bench.must_hold(made, states[0 if first else 1], "the volume from the managed snapshot", 2)
+    bench.delete(made)
+    bench.delete_snapshot(taken)
+    bench.delete_snapshot(kept)
+    bench.delete(volume)
 
 
 @law(source=MANAGE, needs=["data path"], one=contents("one"), two=contents("two"))

@@ -211,6 +211,28 @@ def a_failed_creation_leaves_no_record(move: Move, here: str, kind: str, written
     move.must_be_tidy(before)
 
 
+@destination_law(
+    source=f"{GENERIC}: _clean_temporary_volume",
+    needs=["inventory"],
+    here=st.sampled_from(["lvm", "rbd", "nfs"]),
+    nth=st.integers(1, 2),
+)
+def a_failed_copy_leaves_nothing(move: Move, here: str, nth: int) -> None:
+    """If Cinder cannot connect one of the two volumes for the copy, the temporary one goes, with its export."""
+    written = Contents("owner", ("first", "middle", "last"))
+    move.open(here, "subject")
+    before = move.objects()
+    volume = move.create(here)
+    move.write(volume, written)
+    move.fail_at("os-brick.connect_volume", nth, "eio")
+    move.migrate(volume, "subject", force_host_copy=True)
+    move.heal()
+    row = move.volume(volume)
+    same("(status, migration_status)", (row.status, row.migration_status), ("available", "error"))
+    move.must_be_tidy(before)
+    move.must_hold(volume, written, "the volume")
+
+
 def fails(
     move: Move, here: str, there: str, actor: str, nth: int, kind: str, written: Contents, lock: bool
 ) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from conformance.bench import ADMIN, Bench
 from conformance.contents import Contents, contents, pages_of, sizes
-from conformance.law import Chapter, same
+from conformance.law import Chapter, holds, same
 
 law = Chapter("restart", level="core", stage=Bench)
 INIT_HOST = "cinder.volume.manager:VolumeManager.init_host"
@@ -78,6 +78,20 @@ def ensure_export_takes_what_is_not_exported(bench: Bench) -> None:
     bench.export(volume)
     bench.driver.remove_export(ADMIN, bench.fresh(volume))
     bench.driver.ensure_export(ADMIN, bench.fresh(volume))
+
+
+@law(source="cinder.interface.volume_driver:VolumeDriverCore.check_for_setup_error", needs=["other storage"])
+def storage_that_is_not_there_is_told(bench: Bench) -> None:
+    """A back-end whose storage is not there fails to start, or reports that it has no space."""
+    try:
+        driver = bench.start(bench.subject.twin)
+        stats = driver.get_volume_stats(refresh=True)
+    except Exception as error:
+        if not bench.is_foreign(error):
+            raise
+        return
+    totals = [pool.get("total_capacity_gb") for pool in stats.get("pools") or [stats]]
+    holds(not any(totals), f"without its storage the driver starts, and reports {totals} GiB")
 
 
 @law(source=INIT_HOST, needs=["data path"], written=contents(), more=sizes(2))

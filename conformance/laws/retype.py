@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from hypothesis import strategies as st
@@ -45,7 +46,9 @@ def change(bench: Bench, volume: Volume, new: VolumeType, host: dict[str, Any]) 
     """Ask the driver, and store what it says. Broken unless the answer is a bool, or (bool, dict or None)."""
     record = bench.fresh(volume)
     diff, _ = volume_types_diff(record.volume_type, new)
+    before = copy.deepcopy((diff, host))
     answer = bench.driver.retype(ADMIN, record, new, diff, host)
+    same("(diff, host) after retype, which the manager goes on with,", (diff, host), before)
     done, update = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, None)
     holds(
         isinstance(done, bool) and (update is None or isinstance(update, dict)),
@@ -116,9 +119,53 @@ def a_retyped_volume_is_what_its_type_says(bench: Bench, one: QosSpecs | None, t
     must_be_as_created(bench, one, two)
 
 
-def must_be_as_created(bench: Bench, one: QosSpecs | None, two: QosSpecs | None) -> None:
+@law(
+    source=f"{RETYPE}; cinder.objects.volume:Volume.name_id",
+    needs=["retype"],
+    one=limits,
+    two=limits,
+)
+def a_migrated_volume_is_retyped(bench: Bench, one: QosSpecs | None, two: QosSpecs | None) -> None:
+    """retype changes the object that the name says, also where that is not the volume's id."""
+    must_be_as_created(bench, one, two, migrated=True)
+
+
+@law(source="cinder.volume.qos_specs: consumer back-end", needs=["clones", "snapshots"], qos=limits)
+def a_copy_has_the_limits_of_its_type(bench: Bench, qos: QosSpecs | None) -> None:
+    """Clones and volumes from snapshots are limited like volumes that are created with their type."""
+    created = bench.create(volume_type_id=kind(bench, "limited", {}, qos).id)
+    wanted = properties(bench.world, bench.plan, created.name)
+    if wanted is None:
+        raise Lacking("nobody tells what the limits of a volume are")
+    typed: dict[str, Any] = {"volume_type_id": created.volume_type_id}
+    clone = bench.fill_in_clone(bench.record(1, source_volid=created.id, **typed), created)
+    snapshot = bench.snapshot(created)
+    made = bench.fill_in_from(bench.record(1, snapshot_id=snapshot.id, **typed), snapshot)
+    for copied, what in ((clone, "a clone"), (made, "a volume from a snapshot")):
+        same(f"what {what} is like", properties(bench.world, bench.plan, copied.name), wanted)
+
+
+@law(source="cinder.volume.qos_specs: consumer back-end", needs=["retype"], qos=limits)
+def a_volume_has_the_limits_of_its_type(bench: Bench, qos: QosSpecs | None) -> None:
+    """A volume whose type has limits is limited, where volumes can be: not like one without them."""
+    told = [
+        properties(bench.world, bench.plan, bench.create(volume_type_id=each.id).name)
+        for each in (kind(bench, "limited", {}, qos), kind(bench, "free", {}))
+    ]
+    if told[0] is None or "limits" not in told[0]:
+        raise Lacking("nobody tells what the limits of a volume are")
+    same("whether the volume is limited", told[0] != told[1], qos is not None)
+
+
+def must_be_as_created(
+    bench: Bench, one: QosSpecs | None, two: QosSpecs | None, *, migrated: bool = False
+) -> None:
     """Broken unless a volume retyped in place is like one that was created with the new type."""
     volume = bench.create(volume_type_id=kind(bench, "old", {}, one).id)
+    if migrated:
+        other = bench.another_name_for(volume)
+        bench.database.update(Volume, other.id, {"volume_type_id": volume.volume_type_id})
+        volume = bench.fresh(other)
     new = kind(bench, "new", {}, two)
     if change(bench, volume, new, host_of(bench)):
         fresh = bench.create(volume_type_id=new.id)

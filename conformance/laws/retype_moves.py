@@ -5,9 +5,11 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from conformance.bench import Lacking
-from conformance.contents import Contents, contents
-from conformance.law import Chapter, same
+from conformance.contents import Contents, contents, pages_of
+from conformance.law import Chapter, holds, same
 from conformance.move import OWNER, Move
+from fake_backends.block_store import PAGE
+from fake_backends.luks.device import LuksDevice
 from harness import errors
 from harness.model import Encryption
 
@@ -132,6 +134,12 @@ def an_encrypted_volume_holds_its_data(move: Move, provider: str, written: Conte
     volume = encrypted(move, "subject", "subject", provider, None)
     server = move.attach(volume, "writer")
     move.guest_writes(server, volume, written)
+    disk = server.disks[volume]
+    payload, raw = disk.device, disk.connection.disk()
+    offset = payload.payload_offset if isinstance(payload, LuksDevice) else 0
+    for page, data in pages_of(written, payload.size).items():
+        stored = raw.read(offset + page * PAGE, PAGE)
+        holds(stored != data, f"page {page} of the encrypted volume is stored as plaintext")
     move.detach(server, volume)
     server = move.attach(volume, "reader")
     move.guest_reads(server, volume, written, "the decrypted volume")

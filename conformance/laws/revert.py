@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from conformance.bench import ADMIN, Bench
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.law import Chapter, same
+from conformance.laws.faults import every_step, kinds
 
 law = Chapter("revert", level="revert", stage=Bench, needs=["snapshots", "revert"])
 REVERT = "cinder.interface.volume_snapshot_revert:VolumeSnapshotRevertDriver.revert_to_snapshot"
@@ -83,6 +84,43 @@ def a_revert_leaves_no_helpers(bench: Bench) -> None:
     bench.delete_snapshot(snapshot)
     bench.delete(volume)
     same("the objects in the end", bench.objects(), start)
+
+
+@law(source=REVERT, needs=["data path"], states=st.integers(2, 3), after=contents("after"))
+def older_snapshots_outlive_a_revert(bench: Bench, states: int, after: Contents) -> None:
+    """A revert to the latest snapshot leaves the older ones, each with its own state."""
+    volume = bench.create()
+    taken = []
+    for number in range(states):
+        state = Contents(f"state {number}", ("first", "middle", "last"))
+        bench.write(volume, state)
+        taken.append((bench.snapshot(volume), state))
+    bench.write(volume, after)
+    bench.revert(volume, taken[-1][0])
+    bench.must_hold(volume, taken[-1][1], "the reverted volume")
+    for snapshot, state in taken:
+        bench.must_hold(bench.from_snapshot(snapshot), state, "the volume from a snapshot")
+
+
+@law(
+    source="cinder.volume.manager:VolumeManager.revert_to_snapshot: error, then again",
+    needs=["data path"],
+    kind=kinds,
+    before=contents("before"),
+    after=contents("after"),
+    weight=0.25,
+)
+def a_failed_revert_can_be_repeated(bench: Bench, kind: str, before: Contents, after: Contents) -> None:
+    """A revert that failed at any step succeeds when it is repeated, and one that succeeded is done."""
+    for step in every_step(bench, kind):
+        volume = bench.create()
+        bench.write(volume, before)
+        snapshot = bench.snapshot(volume)
+        bench.write(volume, after)
+        step.attempt(lambda volume=volume, snapshot=snapshot: bench.revert(volume, snapshot))  # type: ignore[misc]
+        if step.failed:
+            bench.revert(volume, snapshot)
+        bench.must_hold(volume, before, "the reverted volume")
 
 
 @law(source=REVERT)

@@ -217,6 +217,31 @@ def a_volume_takes_its_size(bench: Bench, sizes_gb: list[int]) -> None:
     )
 
 
+@law(source=f"{FILTER}: capacity reported is capacity used", size=sizes(8), more=sizes(8))
+def an_extension_takes_what_it_adds(bench: Bench, size: int, more: int) -> None:
+    """A volume that was extended counts as one that was created of its new size."""
+    volume = bench.create(size + more)
+    wanted = read(bench)[1]
+    bench.delete(volume)
+    bench.extend(bench.create(size), size + more)
+    for pool, other in zip(read(bench)[1], wanted, strict=True):
+        for key in ("free_capacity_gb", "provisioned_capacity_gb"):
+            one, two = number(pool, key), number(other, key)
+            holds(
+                one is None or two is None or abs(one - two) <= SLACK_GB,
+                f"{key} is {one} with an extended volume, but {two} with one that was created of its size",
+            )
+
+
+@law(source=f"{FILTER}: total_capacity_gb", sizes_gb=st.lists(sizes(20), min_size=1, max_size=3))
+def the_total_stays_the_same(bench: Bench, sizes_gb: list[int]) -> None:
+    """Volumes take from what is free, and not from the total."""
+    before = [pool.get("total_capacity_gb") for pool in read(bench)[1]]
+    for size in sizes_gb:
+        bench.create(size)
+    same("total_capacity_gb", [pool.get("total_capacity_gb") for pool in read(bench)[1]], before)
+
+
 @law(
     source=f"{FILTER}: capacity reported is capacity used",
     sizes_gb=st.lists(sizes(20), min_size=1, max_size=3),

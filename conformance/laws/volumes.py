@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from hypothesis import strategies as st
 
-from conformance.bench import ADMIN, Bench
+from conformance.bench import ADMIN, HOST, Bench
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.law import Broken, Chapter, same
+from harness.control_plane.manager_base import host_connector
 from harness.model import GIB, Volume
 
 law = Chapter("volumes", level="core", stage=Bench)
@@ -14,6 +18,10 @@ MANAGER = "cinder.volume.manager:VolumeManager"
 CREATE = "cinder.interface.volume_driver:VolumeDriverCore.create_volume"
 DELETE = "cinder.interface.volume_driver:VolumeDriverCore.delete_volume"
 CHECKLIST = "Cinder's new-driver checklist, common gotchas"
+CINDERS_OWN = (
+    "status", "attach_status", "migration_status", "size", "host", "_name_id", "display_name", "project_id",
+    "user_id", "volume_type_id", "encryption_key_id",
+)  # fmt: skip
 
 
 @law(source=CREATE, needs=["data path"], size=st.integers(1, 64))
@@ -174,6 +182,28 @@ def flags_of_the_record_change_nothing(bench: Bench, bootable: bool, written: Co
     volume.save()
     bench.must_hold(volume, written, "the volume of another owner")
     bench.delete(volume)
+
+
+@law(
+    source=f"{MANAGER}: statuses, sizes and hosts of records are its own",
+    needs=["snapshots", "clones"],
+    operation=st.sampled_from(["create", "extend", "snapshot", "clone", "connect", "remove export"]),
+)
+def the_record_is_cinders(bench: Bench, operation: str) -> None:
+    """A driver leaves status, size, host, names, owner and type of a volume's record to Cinder."""
+    volume = bench.record(1, display_name="data") if operation == "create" else bench.create(1)
+    connector = host_connector(HOST)
+    calls: dict[str, Callable[[], Any]] = {
+        "create": lambda: bench.driver.create_volume(volume),
+        "extend": lambda: bench.driver.extend_volume(volume, 2),
+        "snapshot": lambda: bench.driver.create_snapshot(bench.snapshot_record(volume)),
+        "clone": lambda: bench.driver.create_cloned_volume(bench.record(1), volume),
+        "connect": lambda: bench.connect(volume, connector),
+        "remove export": lambda: bench.driver.remove_export(ADMIN, volume),
+    }
+    before = {field: getattr(bench.fresh(volume), field) for field in CINDERS_OWN}
+    calls[operation]()
+    same("the record", {field: getattr(bench.fresh(volume), field) for field in CINDERS_OWN}, before)
 
 
 @law(

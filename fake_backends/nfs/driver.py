@@ -9,8 +9,10 @@ as large as what it was cloned from, whatever size was asked for.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from fake_backends.block_store import BlockDevice
 from fake_backends.nfs import qemu_img, snapshots
@@ -48,6 +50,28 @@ DEFAULTS: dict[str, Any] = {
 
 VOLUME_NAME = "volume-%s"
 SECURE_INDICATOR = ".cinderSecureEnvIndicator"
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def one_at_a_time(method: Method) -> Method:
+    """Hold the locks of the volumes that are concerned (`cinder.coordination:synchronized`).
+
+    These are the volumes among the arguments, and of a snapshot its volume; a volume that is made from a
+    snapshot is locked alone.
+    """
+
+    @wraps(method)
+    def locked(self: NfsDriver, *arguments: Any, **keywords: Any) -> Any:
+        ids = [each.id for each in arguments if isinstance(each, Volume)]
+        ids = ids or [each.volume_id for each in arguments if isinstance(each, Snapshot)]
+        with ExitStack() as held:
+            for volume_id in reversed(ids):
+                held.enter_context(self.world.lock(f"nfs-{volume_id}"))
+            return method(self, *arguments, **keywords)
+
+    return cast(Method, locked)
 
 
 class NfsDriver(VolumeDriver):
@@ -138,6 +162,7 @@ class NfsDriver(VolumeDriver):
 
     # ------------------------------------------------------------------------------------------- volumes
 
+    @one_at_a_time
     def create_volume(self, volume: Volume) -> ModelUpdate:
         """NfsNoSuitableShareFound. The format is stored in `admin_metadata` at once."""
         if volume.encryption_key_id:
@@ -147,6 +172,7 @@ class NfsDriver(VolumeDriver):
         self._create_file(volume)
         return {"provider_location": volume.provider_location}
 
+    @one_at_a_time
     def delete_volume(self, volume: Volume) -> None:
         """The active file and the ``.info``. Nothing happens without a `provider_location`."""
         if not volume.provider_location:
@@ -157,6 +183,7 @@ class NfsDriver(VolumeDriver):
             share.remove(volume.name + snapshots.INFO)
         share.remove(active)
 
+    @one_at_a_time
     def extend_volume(self, volume: Volume, new_size: int) -> None:
         """ExtendVolumeError while attached, without space, or if the file is not of the format on record."""
         if volume.attach_status == "attached":
@@ -167,6 +194,7 @@ class NfsDriver(VolumeDriver):
         active = snapshots.active_file(share, volume.name)
         qemu_img.resize(share, active, new_size * GIB, volume.admin_metadata.get("format"))
 
+    @one_at_a_time
     def create_volume_from_snapshot(self, volume: Volume, snapshot: Snapshot) -> ModelUpdate:
         """A copy, as large as the snapshot whatever `volume.size` says. InvalidSnapshot by its status."""
         if snapshot.status not in ("available", "backing-up", "restoring"):
@@ -177,6 +205,7 @@ class NfsDriver(VolumeDriver):
         self._copy_from_snapshot(snapshot.volume, snapshot.id, volume)
         return {"provider_location": volume.provider_location}
 
+    @one_at_a_time
     def create_cloned_volume(self, volume: Volume, src_vref: Volume) -> ModelUpdate:
         """A copy of a temporary snapshot, on the source's share, and as large as the source.
 
@@ -199,6 +228,7 @@ class NfsDriver(VolumeDriver):
 
     # ----------------------------------------------------------------------------------------- snapshots
 
+    @one_at_a_time
     def create_snapshot(self, snapshot: Snapshot) -> None:
         """VolumeDriverException without `nfs_snapshot_support`."""
         if not self._option("nfs_snapshot_support"):
@@ -206,6 +236,7 @@ class NfsDriver(VolumeDriver):
         volume = snapshot.volume
         snapshots.create(self._share(volume), volume, snapshot.id, self.world.compute)
 
+    @one_at_a_time
     def delete_snapshot(self, snapshot: Snapshot) -> None:
         volume = snapshot.volume
         snapshots.delete(self._share(volume), volume, snapshot.id, self.world.compute)
@@ -249,6 +280,7 @@ class NfsDriver(VolumeDriver):
 
     # -------------------------------------------------------------------------------------------- images
 
+    @one_at_a_time
     def copy_volume_to_image(
         self, context: Context, volume: Volume, image_service: Images, image_meta: Mapping[str, Any]
     ) -> None:

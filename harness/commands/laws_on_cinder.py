@@ -39,6 +39,11 @@ from harness.signatures import Call
 KNOWN_ON = "29."
 """The release that the lists of known failures are of; on others they excuse, but nothing must fail."""
 NEIGHBOURS = "on the real Cinder there is no image service and no backup service here"
+ABSENT = {
+    "images": NEIGHBOURS,
+    "backups": NEIGHBOURS,
+    "simulated Cinder": "this law reads what only the simulated Cinder has on record",
+}
 LAW_LIMIT_S = 600.0
 """A law that moves volumes on the real Cinder takes half a minute in the profile `dev`."""
 
@@ -166,7 +171,7 @@ def subject_on(process: Process, recipe: Recipe) -> Subject:
         neighbour=plans.get("neighbour"),
         partners=tuple(plan for name, plan in plans.items() if name.startswith("partner-")),
         path=disk,
-        capabilities={**dict.fromkeys(("images", "backups"), NEIGHBOURS), **recipe.capabilities},
+        capabilities={**ABSENT, **recipe.capabilities},
         ground=partial(CinderGround, process),
         cloud=partial(WatchedCloud, process),
         mask=process.stage.mask,

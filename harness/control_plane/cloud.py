@@ -110,6 +110,7 @@ class Cloud:
         self.world.compute = self.nova
         self.services = Services(self)
         self._locks: dict[str, Lock] = {}
+        self.world.lock = self.lock
         self.backup_manager = BackupManager(self)
         self.messaging.register(TOPIC, ACTOR, self.scheduler)
         self.messaging.register(BACKUP_HOST, "c-bak", self.backup_manager)

@@ -68,7 +68,9 @@ class Groups(Managing):
         try:
             self.require_driver_initialized()
             try:
-                update, of_added, of_removed = self.drive("update_group", self.admin, group, added, removed)
+                update, of_added, of_removed = self.drive(
+                    "update_group", self.admin, group, add_volumes=added, remove_volumes=removed
+                )
             except NotImplementedError:
                 self._require_generic(group)
                 update, of_added, of_removed = None, None, None

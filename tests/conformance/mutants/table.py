@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.conformance.mutants.catalogue import MUTANTS
+from tests.conformance.mutants.control_plane import FAULTS
 from tests.conformance.mutants.planted import Planted
 
 PLACE = Path(__file__).parents[3] / "docs" / "laws-and-mutants.md"
@@ -12,19 +13,29 @@ HEAD = """# Laws and mutants
 
 Each wrong driver of `tests/conformance/mutants` has one fault, and the law that is named must find it:
 `pytest tests/conformance/test_mutants.py`. Those whose names begin with M are what bugs of Cinder's
-drivers were made of. Faults of the control plane are planted in `tests/harness/matrix/test_planted_faults.py`;
-`tests/conformance/test_control_plane_mutants.py` has the laws that find some of them.
+drivers were made of.
 
 | mutant | reference driver | what is wrong | law that finds it |
 |---|---|---|---|
+"""
+CONTROL_PLANE = """
+## Faults of the control plane
+
+They are planted in the simulated Cinder and Nova (`tests/conformance/mutants/control_plane.py`), and found by
+laws on the whole: `pytest tests/conformance/test_control_plane_mutants.py`.
+
+| what is wrong | driver | law that finds it |
+|---|---|---|
 """
 
 
 def table() -> str:
     """The page, in the order of the catalogue."""
-    return HEAD + "".join(
+    drivers = "".join(
         f"| {planted.id} | {_reference(planted)} | {planted.change} | {planted.law} |\n" for planted in MUTANTS
     )
+    faults = "".join(f"| {name} | {fault.subject} | {fault.law} |\n" for name, fault in FAULTS.items())
+    return HEAD + drivers + CONTROL_PLANE + faults
 
 
 def _reference(planted: Planted) -> str:

@@ -1,0 +1,181 @@
+"""Faults of the control plane, and the laws that find them: these see what a user sees.
+
+A fault is planted in the text of one function, as in `tests/harness/matrix/test_planted_faults.py`, which has
+many of them already.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from harness.control_plane import migration
+from harness.control_plane.api.moves import Moves
+from harness.control_plane.connections import Connections
+from harness.control_plane.content import Content
+from harness.control_plane.migration import Migration
+from harness.control_plane.retype import Retype
+from harness.control_plane.snapshots import Snapshots
+from harness.control_plane.volume_manager import VolumeManager
+from tests.harness.matrix import test_planted_faults as planted
+from tests.harness.matrix.test_planted_faults import Mutation
+
+FROM, TO, IN_USE, RECORDS, REQUESTS = "migration from/", "migration to/", "in use/", "records/", "requests/"
+TIDY = TO + "a_forced_copy_leaves_nothing_at_the_destination"
+
+
+class Fault(NamedTuple):
+    """`law` must break when the driver `subject` is served by a control plane with this fault."""
+
+    law: str
+    mutations: list[Mutation]
+    subject: str = "rbd"
+
+
+def known(name: str, law: str, subject: str = "rbd") -> dict[str, Fault]:
+    """A fault that is planted for the matrix, too."""
+    return {name: Fault(law, planted.MUTANTS[name][1], subject)}
+
+
+def one(law: str, owner: object, function: str, old: str, new: str, subject: str = "rbd") -> Fault:
+    return Fault(law, [Mutation(owner, function, old, new)], subject)
+
+
+CHECK_THEN_SAVE = """if volume.migration_status not in (None, "success", "error"):
+        raise errors.InvalidVolume(reason="migrating")
+    self.cloud.simulation.visit("db.volume_update")
+    row = self.cloud.database.volumes[volume.id]
+    row.update({key: value(row) if callable(value) else value for key, value in values.items()})
+    volume.refresh()"""
+
+FAULTS: dict[str, Fault] = {
+    **known("M26 the manager lets the driver move a volume that is attached",
+            RECORDS + "a_driver_is_not_asked_to_move_what_is_attached"),
+    **known("M27 the manager never lets the driver move a volume for a retype",
+            "retypes/a_retype_for_the_back_end_alone_is_the_drivers"),
+    **known("M29 the status is not restored after a failure", TO + "a_failed_migration_here_keeps_the_volume"),
+    **known("M31 a temporary volume that could not be created is left",
+            TO + "a_failed_creation_leaves_no_record"),
+    **known("M32 the temporary volume counts against the quota", RECORDS + "the_quota_counts_a_volume_once"),
+    **known("M34 a retype to another encryption goes on with the old key",
+            RECORDS + "a_change_of_encryption_is_done_or_undone", "lvm"),
+    **known("M34 the key is deleted with the temporary volume",
+            RECORDS + "a_change_of_encryption_is_done_or_undone", "lvm"),
+    **known("M35 a copy that ends too early is taken for a success",
+            RECORDS + "a_change_of_encryption_is_done_or_undone", "lvm"),
+    **known("M38 the attachment stays with the temporary volume", RECORDS + "an_attachment_stays_as_it_was"),
+    **known("M39 every attachment becomes read/write", RECORDS + "an_attachment_stays_as_it_was"),
+    **known("M40 the old volume is not deleted", TIDY),
+    **known("M42 after a failed swap the migration goes on for ever", IN_USE + "a_failed_swap_changes_nothing"),
+    **known("M44 snapshots keep the old type", RECORDS + "snapshots_have_the_type_of_their_volume"),
+    **known("M46 the old type is kept", "retypes/a_retype_moves_record_and_data_together"),
+    "M47 the metadata of the image are swapped away": Fault(
+        RECORDS + "what_users_wrote_moves_along",
+        [
+            Mutation(Migration, "_create_temporary", "use_quota=False", "use_quota=False, glance_metadata={}"),
+            Mutation(migration, "finish_volume_migration", "in NOT_SWAPPED | hidden",
+                     'in (NOT_SWAPPED - {"glance_metadata"}) | hidden'),
+        ],
+    ),
+    "M50 the API looks first and writes later": one(
+        RECORDS + "of_two_migrations_at_once_one_is_accepted", Moves, "migrate_volume",
+        "self.claim(volume, action, values, expected, not volume.snapshots)", CHECK_THEN_SAVE,
+    ),
+    **known("M52 lock_volume does not lock", RECORDS + "a_lock_lasts_as_long_as_the_migration"),
+    "M52 lock_volume locks what is in use": one(
+        RECORDS + "a_lock_lasts_as_long_as_the_migration", Moves, "migrate_volume",
+        '"maintenance" if row["status"] == "available" else row["status"]', '"maintenance"',
+    ),
+    **known("M54 Nova says it has swapped, and has not", IN_USE + "a_guest_goes_on_through_a_migration"),
+    **known("M54 Nova cannot swap volumes", IN_USE + "a_guest_goes_on_through_a_migration"),
+    "every migration locks": one(
+        RECORDS + "a_lock_lasts_as_long_as_the_migration", Moves, "migrate_volume",
+        "if lock_volume:", "if True:",
+    ),
+    "volumes with snapshots are migrated": one(
+        TO + "a_volume_with_snapshots_is_refused", Moves, "migrate_volume", ", not volume.snapshots", ""
+    ),
+    "the metadata of a temporary volume are empty": one(
+        RECORDS + "what_users_wrote_moves_along", Migration, "_create_temporary",
+        "use_quota=False", "use_quota=False, metadata={}",
+    ),
+    "a copy is a GiB short": one(
+        FROM + "a_volume_arrives_elsewhere", Migration, "_copy_volume_data",
+        "            volume.size,\n", "            volume.size - 1,\n",
+    ),
+    "the copy goes the wrong way": one(
+        FROM + "a_volume_arrives_elsewhere", Migration, "_copy_volume_data",
+        "source.device,\n            destination.device,", "destination.device,\n            source.device,",
+    ),
+    "the source of a copy stays connected": one(
+        TO + "a_failed_copy_leaves_nothing", Connections, "detach_volume_here",
+        "self.remove_export(volume.id)", "pass", "lvm",
+    ),
+    "the destination of a copy stays exported": one(
+        TIDY, Connections, "detach_volume_here",
+        'self.messaging.cast(address, "remove_export", volume.id)', "pass", "lvm",
+    ),
+    "a failed copy leaves the temporary volume": one(
+        TO + "a_failed_copy_leaves_nothing", Migration, "_migrate_generic",
+        "self._clean_temporary(volume, temporary)\n        raise", "raise",
+    ),
+    "the host of an assisted move is not stored": one(
+        FROM + "a_volume_arrives_elsewhere", Migration, "_migrate_assisted", '"host": host["host"],', ""
+    ),
+    "the driver's refusal is taken for a success": one(
+        FROM + "a_foreign_destination_gets_a_copy", Migration, "migrate_volume", "if not moved:", "if False:"
+    ),
+    "the driver hears of another status": one(
+        IN_USE + "a_guest_goes_on_through_a_migration", Migration, "migrate_volume_completion",
+        '"update_migrated_volume", volume, temporary, original_status',
+        '"update_migrated_volume", volume, temporary, "available"',
+    ),
+    "the old volume has no name": one(
+        FROM + "a_forced_copy_leaves_nothing_at_the_source", migration, "finish_volume_migration",
+        "temporary._name_id = volume.id", "pass",
+    ),
+    "a retype in place keeps its status": one(
+        "retypes/a_retype_in_place_copies_nothing", Retype, "_retyped_in_place", ", **restored", ""
+    ),
+    "a retype keeps the quota of the old type": one(
+        RECORDS + "a_retype_moves_the_quota_with_the_volume", Retype, "retype",
+        "self.cloud.quotas.commit([*old_reservations, *reservations])",
+        "self.cloud.quotas.commit(reservations)",
+    ),
+    "a failed creation stays creating": one(
+        REQUESTS + "a_request_that_fails_is_shown", VolumeManager, "create_volume",
+        'self.db.update(Volume, volume.id, {"status": "error"})', "pass",
+    ),
+    "a failed snapshot stays creating": one(
+        REQUESTS + "a_request_that_fails_is_shown", Snapshots, "_create_snapshot",
+        'snapshot.status = "error"\n        snapshot.save()', "pass",
+    ),
+    "a deleted snapshot is charged": one(
+        REQUESTS + "what_is_deleted_is_charged_no_more", Snapshots, "delete_snapshot",
+        "self.cloud.quotas.commit(reservations)", "pass",
+    ),
+    "a deleted volume is charged": one(
+        RECORDS + "the_quota_counts_a_volume_once", VolumeManager, "_delete_volume",
+        "self.cloud.quotas.commit(reservations)", "pass",
+    ),
+    "a deletion leaves the export": one(
+        REQUESTS + "an_export_that_stayed_goes_with_the_volume", VolumeManager, "_delete_volume",
+        'self.drive("remove_export", self.admin, volume)', "pass", "lvm",
+    ),
+    "a failed connection leaves the export": one(
+        REQUESTS + "a_connection_that_fails_leaves_no_export", Connections, "_connection",
+        'self.drive("remove_export", self.admin, volume)', "pass", "lvm",
+    ),
+    "a shared export goes with the first server": one(
+        "requests/a_server_goes_and_the_other_stays", Connections, "attachment_delete",
+        "if shared is None or shared:", "if shared is None:", "lvm",
+    ),
+    "a revert by copy copies nothing": one(
+        "images and backups/a_volume_can_always_be_reverted", Content, "_revert_by_copy",
+        "                volume.size,\n", "                0,\n", "nfs",
+    ),
+    "an uploaded volume stays uploading": one(
+        "images and backups/an_image_of_a_volume_is_whole", Content, "copy_volume_to_image",
+        '"in-use" if attached else "available"', '"uploading"',
+    ),
+}  # fmt: skip
+"""By what is wrong. Those whose names begin with M were made of bugs of Cinder's manager."""
