@@ -29,6 +29,10 @@ _SECTIONS_OF_OURS = frozenset({
 })  # fmt: skip
 
 
+_TGT = "tgtadm"
+"""The default of target_helper."""
+
+
 def cinder_conf(deployment: Deployment, home: Path, drivers: Mapping[str, str]) -> str:
     """The text of the file; `home` is where Cinder may keep what it must.
 
@@ -72,6 +76,9 @@ def cinder_conf(deployment: Deployment, home: Path, drivers: Mapping[str, str]) 
         options.setdefault("target_ip_address", [addresses[plan.node]])
         options["backend_availability_zone"] = [plan.availability_zone]
         options.setdefault("volumes_dir", [str(home / "volumes")])
+        if plan.kind == "lvm" and options.get("target_helper", [_TGT])[-1] == _TGT:
+            # The machines here have no tgt daemon; LIO exports the same volumes to the same hosts.
+            options["target_helper"] = ["lioadm"]
         if plan.kind in drivers:
             options["volume_driver"] = [drivers[plan.kind]]
         elif plan.foreign:

@@ -122,48 +122,45 @@ class Scheduler:
 
         Pools that failed to make it may be chosen again; after `scheduler_max_attempts` the scheduler gives up.
         """
-        attempts_max, tried = self.cloud.options["scheduler_max_attempts"], spec.tried or ()
-        self.cloud.database.workers[volume.id] = Worker(
-            Volume, "creating", TOPIC, self.cloud.simulation.kernel.now_us
-        )
+        database, now_us = self.cloud.database, self.cloud.simulation.kernel.now_us
+        database.workers[volume.id] = Worker(Volume, "creating", TOPIC, now_us)
         try:
-            passing = self._fit(volume, spec, attempts_max)
+            best = self._best_for(volume, spec)
         except Exception as failure:
             self.cloud.user_messages.create(volume, Action.SCHEDULE_ALLOCATE_VOLUME, failure)
             self.cloud.notifications.refused("create_volume", volume, "error", failure)
             volume.status = "error"
             volume.save()
-            self.cloud.database.workers.pop(volume.id, None)
+            database.workers.pop(volume.id, None)
             if isinstance(failure, errors.NoValidBackend):
                 self._note("no valid backend", str(failure).removeprefix("No valid backend was found. "))
                 return
             raise
-        self.hosts.count(passing[0].address, volume.size)
-        best = passing[0]
+        self.hosts.count(best.address, volume.size)
         volume.update({"host": best.host, "cluster_name": best.cluster_name})
         volume.availability_zone = best.availability_zone
         volume.save()
-        self._note("create_volume", passing[0].address)
+        self._note("create_volume", best.address)
         # With a single attempt nothing comes back.
-        history = (*tried, best.address) if attempts_max > 1 else None
-        queue = service_host(best.address)
-        self.cloud.messaging.cast(queue, "create_volume", volume, spec._replace(tried=history))
+        once = self.cloud.options["scheduler_max_attempts"] == 1
+        spec = spec._replace(tried=None if once else (*(spec.tried or ()), best.address))
+        self.cloud.messaging.cast(service_host(best.address), "create_volume", volume, spec)
 
-    def _fit(self, volume: Volume, spec: RequestSpec, attempts_max: int) -> list[PoolState]:
-        """The pools that may make the volume, best first. NoValidBackend."""
-        tried = spec.tried or ()
+    def _best_for(self, volume: Volume, spec: RequestSpec) -> PoolState:
+        """The pool that shall make a volume. NoValidBackend, or whatever a filter raises."""
+        tried, attempts_max = spec.tried or (), self.cloud.options["scheduler_max_attempts"]
+        if len(tried) >= attempts_max:
+            # What was promised for the last attempt stays promised.
+            raise errors.NoValidBackend(reason=f"Exceeded max scheduling attempts {attempts_max}")
         if tried:
             self.hosts.count(tried[-1], -volume.size)
         request = _request(volume, volume.volume_type, "create", spec.zones or (volume.availability_zone,))
         request = request._replace(hints=spec.hints, places=self._places(volume, spec.hints), tried=tried)
         passing, reasons = self._passing(request)
-        if spec.backend:
-            passing = [pool for pool in passing if _same_place(pool.address, spec.backend)]
-        if len(tried) >= attempts_max:
-            passing, reasons = [], f"Exceeded max scheduling attempts {attempts_max}"
-        if not passing:
-            raise errors.NoValidBackend(reason=reasons)
-        return passing
+        for pool in passing:
+            if not spec.backend or _same_place(pool.address, spec.backend):
+                return pool
+        raise errors.NoValidBackend(reason=reasons or "No weighed backends available")
 
     def _places(self, volume: Volume, hints: Mapping[str, Any]) -> dict[str, str]:
         """Where the volumes and servers are that the user may speak of in hints."""

@@ -40,6 +40,13 @@ def _read(text: str) -> configparser.ConfigParser:
     return parsed
 
 
+def test_who_exports_with_tgt_exports_with_lio_here(tmp_path: Path) -> None:
+    """tgtadm is Cinder's default, and no machine of the engine has it."""
+    path = _file(tmp_path, 1, "one", "here")
+    path.write_text(path.read_text().replace("target_helper = lioadm\n", ""))
+    assert _read(cinder_conf(load([path]), tmp_path, {}))["one"]["target_helper"] == "lioadm"
+
+
 def test_what_a_node_says_reaches_the_sections_of_its_back_ends(tmp_path: Path) -> None:
     """Zone, address and shared options are the node's; what Crucible does not know goes through."""
     deployment = load([_file(tmp_path, 1, "one", "here"), _file(tmp_path, 2, "two", "there")])
