@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from harness.errors import InputError
 from harness.results import OUTCOMES, CellResult, MatrixResult, Verdict
 
-_VERDICTS: tuple[Verdict, ...] = ("pass", "known", "fail", "error")
-
 
 def markdown(results: Sequence[MatrixResult]) -> str:
     """Two tables: cells by outcome and verdict, and the cells that came out differently, with their rule.
@@ -39,21 +37,23 @@ def _outcomes(
     by_release: dict[str, dict[str, CellResult]], releases: list[str], common: list[str]
 ) -> list[str]:
     found = {release: [by_release[release][cell] for cell in common] for release in releases}
-    lines = _head(f"outcome of {len(common)} cells: {' / '.join(_VERDICTS)}", releases)
+    failed = any(cell.verdict == "error" for cells in found.values() for cell in cells)
+    verdicts: tuple[Verdict, ...] = ("pass", "known", "fail", *(("error",) if failed else ()))
+    lines = _head(f"outcome of {len(common)} cells: {' / '.join(verdicts)}", releases)
     for outcome in OUTCOMES:
-        shown = [
-            _by_verdict([cell for cell in found[release] if cell.observed.outcome == outcome])
-            for release in releases
-        ]
-        if any(shown):
-            lines.append(_row(outcome, [each or "." for each in shown]))
-    lines.append(_row("all", [_by_verdict(found[release]) for release in releases]))
+        of_it = {
+            release: [cell for cell in cells if cell.observed.outcome == outcome]
+            for release, cells in found.items()
+        }
+        if any(of_it.values()):
+            lines.append(_row(outcome, [_by_verdict(of_it[release], verdicts) for release in releases]))
+    lines.append(_row("all", [_by_verdict(found[release], verdicts) for release in releases]))
     return lines
 
 
-def _by_verdict(cells: list[CellResult]) -> str:
+def _by_verdict(cells: list[CellResult], verdicts: tuple[Verdict, ...]) -> str:
     counts = Counter(cell.verdict for cell in cells)
-    return " / ".join(str(counts[verdict]) for verdict in _VERDICTS) if cells else ""
+    return " / ".join(str(counts[verdict]) for verdict in verdicts) if cells else "."
 
 
 def _changes(by_release: dict[str, dict[str, CellResult]], releases: list[str], common: list[str]) -> list[str]:

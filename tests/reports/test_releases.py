@@ -37,11 +37,11 @@ def test_releases_are_columns_in_their_order() -> None:
         _result("9.1.0", same="succeeded", moved="data-loss", gone="refused"),
     ])  # fmt: skip
     assert text.splitlines() == [
-        "| outcome of 2 cells: pass / known / fail / error | 9.1.0 | 29.0.0 |",
+        "| outcome of 2 cells: pass / known / fail | 9.1.0 | 29.0.0 |",
         "|---|---|---|",
-        "| succeeded | 1 / 0 / 0 / 0 | 2 / 0 / 0 / 0 |",
-        "| data-loss | 0 / 0 / 1 / 0 | . |",
-        "| all | 1 / 0 / 1 / 0 | 2 / 0 / 0 / 0 |",
+        "| succeeded | 1 / 0 / 0 | 2 / 0 / 0 |",
+        "| data-loss | 0 / 0 / 1 | . |",
+        "| all | 1 / 0 / 1 | 2 / 0 / 0 |",
         "",
         "| cells that came out differently | 9.1.0 | 29.0.0 |",
         "|---|---|---|",
@@ -61,6 +61,15 @@ def test_invariants_that_do_not_hold_everywhere_are_named() -> None:
     assert markdown(results).splitlines()[-1] == (
         "| `cell`<br>rule driver-moves, `a.b:C.d` | succeeded, names | succeeded |"
     )
+
+
+def test_cells_that_could_not_be_run_are_counted_if_there_are_any() -> None:
+    """A fourth number for all releases."""
+    crashed = _result("28.0.0", cell="crashed")
+    crashed = replace(crashed, cells=[replace(crashed.cells[0], verdict="error")])
+    lines = markdown([crashed, _result("29.0.0", cell="succeeded")]).splitlines()
+    assert lines[0] == "| outcome of 1 cells: pass / known / fail / error | 28.0.0 | 29.0.0 |"
+    assert "| crashed | 0 / 0 / 0 / 1 | . |" in lines
 
 
 def test_no_difference_is_said() -> None:
