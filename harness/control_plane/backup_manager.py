@@ -187,7 +187,7 @@ class BackupManager:
             )
             self._fail(backup, reason)
             raise errors.InvalidBackup(reason=reason)
-        backup.update({name: value for name, value in fields.items() if name not in backup_records.OWN})
+        backup.update(fields)
         backup.update({"service": DRIVER, "availability_zone": "nova", "host": BACKUP_HOST})
         backup.update({"status": "available"})
         backup.save()

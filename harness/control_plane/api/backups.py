@@ -202,9 +202,7 @@ class BackupApi(Chapter):
         """
         authorize(context, "backup:backup-import")
         fields = backup_records.decode(backup_url)
-        database, backup_id, size = self.cloud.database, str(fields["id"]), fields["size"]
-        if not isinstance(size, int):
-            raise errors.InvalidInput(reason="Provided backup record is missing size attribute")
+        database, backup_id, size = self.cloud.database, fields["id"], fields["size"]
         if backup_id in database.backups:
             raise errors.InvalidBackup(reason="Backup already exists in database.")
         reservations = self.cloud.reserve(context.project_id, None, {"backups": 1, "backup_gigabytes": size})

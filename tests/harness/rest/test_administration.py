@@ -125,7 +125,14 @@ def test_an_import_that_fails_leaves_a_backup_in_error(
     assert reason in found["fail_reason"]
 
 
-@pytest.mark.parametrize("fields", [[], {"size": 1}, {"id": "b"}, {"id": "b", "size": "large"}, "text"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [], "text", {"size": 1}, {"id": "b"}, {"id": 5, "size": 1}, {"id": "b", "size": "large"},
+        {"id": "b", "size": -1}, {"id": "b", "size": 1, "metadata": 5},
+        {"id": "b", "size": 1, "data_timestamp": "today"},
+    ],
+)  # fmt: skip
 def test_what_is_no_record_of_a_backup_is_refused(client: Client, fields: Any) -> None:
     """At once."""
     url = base64.b64encode(json.dumps(fields).encode()).decode()

@@ -45,15 +45,30 @@ def client() -> Iterator[Client]:
 @pytest.fixture(scope="module")
 def known(client: Client) -> dict[str, str]:
     """Parameters that lead to something, by their names in paths."""
-    kind = client.ask("POST", "/types", {"volume_type": {"name": "any"}}).body["volume_type"]["id"]
-    volume = client.ask("POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}}).body["volume"]["id"]
-    snapshot = client.ask("POST", "/snapshots", {"snapshot": {"volume_id": volume}})
-    client.pass_time(5)
+
+    def made(path: str, what: str, **wish: Any) -> str:
+        reply = client.ask("POST", path, {what: wish})
+        client.pass_time(20)
+        return str(reply.body[what]["id"])
+
+    kind = made("/types", "volume_type", name="any")
+    volume = made("/volumes", "volume", size=1, volume_type=kind)
+    pack = made("/group_types", "group_type", name="pack")
+    group = made("/groups", "group", group_type=pack, volume_types=[kind])
+    made("/volumes", "volume", size=1, volume_type=kind, group_id=group)
+    group_snapshot = made("/group_snapshots", "group_snapshot", group_id=group)
     return {
         "volume_id": volume,
         "type_id": kind,
         "project": PROJECT,
-        "snapshot_id": snapshot.body.get("snapshot", {}).get("id", "-"),
+        "snapshot_id": made("/snapshots", "snapshot", volume_id=volume),
+        "backup_id": made("/backups", "backup", volume_id=volume),
+        "transfer_id": made("/volume-transfers", "transfer", volume_id=made("/volumes", "volume", size=1)),
+        "group_id": group,
+        "group_snapshot_id": group_snapshot,
+        "cgsnapshot_id": group_snapshot,
+        "host": "node1@lvm-b",
+        "key": "any",
     }
 
 
@@ -68,7 +83,7 @@ def test_no_request_makes_the_server_fail(name: str, mode: Any, client: Client, 
         query = "?" + urlencode({key: str(value) for key, value in (case.query or {}).items()})
         for parameters in (case.path_parameters, {**case.path_parameters, **known}):
             reply = client.ask(case.method, _path(case.path, parameters) + query, raw=_content(case.body))
-            assert reply.code < 500, reply
+            assert reply.code < 500 or reply.code == 501, reply
             if reply.code >= 400 and "title" not in reply.body:
                 (fault,) = reply.body.values()
                 assert fault["code"] == reply.code
