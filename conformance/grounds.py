@@ -11,6 +11,8 @@ from typing import Any, Protocol, cast
 
 from conformance.guard import Guarded, Watch
 from conformance.naming import Names
+from fake_backends.files.directory import Directory
+from fake_backends.files.fake import fake_directory
 from fake_backends.world import World
 from harness.control_plane.cloud import Cloud
 from harness.control_plane.database import Database
@@ -43,9 +45,12 @@ class Ground(Protocol):
 class Simulated:
     """Crucible's own records, and drivers that are subclasses of `harness.driver.VolumeDriver`."""
 
-    def __init__(self, deployment: Deployment, simulation: Simulation, seed: int) -> None:
+    def __init__(
+        self, deployment: Deployment, simulation: Simulation, seed: int, home: Directory | None = None
+    ) -> None:
+        """With a `home` storage is kept there."""
         self.database = Database(seed)
-        self.world: World = build_world(deployment, simulation)
+        self.world: World = build_world(deployment, simulation, home)
         locks: dict[str, Lock] = {}
         self.world.lock = lambda name: locks.setdefault(name, Lock(simulation.kernel, name))
 
@@ -77,6 +82,7 @@ def simulated_cloud(
     nova: NovaProfile,
     watch: Watch,
     before_start: Callable[[Any], None],
+    home: Directory | None = None,
 ) -> Cloud:
     """The simulated control plane, whose drivers `watch` looks at. `before_start` is given it first."""
 
@@ -85,4 +91,20 @@ def simulated_cloud(
         cloud.services = GuardedServices(cloud, watch)
         before_start(cloud)
 
-    return Cloud(deployment, simulation, nova=nova, before_start=prepare)
+    return Cloud(deployment, simulation, nova=nova, home=home, before_start=prepare)
+
+
+def in_files(deployment: Deployment, simulation: Simulation, seed: int) -> Simulated:
+    """`Simulated` over storage in files, which touch no disk."""
+    return Simulated(deployment, simulation, seed, fake_directory())
+
+
+def cloud_in_files(
+    deployment: Deployment,
+    simulation: Simulation,
+    nova: NovaProfile,
+    watch: Watch,
+    before_start: Callable[[Any], None],
+) -> Cloud:
+    """`simulated_cloud` over storage in files."""
+    return simulated_cloud(deployment, simulation, nova, watch, before_start, fake_directory())

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from conformance.grounds import Ground, Simulated, simulated_cloud
+from conformance.grounds import Ground, Simulated, cloud_in_files, in_files, simulated_cloud
 from fake_backends.array import load as load_array
 from fake_backends.block_store import BlockDevice
 from fake_backends.connectors import connect
@@ -41,8 +41,14 @@ class OpenDevice:
 DataPath = Callable[[World, ConnectionInfo, Connector], OpenDevice]
 """From what `initialize_connection` returned to a device, on the host of the connector."""
 
-REFERENCES = {"lvm": "lvm-a", "lvm-thin": "lvm-thin", "rbd": "rbd-a", "nfs": "nfs-a", "nfs-qcow2": "nfs-qcow2"}
-"""Subjects that are known by a name, and the back-ends of the embedded deployment that they are."""
+REFERENCES = {
+    "lvm": "lvm-a", "lvm-thin": "lvm-thin", "rbd": "rbd-a", "nfs": "nfs-a", "nfs-qcow2": "nfs-qcow2",
+    "lvm-file": "lvm-a", "lvm-thin-file": "lvm-thin", "rbd-file": "rbd-a", "nfs-file": "nfs-a",
+}  # fmt: skip
+"""Subjects that are known by a name, and the back-ends of the embedded deployment that they are.
+
+Those whose names end with ``-file`` keep their bytes in the files of a directory (pyfakefs), and not in memory.
+"""
 
 PARTNERS = ("lvm-a", "rbd-a", "nfs-a")
 _KEYWORDS = {
@@ -223,6 +229,8 @@ def subject(
         configs=tuple(configs),
         backend=backend,
         array=array,
+        ground=in_files if name.endswith("-file") else Simulated,
+        cloud=cloud_in_files if name.endswith("-file") else simulated_cloud,
     )
 
 

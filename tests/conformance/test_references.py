@@ -16,7 +16,7 @@ from conformance.law import Law
 from conformance.runner import check_law
 from conformance.subjects import Subject, subject
 
-REFERENCES = ("lvm", "lvm-thin", "rbd", "nfs")
+REFERENCES = ("lvm", "lvm-thin", "rbd", "nfs", "lvm-file", "rbd-file", "nfs-file")
 EXAMPLE = "shelf.driver:ShelfDriver"
 """The driver of docs/examples/shelf, which is derived from nothing of ours."""
 SUBJECTS = (*REFERENCES, EXAMPLE)
