@@ -1,9 +1,9 @@
 """Foreign code is kept at arm's length: every call of a driver goes through here.
 
 What a driver returns or raises is for the law to judge. What no driver may do, whatever the law, is noted as
-misconduct: leave by sys.exit or another BaseException, print to standard output, leave a thread behind, not
-come back. A call may take `CALL_LIMIT_S` seconds of real time and `CALL_LIMIT_US` of virtual time; then
-`Overdue` is thrown into it, again and again until it gives way.
+misconduct: leave by sys.exit or another BaseException, print to standard output, leave a thread behind, write
+files, start programs, not come back. A call may take `CALL_LIMIT_S` seconds of real time and `CALL_LIMIT_US`
+of virtual time; then `Overdue` is thrown into it, again and again until it gives way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from conformance.threads import watched
+from conformance import machine, threads
 from harness.errors import TaskKilled
 from harness.sim.simulation import Simulation
 
@@ -77,7 +77,7 @@ class Watch:
             f"{key}={self.name(value)}" for key, value in keywords.items()
         ]
         step = f"{where}{method}({', '.join(shown)})"
-        threads = _running()
+        running, done = _running(), _done()
         self._enter()
         try:
             answer = function(*args, **keywords)
@@ -100,7 +100,7 @@ class Watch:
             raise Misconduct(f"{method} {what}") from None
         finally:
             self._leave()
-            self._look_around(method, threads)
+            self._look_around(method, running, done)
         self.steps.append(f"{step} -> {shortened(answer)}")
         return answer
 
@@ -117,11 +117,13 @@ class Watch:
             if _armed():
                 signal.setitimer(signal.ITIMER_REAL, 0)
 
-    def _look_around(self, method: str, threads: int) -> None:
+    def _look_around(self, method: str, running: int, done: int) -> None:
         if isinstance(sys.stdout, _Recorder) and (text := sys.stdout.taken()):
             self.misconduct.append(f"{method} prints {shortened(text)} to standard output")
-        if _running() > threads:
+        if _running() > running:
             self.misconduct.append(f"{method} leaves a thread running")
+        if isinstance(sys.stdout, _Recorder) and len(sys.stdout.deeds) > done:
+            self.misconduct.append(f"{method} {sys.stdout.deeds[done]}")
 
 
 class Guarded:
@@ -168,13 +170,15 @@ def _too_long(error: BaseException) -> str:
 
 
 class _Recorder(io.StringIO):
-    """Standard output while drivers run. `armed` tells that the alarm has our handler; `threads` are theirs."""
+    """Standard output while drivers run. `armed` tells that the alarm has our handler; `threads` are theirs,
+    and `deeds` what they have done to the machine."""
 
     armed = False
 
     def __init__(self) -> None:
         super().__init__()
         self.threads: set[object] = set()
+        self.deeds: list[str] = []
 
     def taken(self) -> str:
         text = self.getvalue()
@@ -185,13 +189,7 @@ class _Recorder(io.StringIO):
 
 
 _ALARM = getattr(signal, "SIGALRM", None)
-_HANDLED = [
-    number
-    for number in (
-        getattr(signal, name, None) for name in ("SIGALRM", "SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD")
-    )
-    if number is not None
-]
+_HANDLED = sorted(signal.valid_signals())
 
 
 def _throw(number: int, frame: FrameType | None) -> None:
@@ -206,6 +204,11 @@ def _armed() -> bool:
 def _running() -> int:
     """How many threads drivers have started that still run."""
     return len(sys.stdout.threads) if isinstance(sys.stdout, _Recorder) else 0
+
+
+def _done() -> int:
+    """How much was done to the machine so far, by drivers and others."""
+    return len(sys.stdout.deeds) if isinstance(sys.stdout, _Recorder) else 0
 
 
 @contextmanager
@@ -225,14 +228,14 @@ def contained() -> Iterator[None]:
             pass  # not the main thread, which alone can have handlers: calls are not limited then
     sys.stdout = recorder
     try:
-        with watched(recorder.threads):
+        with threads.watched(recorder.threads), machine.watched(recorder.deeds):
             yield
     finally:
         sys.stdout = stdout
         if recorder.armed and _ALARM is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
             for number, handler in before.items():
-                if signal.getsignal(number) is not handler:
+                if handler is not None and signal.getsignal(number) is not handler:
                     signal.signal(number, handler)
 
 

@@ -2,8 +2,8 @@
 
 A worker is a fork of this process. It checks one law after another and tells what came of each. If it
 ends, or says nothing for `LAW_LIMIT_S` seconds, that is the verdict on the law that it was at, and
-another worker goes on with the next one. What drivers write to the standard output of a worker, by
-whatever means, goes nowhere.
+another worker goes on with the next one. What drivers write to the standard output and error of a
+worker, by whatever means, goes nowhere.
 """
 
 from __future__ import annotations
@@ -112,6 +112,8 @@ class _Worker:
 
 def _work(answers: Connection, laws: Sequence[Law], subject: Subject, profile: str, seed: int) -> None:
     sys.stdout.flush()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
     for result in each(subject, laws, profile=profile, seed=seed):
         answers.send_bytes(compact(result))
