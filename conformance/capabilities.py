@@ -168,6 +168,7 @@ PROBES: dict[str, Probe] = {
     "clones": _tried(_clone, "create_cloned_volume"),
     "revert": _tried(_revert, "revert_to_snapshot"),
     "image copies": _own("copy_volume_to_image", "copy_image_to_volume"),
+    "image clones": _own("clone_image"),
     "manage": _own("manage_existing", "manage_existing_get_size"),
     "manage snapshots": _own("manage_existing_snapshot", "manage_existing_snapshot_get_size"),
     "manageable": _own("get_manageable_volumes", "get_manageable_snapshots"),

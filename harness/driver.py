@@ -375,6 +375,17 @@ class VolumeDriver:
         """The same, encrypted with the volume's key."""
         raise NotImplementedError
 
+    def clone_image(
+        self, context: Context, volume: Volume, image_location: tuple[str | None, Any], image_meta: Any,
+        image_service: Images,
+    ) -> tuple[ModelUpdate | None, bool]:  # fmt: skip
+        """The volume from where the image is kept, without a copy; `volume.size` must be reached.
+
+        `image_location` is the image's direct URL, or None, and a list of ``{"url": ...}``, or None. False
+        means "cannot": nothing was made, and the manager copies the image. An exception fails the creation.
+        """
+        return None, False
+
     # ------------------------------------------------------------------------------------- transfers
 
     def accept_transfer(

@@ -12,8 +12,9 @@ from functools import partial
 from hypothesis import strategies as st
 
 from conformance.attached import compare
-from conformance.bench import ADMIN, Bench
+from conformance.bench import ADMIN, Bench, Lacking
 from conformance.contents import Contents, contents, pages_of, sizes
+from conformance.guard import shortened
 from conformance.law import Chapter, holds, same
 from conformance.laws.faults import every_step, kinds
 from fake_backends.block_store import PAGE, MemoryDevice
@@ -21,6 +22,12 @@ from harness.control_plane.images import Image, ImageService
 from harness.model import GIB, Volume
 
 law = Chapter("images", level="core", stage=Bench, needs=["data path", "image copies", "simulated Cinder"])
+cloning = Chapter("image clones", level="core", stage=Bench, needs=["image clones", "simulated Cinder"])
+CLONE = "cinder.interface.volume_driver:VolumeDriverCore.clone_image"
+ELSEWHERE = (
+    None, "", "http://192.0.2.1/image", "file:///var/lib/glance/image", "cinder://store/volume", "rbd://",
+    "rbd://image", "rbd:///pool/image/snap", "rbd://other-cluster/images/image/snap", "rbd://a/b/c/d/e",
+)  # fmt: skip
 UPLOAD = "cinder.interface.volume_driver:VolumeDriverCore.copy_volume_to_image"
 DOWNLOAD = "cinder.interface.volume_driver:VolumeDriverCore.copy_image_to_volume"
 
@@ -133,3 +140,96 @@ def a_failed_image_is_told(bench: Bench, kind: str, written: Contents, downloads
             holds(last.id in images.disks, "copy_volume_to_image succeeded, but the image has no data")
             disk = images.disks[last.id]
             compare({page: disk.read(page * PAGE, PAGE) for page in pages}, pages, "the image")
+
+
+# -------------------------------------------------------------------------------------------------- clones
+
+
+def clone(bench: Bench, volume: Volume, url: str | None, *, listed: bool, disk_format: str = "raw") -> bool:
+    """Ask the driver, and store what it says. Broken unless the answer is (dict or None, bool)."""
+    location = (None, [{"url": url}]) if listed and url is not None else (url, None)
+    meta = {"id": "image", "disk_format": disk_format, "container_format": "bare"}
+    answer = bench.driver.clone_image(ADMIN, volume, location, meta, service(bench))
+    well_formed = (
+        isinstance(answer, tuple | list)
+        and len(answer) == 2
+        and (answer[0] is None or isinstance(answer[0], dict))
+        and isinstance(answer[1], bool)
+    )
+    holds(
+        well_formed,
+        f"clone_image returned {shortened(answer)}, but should return (dict or None, True or False)",
+    )
+    update, cloned = answer
+    if cloned:
+        bench.store(volume, update, "clone_image")
+    return bool(cloned)
+
+
+def stored(bench: Bench, size: int, pages: Mapping[int, bytes]) -> str:
+    """Keep an image where the driver can clone it from; returns its URL. Lacking if nobody knows where."""
+    if bench.plan.kind != "rbd":
+        raise Lacking("nobody says where images are kept that the driver could clone")
+    cluster = bench.world.cluster(bench.plan.cluster or "")
+    pool = cluster.create_pool("images")
+    pool.create("image", size * GIB)
+    with pool.open("image") as handle:
+        for page, data in pages.items():
+            handle.write(page * PAGE, data)
+        handle.image.create_snapshot("snap")
+        handle.image.protect_snapshot("snap")
+    return f"rbd://{cluster.fsid}/images/image/snap"
+
+
+@cloning(
+    source=f"{CLONE}; an exception fails the creation, (None, False) leads to a copy",
+    needs=["inventory"],
+    url=st.sampled_from(ELSEWHERE),
+    listed=st.booleans(),
+    disk_format=st.sampled_from(["raw", "qcow2"]),
+)
+def an_image_elsewhere_is_not_cloned(bench: Bench, url: str | None, listed: bool, disk_format: str) -> None:
+    """An image that the driver cannot clone is refused with False, and nothing is made of it."""
+    before = bench.objects()
+    cloned = clone(bench, bench.record(1), url, listed=listed, disk_format=disk_format)
+    same("whether the image was cloned", cloned, False)
+    same("the objects", bench.objects(), before)
+
+
+@cloning(
+    source=CLONE,
+    needs=["data path", "inventory"],
+    size=sizes(2),
+    more=st.integers(0, 2),
+    written=contents("image"),
+    after=contents("after"),
+    listed=st.booleans(),
+    disk_format=st.sampled_from(["raw", "qcow2"]),
+)
+def a_cloned_image_is_whole(
+    bench: Bench, size: int, more: int, written: Contents, after: Contents, listed: bool, disk_format: str
+) -> None:
+    """A volume that was cloned from an image has its data and the size that was asked for; what is written to
+    it does not reach another clone. An image that is no disk as it is stored, such as qcow2, is not cloned."""
+    before = bench.objects()
+    url = stored(bench, size, pages_of(written, size * GIB))
+    volumes = [bench.record(size + more), bench.record(size + more)]
+    cloned = [clone(bench, each, url, listed=listed, disk_format=disk_format) for each in volumes]
+    if not all(cloned):
+        same("the objects when nothing was cloned", bench.objects(), before)
+        return
+    same("the format of what was cloned", disk_format, "raw")
+    bench.must_have_size(volumes[0], size + more, "the volume from the image")
+    bench.must_hold(volumes[0], written, "the volume from the image", size)
+    bench.write(volumes[0], after)
+    bench.must_hold(volumes[1], written, "a second volume from the image", size)
+    for volume in volumes:
+        bench.delete(volume)
+    same("the objects in the end", bench.objects(), before)
+
+
+@cloning(source=CLONE, listed=st.booleans())
+def an_image_at_hand_is_cloned(bench: Bench, listed: bool) -> None:
+    """A driver that clones images does so where it can: a raw image in its own storage."""
+    url = stored(bench, 1, {})
+    same("whether the image was cloned", clone(bench, bench.record(1), url, listed=listed), True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from fake_backends import luks
 from fake_backends.rbd import manageable
@@ -435,6 +436,37 @@ class RbdDriver(VolumeDriver):
         with self._pool().open(volume.name) as handle:
             key = self.world.keys[volume.encryption_key_id or ""]
             image_service.download(image_id, luks.LuksDevice(handle, key))
+
+    def clone_image(
+        self, context: Context, volume: Volume, image_location: tuple[str | None, Any], image_meta: Any,
+        image_service: Images,
+    ) -> tuple[ModelUpdate | None, bool]:  # fmt: skip
+        """A clone of the first location that is a snapshot in this cluster; only of raw images."""
+        direct, others = image_location or (None, None)
+        for url in [each["url"] for each in others] if others else [direct]:
+            found = self._cloneable(url, image_meta)
+            if found is not None:
+                pool, name, snapshot = found
+                pool.clone(name, snapshot, volume.name, self._pool(), order=pool.image(name).order)
+                self._resize(self._pool(), volume.name, volume.size * GIB)
+                return {"provider_location": None}, True
+        return {}, False
+
+    def _cloneable(self, url: str | None, image_meta: Any) -> tuple[Pool, str, str] | None:
+        """Pool, image and snapshot of an ``rbd://fsid/pool/image/snapshot`` that this cluster has."""
+        prefix, _, rest = (url or "").partition("rbd://")
+        parts = [unquote(part) for part in rest.split("/")]
+        cluster = self._pool().cluster
+        if prefix or len(parts) != 4 or not all(parts) or parts[0] != cluster.fsid:
+            return None
+        if image_meta.get("disk_format") != "raw":
+            return None
+        try:
+            pool = cluster.pool(parts[1])
+            pool.image(parts[2]).snapshot(parts[3])
+        except NotFound:
+            return None
+        return pool, parts[2], parts[3]
 
     # -------------------------------------------------------------------------------- manage, unmanage
 

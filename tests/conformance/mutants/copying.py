@@ -210,6 +210,54 @@ class DownloadsAnew(RbdDriver):
             image_service.download(image_id, handle)
 
 
+@mutant("clone-image-swapped", "image clones/an_image_elsewhere_is_not_cloned", "answers (cloned, update)")
+class SwapsAnswer(RbdDriver):
+    def clone_image(self, *arguments: Any) -> Any:
+        update, cloned = super().clone_image(*arguments)
+        return cloned, update
+
+
+@mutant(
+    "clone-image-raises", "image clones/an_image_elsewhere_is_not_cloned", "raises for what it cannot clone"
+)
+class RaisesForImage(RbdDriver):
+    def clone_image(self, *arguments: Any) -> Any:
+        update, cloned = super().clone_image(*arguments)
+        if not cloned:
+            raise VolumeBackendAPIException(data="cannot clone")
+        return update, cloned
+
+
+@mutant("clone-image-not-grown", "image clones/a_cloned_image_is_whole", "is as large as the image")
+class CloneOfImageNotGrown(RbdDriver):
+    def clone_image(self, context: Any, volume: Any, image_location: Any, image_meta: Any, images: Any) -> Any:
+        found = self._cloneable(image_location[0] or image_location[1][0]["url"], image_meta)
+        if found is None:
+            return None, False
+        found[0].clone(found[1], found[2], volume.name, self._pool())
+        return None, True
+
+
+@mutant("clone-image-any-format", "image clones/a_cloned_image_is_whole", "clones qcow2 images")
+class ClonesAnyFormat(RbdDriver):
+    def clone_image(self, context: Any, volume: Any, image_location: Any, image_meta: Any, images: Any) -> Any:
+        return super().clone_image(context, volume, image_location, {"disk_format": "raw"}, images)
+
+
+@mutant("clone-image-never", "image clones/an_image_at_hand_is_cloned", "clones nothing")
+class ClonesNothing(RbdDriver):
+    def clone_image(self, *arguments: Any) -> Any:
+        return None, False
+
+
+@mutant(
+    "clone-image-claims", "image clones/an_image_elsewhere_is_not_cloned", "says that it has cloned anything"
+)
+class ClaimsImage(RbdDriver):
+    def clone_image(self, *arguments: Any) -> Any:
+        return None, True
+
+
 # ---------------------------------------------------------------------------------------------- manage
 
 
