@@ -156,8 +156,6 @@ def _there(subject: Subject, seed: int) -> str:
 
 
 PROBES: dict[str, Probe] = {
-    "images": _there,
-    "backups": _there,
     "simulated Cinder": _there,
     "data path": _path,
     "inventory": _inventory,

@@ -83,8 +83,13 @@ def simulated_cloud(
     watch: Watch,
     before_start: Callable[[Any], None],
     home: Directory | None = None,
+    *,
+    backups: bool = False,
 ) -> Cloud:
-    """The simulated control plane, whose drivers `watch` looks at. `before_start` is given it first."""
+    """The simulated control plane, whose drivers `watch` looks at. `before_start` is given it first.
+
+    There is always a backup service, with `backups` and without.
+    """
 
     def prepare(cloud: Cloud) -> None:
         watch.name = Names(cloud.database).of

@@ -68,13 +68,13 @@ class Move:
             beside["neighbour"] = self.subject.neighbour
         return beside[name]
 
-    def open(self, *names: str, nova: str = "32") -> None:
-        """A cloud with these back-ends and no others."""
+    def open(self, *names: str, nova: str = "32", backups: bool = False) -> None:
+        """A cloud with these back-ends and no others; with `backups`, a backup service is sure to be there."""
         plans = tuple(self.plan(name) for name in dict.fromkeys(names))
         deployment = Deployment(self.subject.deployment.nodes, plans)
         try:
             self.cloud = self.subject.cloud(
-                deployment, self.simulation, PROFILES[nova], self.watch, self._before_start
+                deployment, self.simulation, PROFILES[nova], self.watch, self._before_start, backups=backups
             )
         except KeyboardInterrupt:
             raise

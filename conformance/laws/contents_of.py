@@ -18,7 +18,6 @@ BACKUP = "cinder.backup.manager:BackupManager"
 
 @law(
     source=f"{CONTENT}.copy_volume_to_image, reimage",
-    needs=["images"],
     size=sizes(2),
     written=contents(),
     before=contents("before"),
@@ -41,20 +40,19 @@ def an_image_of_a_volume_is_whole(move: Move, size: int, written: Contents, befo
 
 @law(
     source=f"{BACKUP}.create_backup, restore_backup",
-    needs=["backups"],
     written=contents(),
     after=contents("after"),
     anew=st.booleans(),
 )
 def a_backup_of_a_volume_is_whole(move: Move, written: Contents, after: Contents, anew: bool) -> None:
     """A backup is what the volume held when it was made, restored over the volume or as a new one."""
-    move.open("subject")
+    move.open("subject", backups=True)
     objects = move.objects()
     volume = move.create("subject")
     move.write(volume, written)
     backup = move.act(move.cloud.backups.create, OWNER, volume)
     move.must_be_at_rest(volume, "available")
-    same("the status of the backup", move.cloud.database.get_backup(backup.id).status, "available")
+    same("the status of the backup", move.cloud.backups.get_backup(OWNER, backup.id).status, "available")
     move.write(volume, after)
     target = None if anew else volume
     restored = move.act(move.cloud.backups.restore, OWNER, backup.id, target).id

@@ -82,11 +82,13 @@ class WatchedCloud(CinderCloud):
         nova: NovaProfile,
         watcher: Watcher,
         before_start: Callable[[Any], None],
+        *,
+        backups: bool,
     ) -> None:
         """`before_start` is given the cloud before any driver is made."""
         self._watcher = watcher
         self._before_start = before_start
-        super().__init__(process, deployment, simulation, nova=nova)
+        super().__init__(process, deployment, simulation, nova=nova, backups=backups)
 
     def before_start(self) -> None:
         self._watcher.name = partial(ObjectNames().of, self._watcher.name)

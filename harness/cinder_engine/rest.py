@@ -235,9 +235,10 @@ class BackupApi:
         fields = {name: answer[name] for name in ("id", "status", "volume_id", "fail_reason")}
         return Backup.from_row({**Backup.DEFAULTS, **fields}, self._cloud.database)
 
-    def restore(self, context: Context, backup_id: str, volume_id: str) -> None:
-        body = {"restore": {"volume_id": volume_id}}
-        self._rest(context, "POST", f"backups/{backup_id}/restore", body)
+    def restore(self, context: Context, backup_id: str, volume_id: str | None) -> Volume:
+        body = {"restore": {} if volume_id is None else {"volume_id": volume_id}}
+        answer = self._rest(context, "POST", f"backups/{backup_id}/restore", body)
+        return self._cloud.database.get_volume(answer["restore"]["volume_id"])
 
 
 class TransferApi:
