@@ -56,7 +56,7 @@ def deployment(
     `backend` names one of several, and `options` are set over what it has. There is no neighbour where only
     the driver knows what its storage is. InputError, in one line, if the driver cannot be had or set up.
     """
-    where, written = _configured(driver, configs, backend) if configs else (driver, _named(driver))
+    where, written = _configured(driver, configs, backend) if configs else ("", _named(driver))
     known = registry.KINDS.get(registry.REFERENCE_DRIVERS.get(driver.replace(":", "."), ""))
     least = _LEAST[known] if known is not None and not configs else {}
     section = {
@@ -75,7 +75,7 @@ def deployment(
         sections |= {name: _beside(name, {}, partner) for name, partner in _PARTNERS.items()}
         loaded = _load(path, sections, kinds)
     except InputError as error:
-        raise InputError(str(error).replace(f"{path}: [subject]", where)) from None
+        raise InputError(_told(str(error), f"{path}: [subject]", where)) from None
     backends = (_as_seen(plan, seen) if plan.kind == "other" else plan for plan in loaded.backends)
     return Deployment(loaded.nodes, tuple(backends))
 
@@ -102,6 +102,11 @@ def _configured(driver: str, configs: Sequence[Path], backend: str | None) -> tu
             "--backend"
         )
     return f"{configs[0]}: [{fitting[0].section}]", dict(fitting[0].options)
+
+
+def _told(text: str, ours: str, where: str) -> str:
+    """A complaint about our file as one about the user's, or about the driver where there is none."""
+    return text.replace(ours, where) if where else text.removeprefix(f"{ours} volume_driver = ")
 
 
 def _beside(name: str, section: Section, storage: Section) -> dict[str, str]:
