@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -31,6 +32,13 @@ class NotADriver:
     pass
 """
 
+OF_CINDER = """
+from cinder.volume import driver
+
+class ArrayDriver(driver.VolumeDriver):
+    pass
+"""
+
 
 @pytest.fixture
 def arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -38,8 +46,25 @@ def arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "some_arrays.py").write_text(MODULE)
     (tmp_path / "broken_arrays.py").write_text("import some_array_sdk_that_is_absent\n")
     (tmp_path / "failing_arrays.py").write_text("raise RuntimeError('no\\nlicence')\n")
+    (tmp_path / "cinder_arrays.py").write_text(OF_CINDER)
     monkeypatch.syspath_prepend(tmp_path)
     return "some_arrays"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_of_cinder"),
+    [
+        ("cinder.volume.drivers.lvm.LVMVolumeDriver", True),
+        ("cinder_arrays:ArrayDriver", True),
+        ("some_arrays:ArrayDriver", False),
+        ("absent_arrays:ArrayDriver", False),
+        ("lvm", False),
+    ],
+)
+def test_drivers_of_cinder_are_told_apart(arrays: str, name: str, is_of_cinder: bool) -> None:
+    """By what their modules import, and without importing Cinder."""
+    assert registry.is_of_cinder(name) is is_of_cinder
+    assert "cinder" not in sys.modules
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Cinder's LVM driver with one mistake each: what the laws must find on the real Cinder, too.
+"""Cinder's LVM driver with mistakes: what the laws must find on the real Cinder, too.
 
 Named in `test_certified`. Not a test itself.
 """
@@ -11,23 +11,17 @@ from typing import Any
 from cinder.volume.drivers.lvm import LVMVolumeDriver
 
 
-class ClearsNothing(LVMVolumeDriver):
-    """Leaves the bytes of a deleted volume to whoever gets its extents next."""
+class Careless(LVMVolumeDriver):
+    """A driver with three mistakes, one in each method."""
 
     def _clear_volume(self, volume: Any, is_snapshot: bool = False) -> None:
-        """The next one will write over them."""
-
-
-class KnowsNoOtherName(LVMVolumeDriver):
-    """Takes a volume for gone if there is none of its record's id, whatever its name_id is."""
+        """The bytes of a deleted volume are left to whoever gets its extents next."""
 
     def delete_volume(self, volume: Any) -> None:
+        """A volume is gone if there is none of its record's id, whatever its name_id is."""
         if self.vg.get_volume(f"volume-{volume.id}") is not None:
             super().delete_volume(volume)
 
-
-class Dies(LVMVolumeDriver):
-    """Ends its process."""
-
     def extend_volume(self, volume: Any, new_size: int) -> None:
+        """The process ends."""
         os._exit(9)
