@@ -119,21 +119,6 @@ class Elsewhere:
         return self._ready
 
     @property
-    def configs(self) -> tuple[Path, ...]:
-        """The cinder.conf files that it was made from."""
-        return tuple(map(Path, self.recipe.configs))
-
-    @property
-    def backend(self) -> str | None:
-        """The section that was picked, if one was."""
-        return self.recipe.backend
-
-    @property
-    def array(self) -> str | None:
-        """The fake of its array, if one was named."""
-        return self.recipe.array
-
-    @property
     def driver_path(self) -> str:
         """``package.module:Class``."""
         return self.ready.driver
