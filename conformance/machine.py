@@ -71,6 +71,8 @@ def watched(deeds: list[str]) -> Iterator[None]:
 
         return doing
 
+    # Whoever asks first tries the directory out, and holds a lock meanwhile that `_writes` would wait for.
+    tempfile.gettempdir()
     before = [(place, name, getattr(place, name)) for place, name, _ in _DEEDS]
     directory = os.getcwd()
     for place, name, told in _DEEDS:

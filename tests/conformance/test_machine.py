@@ -96,3 +96,13 @@ def test_a_call_that_is_none_is_left_to_its_callee() -> None:
     """With the error that it would have without us."""
     with machine.watched([]), pytest.raises(TypeError, match="path"):
         os.open()  # type: ignore[call-arg]
+
+
+def test_the_directory_for_temporary_files_is_found_before_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python looks for it by writing there, under a lock: a driver's first file must not wait for that."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with machine.watched([]):
+        assert tempfile.tempdir is not None
+        (tmp_path / "file").write_text("x")
