@@ -162,7 +162,8 @@ def _read(own: Sequence[str], all_drivers: bool) -> Contract:
                     for each, method in sorted(vars(value).items())
                     if not each.startswith("_") and callable(method)
                 }
-    asked = {call.method for call in calls} | {method for each in interfaces.values() for method in each}
+    classes = [each for each in vars(importlib.import_module(BASE)).values() if isinstance(each, type)]
+    asked = {call.method for call in calls}.union(*interfaces.values(), *map(dir, classes))
     found = [_own_driver(name) for name in own]
     if all_drivers:
         failed = _import_drivers(root)
@@ -181,7 +182,7 @@ def _read(own: Sequence[str], all_drivers: bool) -> Contract:
 
 
 def _as_far_as_asked(driver: DriverSignatures, asked: Collection[str]) -> DriverSignatures:
-    """Without the methods that are a driver's own business."""
+    """Without the methods that are a driver's own business: those that no release may ask for."""
     return msgspec.structs.replace(
         driver,
         methods={name: signature for name, signature in driver.methods.items() if name in asked},
