@@ -92,6 +92,15 @@ def test_deeds_are_told(deed: Callable[[], Any], told: str) -> None:
     assert [each.startswith(told) for each in deeds] == ([True] if told else [])
 
 
+def test_what_leads_to_a_simulated_host_is_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the real Cinder `open` does, for what is mounted there."""
+    monkeypatch.setattr("builtins.open", lambda path, mode: None)
+    deeds: list[str] = []
+    with machine.watched(deeds):
+        open("/var/lib/cinder/mnt/share/file", "w")  # noqa: SIM115
+    assert deeds == []
+
+
 def test_a_call_that_is_none_is_left_to_its_callee() -> None:
     """With the error that it would have without us."""
     with machine.watched([]), pytest.raises(TypeError, match="path"):
