@@ -149,6 +149,14 @@ FAULTS: dict[str, Fault] = {
         REQUESTS + "a_request_that_fails_is_shown", Snapshots, "_create_snapshot",
         'snapshot.status = "error"\n        snapshot.save()', "pass",
     ),
+    "a volume that could not be deleted is gone": one(
+        REQUESTS + "a_request_that_fails_is_shown", VolumeManager, "_delete_volume",
+        'self.note("delete_volume failed", str(error))\n        raise', "pass",
+    ),
+    "snapshots outlive their volume": one(
+        REQUESTS + "what_is_deleted_is_charged_no_more", VolumeManager, "_delete_volume",
+        "self._delete_snapshots(volume)", "pass",
+    ),
     "a deleted snapshot is charged": one(
         REQUESTS + "what_is_deleted_is_charged_no_more", Snapshots, "delete_snapshot",
         "self.cloud.quotas.commit(reservations)", "pass",
