@@ -243,6 +243,33 @@ def a_retype_moves_the_quota_with_the_volume(move: Move, there: str, arrives: bo
     same("the reservations that are left", move.cloud.quotas.open_reservations(), [])
 
 
+@law(
+    source=f"{MANAGER}.retype: migration_policy never, snapshots",
+    level="retype",
+    needs=["snapshots"],
+    there=others,
+    written=contents(),
+)
+def a_retype_that_may_not_migrate_changes_nothing(move: Move, there: str, written: Contents) -> None:
+    """A volume that may not migrate for its new type, or has snapshots, keeps type, host, status and data."""
+    move.open("subject", there)
+    kinds(move, "subject", there)
+    volume = move.create("subject", volume_type="old")
+    move.write(volume, written)
+    before = move.volume(volume)
+    for policy in ("never", "on-demand"):
+        if policy == "on-demand":
+            move.act(move.cloud.api.create_snapshot, OWNER, volume)
+        try:
+            move.retype(volume, "new", policy)
+        except errors.CrucibleError as error:
+            move.note(f"refused: {error}")
+        row = move.volume(volume)
+        got, wanted = ((each.volume_type_id, each.host, each.status) for each in (row, before))
+        same(f"(type, host, status) after a retype with the policy {policy}", got, wanted)
+        move.must_hold(volume, written)
+
+
 # -------------------------------------------------------------------------------------------------- encryption
 
 providers = st.sampled_from([None, "luks", "luks2"])

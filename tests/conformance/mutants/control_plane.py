@@ -136,6 +136,10 @@ FAULTS: dict[str, Fault] = {
     "a retype in place keeps its status": one(
         "retypes/a_retype_in_place_copies_nothing", Retype, "_retyped_in_place", ", **restored", ""
     ),
+    "a volume with snapshots is migrated for a retype": one(
+        RECORDS + "a_retype_that_may_not_migrate_changes_nothing", Retype, "_refuse_migration",
+        "if volume.snapshots:", "if False:",
+    ),
     "a retype keeps the quota of the old type": one(
         RECORDS + "a_retype_moves_the_quota_with_the_volume", Retype, "retype",
         "self.cloud.quotas.commit([*old_reservations, *reservations])",
