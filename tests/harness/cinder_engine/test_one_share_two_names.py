@@ -12,7 +12,7 @@ import pytest
 
 from harness.cinder_engine.release import installed
 from harness.control_plane.cloud import Cloud
-from harness.control_plane.deployment import Deployment
+from harness.control_plane.deployment import SHARE_SIZE, Deployment
 from harness.control_plane.face import Launch
 from harness.matrix import families, runner
 
@@ -23,7 +23,7 @@ LOST = ("data-loss", "success")
 def aliased(cloud: Any, backends: Sequence[str]) -> Any:
     """Both back-ends have the first one's share from now on; then their services start."""
     one, other = (cloud.deployment.backend(name) for name in backends)
-    cloud.world.shares[other.shares[0]] = cloud.world.shares[one.shares[0]]
+    cloud.world.shares[other.shares[0]] = cloud.world.share(one.shares[0], SHARE_SIZE)
     if isinstance(cloud, Cloud):
         cloud.services.start_all([one, other], ())
     else:
