@@ -94,7 +94,7 @@ class Files:
 
     def open(self, file: Any, mode: str = "r", buffering: int = -1, *others: Any, **named: Any) -> Any:
         """``open``; what is written to a file of the machine passes the point ``host.write``."""
-        if not self._is_fake(file):
+        if not self.is_fake(file):
             return self._open(file, mode, buffering, *others, **named)
         node = self._node
         if file == PROC_MOUNTS:
@@ -121,7 +121,7 @@ class Files:
 
     def stat(self, path: Any, *others: Any, **named: Any) -> os.stat_result:
         """``os.stat``; everything belongs to the user of this process."""
-        if not self._is_fake(path):
+        if not self.is_fake(path):
             return self._stat(path, *others, **named)
         node, size = self._node, 0
         if node.is_directory(path):
@@ -137,7 +137,7 @@ class Files:
 
     def rename(self, source: Any, target: Any, *others: Any, **named: Any) -> None:
         """``os.rename``."""
-        if not self._is_fake(source):
+        if not self.is_fake(source):
             self._rename(source, target, *others, **named)
             return
         try:
@@ -149,7 +149,8 @@ class Files:
     def _node(self) -> Node:
         return self._stage.playing.machine(self._stage.hostname)
 
-    def _is_fake(self, path: Any) -> TypeGuard[str]:
+    def is_fake(self, path: Any) -> TypeGuard[str]:
+        """Whether a path leads to the machine of the running service, and not to that of this process."""
         if self._stage.cloud is None or not isinstance(path, str):
             return False
         if path.startswith("/dev/") or path == PROC_MOUNTS:
