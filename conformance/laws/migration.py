@@ -213,7 +213,7 @@ def a_failed_creation_leaves_no_record(move: Move, here: str, kind: str, written
 
 @destination_law(
     source=f"{GENERIC}: _clean_temporary_volume",
-    needs=["inventory"],
+    needs=["inventory", "simulated Cinder"],
     here=st.sampled_from(["lvm", "rbd", "nfs"]),
     nth=st.integers(1, 2),
 )
