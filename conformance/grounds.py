@@ -110,6 +110,9 @@ def cloud_in_files(
     nova: NovaProfile,
     watch: Watch,
     before_start: Callable[[Any], None],
+    *,
+    backups: bool = False,
 ) -> Cloud:
     """`simulated_cloud` over storage in files."""
-    return simulated_cloud(deployment, simulation, nova, watch, before_start, fake_directory())
+    home = fake_directory()
+    return simulated_cloud(deployment, simulation, nova, watch, before_start, home, backups=backups)

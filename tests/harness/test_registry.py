@@ -61,8 +61,11 @@ def arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         ("lvm", False),
     ],
 )
-def test_drivers_of_cinder_are_told_apart(arrays: str, name: str, is_of_cinder: bool) -> None:
+def test_drivers_of_cinder_are_told_apart(
+    arrays: str, name: str, is_of_cinder: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By what their modules import, and without importing Cinder."""
+    monkeypatch.delitem(sys.modules, "cinder", raising=False)
     assert registry.is_of_cinder(name) is is_of_cinder
     assert "cinder" not in sys.modules
 
