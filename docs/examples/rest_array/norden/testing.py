@@ -163,7 +163,7 @@ class NordenArray(Array):
         if volume.exports or volume.snapshots:
             raise Refusal(409, f"{name} is exported or has snapshots")
         volume.ready = False
-        return self._task(lambda: self.volumes.pop(name))
+        return self._removal(self.volumes, name)
 
     def create_snapshot(self, volume_name: str, name: str) -> Answer:
         volume = self._volume(volume_name)
@@ -175,7 +175,7 @@ class NordenArray(Array):
     def delete_snapshot(self, volume_name: str, name: str) -> Answer:
         volume = self._volume(volume_name)
         self._snapshot(volume, name)
-        return self._task(lambda: volume.snapshots.pop(name))
+        return self._removal(volume.snapshots, name)
 
     def export(self, volume_name: str, initiator: str) -> Answer:
         volume = self._volume(volume_name)
@@ -210,12 +210,22 @@ class NordenArray(Array):
                 task.finish()
                 task.state = "done"
 
-    def _task(self, finish: Callable[[], object] = lambda: None) -> Answer:
+    def _task(self, finish: Callable[[], None] = lambda: None) -> Answer:
         """Begin something that takes one to three seconds; `finish` is its end."""
         task_id = str(len(self.tasks) + 1)
         duration_us = self.place.chance.randrange(1_000_000, 3_000_000)
-        self.tasks[task_id] = Task(self.place.now_us() + duration_us, lambda: finish() and None)
+        self.tasks[task_id] = Task(self.place.now_us() + duration_us, finish)
         return {"task": task_id}
+
+    def _removal(self, things: dict[str, Any], name: str) -> Answer:
+        """Whoever asks again while it goes waits for it a second time, and does not hit what comes after it."""
+        thing = things[name]
+
+        def finish() -> None:
+            if things.get(name) is thing:
+                del things[name]
+
+        return self._task(finish)
 
     def _add(self, volume: Volume) -> Answer:
         if volume.name in self.volumes:
