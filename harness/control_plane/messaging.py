@@ -76,9 +76,9 @@ class Messaging:
         copies, delay_us = self._fate(address, method)
         order = self._simulation.cast_order()
         if order == "lazy":
-            delay_us += BUSY_US
+            delay_us = (delay_us or 0) + BUSY_US
         for _ in range(copies):
-            if delay_us:
+            if delay_us is not None:
                 self._simulation.kernel.spawn("bus", self._arrive, address, message, delay_us=delay_us)
             else:
                 task = self._arrive(address, message)
@@ -112,10 +112,10 @@ class Messaging:
         kernel = self._simulation.kernel
         deadline_us = kernel.now_us + CALL_TIMEOUT_US
         copies, delay_us = self._fate(address, method)
-        if delay_us:
+        if delay_us is not None:
             kernel.sleep(min(delay_us, CALL_TIMEOUT_US))
         tasks: list[Task] = []
-        if address in self._services and delay_us < CALL_TIMEOUT_US:  # the broker drops what has expired
+        if address in self._services and (delay_us or 0) < CALL_TIMEOUT_US:  # the broker drops what has expired
             tasks = [self._deliver(address, method, _copies(arguments)) for _ in range(copies)]
         elif copies:
             self._simulation.record("message lost", f"{method} to {address}")
@@ -145,10 +145,11 @@ class Messaging:
         kernel.sleep(min(fault.delay_us, max(0, deadline_us - kernel.now_us)))
         return kernel.now_us < deadline_us
 
-    def _fate(self, address: str, method: str) -> tuple[int, int]:
-        """(How often a message arrives, and how much later than usual): once and at once, without a fault.
+    def _fate(self, address: str, method: str) -> tuple[int, int | None]:
+        """(How often a message arrives, and how much later than usual): once and not late, without a fault.
 
-        Between two actors messages stay in order, so one that is held up holds up those behind it.
+        Between two actors messages stay in order, so one that is held up holds up those behind it. What is sent
+        in the very moment in which that ends is 0 us late: it goes when those before it have gone.
         """
         now_us = self._simulation.kernel.now_us
         task = self._simulation.kernel.current
@@ -156,11 +157,12 @@ class Messaging:
         fault = (
             self._simulation.strike(f"message.{method}", f"to {address}") if self._simulation.faults else None
         )
-        delay_us = max(0, self._held_until_us.get(pair, 0) - now_us)
+        held_until_us = self._held_until_us.get(pair, -1)
+        delay_us = held_until_us - now_us if held_until_us >= now_us else None
         if fault is None:
             return 1, delay_us
         if fault.kind == "delay":
-            delay_us = max(delay_us, fault.delay_us)
+            delay_us = max(delay_us or 0, fault.delay_us)
             self._held_until_us[pair] = now_us + delay_us
         return {"lost": 0, "duplicated": 2}.get(fault.kind, 1), delay_us
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness import errors
@@ -178,6 +178,7 @@ FAULTS = st.lists(
 
 
 @given(MESSAGES, FAULTS)
+@example([("s", "a", 0)] * 6, [Fault(point="message.hear", kind="delay", nth=1, delay_us=5 * SECOND_US)])
 def test_messages_between_two_stay_in_order(messages: list[tuple[str, str, int]], faults: list[Fault]) -> None:
     """However they are delayed; none is lost, none comes twice, and the same plan gives the same trace."""
     traces = []
