@@ -224,15 +224,14 @@ def _companions(volume_id: str) -> dict[str, str]:
 
 def _give_images(process: Process) -> None:
     """The image service has one image, and takes every other."""
-    from cinder.image import glance
+    from harness.cinder_engine.seams.images import Glance
 
     image = {
         "id": IMAGE, "name": "image", "status": "active", "size": 1024, "min_disk": 0, "min_ram": 0,
         "disk_format": "raw", "container_format": "bare", "properties": {},
     }  # fmt: skip
-    service = glance.GlanceImageService
-    process.patches.replace(service, "show", lambda self, context, image_id: dict(image))
-    process.patches.replace(service, "create", lambda self, context, meta, data=None: {**image, **meta})
+    process.patches.replace(Glance, "show", lambda self, context, image_id: dict(image))
+    process.patches.replace(Glance, "create", lambda self, context, meta, data=None: {**image, **meta})
 
 
 @contextmanager
