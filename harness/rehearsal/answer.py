@@ -136,8 +136,9 @@ def command(question: Question, destination: str) -> str:
     """The request as one types it; VOLUME stands for the volume's id."""
     if not question.migrate:
         return f"cinder retype --migration-policy {question.policy} VOLUME {quote(question.new_type or '')}"
-    flags = "--lock-volume " * question.lock + "--force-host-copy " * question.force
-    return f"cinder migrate {flags}VOLUME {destination}"
+    # At the end: the client takes a word that comes after one of them for its value.
+    flags = " --lock-volume" * question.lock + " --force-host-copy" * question.force
+    return f"cinder migrate VOLUME {destination}{flags}"
 
 
 def _way(result: CellResult) -> list[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -52,6 +53,20 @@ def test_a_locked_one_needs_no_warning(ask: Ask) -> None:
     assert told.who_may_attach.startswith("Nobody")
     assert told.instead == []
     assert {step.status for step in told.way} == {"maintenance", "available"}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what the client imports if it is there
+def test_the_client_takes_the_command(ask: Ask) -> None:
+    """With flags, too; a word that comes after one of them would be its value."""
+    from cinderclient.api_versions import APIVersion
+    from cinderclient.shell import OpenStackCinderShell
+
+    told = ask("3,-,available", to="rbd-a", sources=["lvm-a"], lock=True, force=True)[0]
+    _, *words = shlex.split(told.command)
+    parser = OpenStackCinderShell().get_subcommand_parser(APIVersion("3.71"), False, words)
+    typed = parser.parse_args(words)
+    assert (typed.volume, typed.host) == ("VOLUME", "node1@rbd-a#rbd-a")
+    assert (typed.lock_volume, typed.force_host_copy) == (True, True)
 
 
 @pytest.mark.parametrize(
