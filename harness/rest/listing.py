@@ -135,19 +135,24 @@ def paged(
     shown = page(request, rows, absent, fields=fields)
     answer: dict[str, Any] = {name: [view(row) for row in shown]}
     total = len(rows) if request.since(45) and request.flag("with_count") else None
-    links = next_link(request, shown, path, total=total)
-    if links:
-        answer[f"{name}_links"] = links
+    link_next(request, answer, f"{name}_links", shown, path, total=total)
     if total is not None:
         answer["count"] = total
     return answer
 
 
-def next_link(
-    request: Request, items: Sequence[Row], collection: str, *, total: int | None = None
-) -> list[dict[str, str]]:
-    """The link to the next page, if this one may not be the last."""
-    if not items or limit_of(request) > (total or len(items)):
-        return []
-    query = urlencode({**request.query, "marker": items[-1]["id"]})
-    return [{"rel": "next", "href": f"{request.host}/v3{request.project_in_url}/{collection}?{query}"}]
+def link_next(
+    request: Request,
+    answer: dict[str, Any],
+    name: str,
+    shown: Sequence[Row],
+    collection: str,
+    *,
+    total: int | None = None,
+) -> None:
+    """Put the link to the next page into `answer`, under `name`, if what is `shown` may not be the last one."""
+    if not shown or limit_of(request) > (total or len(shown)):
+        return
+    query = urlencode({**request.query, "marker": shown[-1]["id"]})
+    href = f"{request.host}/v3{request.project_in_url}/{collection}?{query}"
+    answer[name] = [{"rel": "next", "href": href}]

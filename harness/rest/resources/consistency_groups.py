@@ -17,7 +17,7 @@ from harness.control_plane.policy import authorize
 from harness.model import Group
 from harness.rest.faults import Fault
 from harness.rest.filters import Row, predicate
-from harness.rest.listing import limit_of, next_link, offset_of, page
+from harness.rest.listing import limit_of, link_next, offset_of, page
 from harness.rest.operations import Operation
 from harness.rest.requests import Request, to_bool
 from harness.rest.resources.groups import names, row_of
@@ -59,9 +59,7 @@ def _list(request: Request, *, detail: bool) -> View:
         fields=(*Group.DEFAULTS, "updated_at"),
     )
     answer: View = {"consistencygroups": [_full(request, row) if detail else _brief(row) for row in rows]}
-    links = next_link(request, rows, "consistencygroups")
-    if links:
-        answer["consistencygroup_links"] = links
+    link_next(request, answer, "consistencygroup_links", rows, "consistencygroups")
     return answer
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from harness import errors
 from harness.model import GroupSnapshot
 from harness.rest.filters import Row, predicate, wanted
-from harness.rest.listing import next_link, page
+from harness.rest.listing import link_next, page
 from harness.rest.operations import Operation
 from harness.rest.requests import Request
 from harness.rest.resources.group_types import require_generic
@@ -67,9 +67,7 @@ def _list(request: Request, *, detail: bool) -> View:
         )
     views = [full(request, row) if detail else {"id": row["id"], "name": row["name"]} for row in rows]
     answer: View = {"group_snapshots": views}
-    links = next_link(request, rows, "group_snapshots")
-    if links:
-        answer["group_snapshot_links"] = links
+    link_next(request, answer, "group_snapshot_links", rows, "group_snapshots")
     return answer
 
 

@@ -12,7 +12,7 @@ from harness.control_plane.policy import require_admin
 from harness.model import QualityOfServiceSpecs
 from harness.rest.faults import Fault
 from harness.rest.filters import Row
-from harness.rest.listing import next_link, page
+from harness.rest.listing import link_next, page
 from harness.rest.operations import Operation
 from harness.rest.requests import Request
 from harness.rest.schemas import SPECS_OR_NULL_VALUES, only, record
@@ -50,9 +50,7 @@ def index(request: Request) -> View:
         fields=("id", "name", "consumer", "created_at", "updated_at"),
     )
     answer: View = {"qos_specs": [_view(row) for row in rows]}
-    links = next_link(request, rows, "qos-specs")
-    if links:
-        answer["qos_specs_links"] = links
+    link_next(request, answer, "qos_specs_links", rows, "qos-specs")
     return answer
 
 

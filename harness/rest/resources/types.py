@@ -13,7 +13,7 @@ from harness.control_plane.policy import require_admin
 from harness.model import VolumeType
 from harness.rest.faults import Fault
 from harness.rest.filters import wanted
-from harness.rest.listing import next_link, page
+from harness.rest.listing import link_next, page
 from harness.rest.operations import Operation
 from harness.rest.requests import Request, to_bool
 from harness.rest.schemas import (
@@ -89,9 +89,7 @@ def index(request: Request) -> View:
     )
     by_id = {kind.id: kind for kind in kinds}
     answer: View = {"volume_types": [view(request, by_id[row["id"]]) for row in rows]}
-    links = next_link(request, rows, "types")
-    if links:
-        answer["volume_type_links"] = links
+    link_next(request, answer, "volume_type_links", rows, "types")
     return answer
 
 
