@@ -23,15 +23,15 @@ def test_everything_is_put_back_in_reverse_order() -> None:
     patches.replace(thing, "size", 3)
     patches.replace(thing, "colour", "red")
     patches.replace(Derived, "name", "derived")
-    patches.module("crucible_of_nobody", ModuleType("crucible_of_nobody"))
-    patches.environment("CRUCIBLE_OF_NOBODY", "1")
+    patches.module("crucible_put_back", ModuleType("crucible_put_back"))
+    patches.environment("CRUCIBLE_PUT_BACK", "1")
     patches.later(lambda: heard.append("undone"))
     assert (thing.size, thing.colour, Derived.name) == (3, "red", "derived")
-    assert "crucible_of_nobody" in sys.modules
-    assert os.environ["CRUCIBLE_OF_NOBODY"] == "1"
+    assert "crucible_put_back" in sys.modules
+    assert os.environ["CRUCIBLE_PUT_BACK"] == "1"
     patches.undo()
     patches.undo()
     assert (vars(thing), vars(Derived).get("name"), Derived.name) == ({"size": 1}, None, "base")
-    assert "crucible_of_nobody" not in sys.modules
-    assert "CRUCIBLE_OF_NOBODY" not in os.environ
+    assert "crucible_put_back" not in sys.modules
+    assert "CRUCIBLE_PUT_BACK" not in os.environ
     assert heard == ["undone"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -13,15 +14,15 @@ from harness.cinder_engine.seams.patches import Patches
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An importable package, crucible_of_nobody, with nothing in it."""
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An importable package, crucible_of_nobody, with nothing in it. What was imported of it is forgotten."""
     place = tmp_path / "crucible_of_nobody"
     place.mkdir()
     (place / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    for name in ("crucible_of_nobody", "crucible_of_nobody.old", "crucible_of_nobody.new"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    return place
+    yield place
+    for name in [name for name in sys.modules if name.partition(".")[0] == "crucible_of_nobody"]:
+        del sys.modules[name]
 
 
 def test_the_place_of_older_releases_is_looked_at_first(package: Path) -> None:
