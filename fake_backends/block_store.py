@@ -10,7 +10,7 @@ A device has three primitives (`load`, `store`, `occupied`); reading, writing an
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -136,6 +136,31 @@ class BlockDevice(ABC):
         self.store(number, patched(self.load(number), start, data))
 
 
+class _Layers(Mapping[int, bytes]):
+    """Two chunks, of which the one above wins."""
+
+    __slots__ = ("_above", "_below")
+
+    def __init__(self, below: Chunk, above: Chunk) -> None:
+        self._below, self._above = below, above
+
+    def __getitem__(self, page: int) -> bytes:
+        return self._above[page] if page in self._above else self._below[page]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter({**dict.fromkeys(self._below), **dict.fromkeys(self._above)})
+
+    def __len__(self) -> int:
+        return len(set(self._below) | set(self._above))
+
+
+def merged(below: Chunk, above: Chunk) -> Chunk:
+    """The pages of both, of which those above win. Pages that are made only when they are read stay unread."""
+    if not below:
+        return above
+    return {**below, **above} if isinstance(above, dict) else _Layers(below, above)
+
+
 def patched(chunk: Chunk, start: int, data: bytes) -> Chunk:
     """A chunk with `data` written at byte `start`; pages that become zero are dropped."""
     if data == ZERO_CHUNK:
@@ -211,7 +236,7 @@ class RegularFile(BlockDevice):
         if end > self.size:
             self.truncate(end)
         kept = {index: page for index, page in self.load(number).items() if not first <= index < first + count}
-        self.store(number, {**kept, **pages})
+        self.store(number, merged(kept, pages))
 
 
 class MemoryFile(MemoryDevice, RegularFile):

@@ -14,7 +14,9 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count, groupby, pairwise
 
@@ -28,8 +30,10 @@ SECTOR = 512
 _PAGES = CLUSTER // PAGE
 _PER_CHUNK = CHUNK // CLUSTER
 _L2_ENTRIES = CLUSTER // 8
+_ENTRIES_PER_PAGE = PAGE // 8
 _REFCOUNTS = CLUSTER // 2
 """16-bit counters in a refcount block."""
+_COUNTED_ONCE = b"\0\1" * _REFCOUNTS
 _COPIED = 1 << 63
 """The flag of an entry whose cluster is used once, and may be written in place."""
 _OFFSET = 0x00FF_FFFF_FFFF_FE00
@@ -40,8 +44,8 @@ _HEADER = struct.Struct(">4sIQIIQIIQQIIQQQQII")
 _HEADER_BYTES = 112
 _EXTENSION = struct.Struct(">II")
 _BACKING_FORMAT = 0xE2792ACA
-_TABLE, _BLOCK, _L1 = 1, 2, 3
-"""Clusters of a new image: refcount table, first refcount block, L1 table."""
+_TABLE = 1
+"""The refcount table of a new image; the first refcount block follows, and the L1 table."""
 
 
 def is_qcow2(device: BlockDevice) -> bool:
@@ -63,13 +67,26 @@ def create(
     them as holes (``preallocation=metadata``). `backing` names the file that the image stands over.
     """
     size = -(-size // SECTOR) * SECTOR
-    file.truncate(0)
-    length, regions = _layout(size, preallocated)
-    file.truncate(length)
+    layout = _layout(size, preallocated)
+    l1 = array("Q", [at * CLUSTER | _COPIED for at, _ in layout.tables])
     l1_size = -(-size // (_L2_ENTRIES * CLUSTER))
-    head = _head(size, l1_size, _L1 * CLUSTER, backing, backing_format)
-    for offset, content in ((0, head), *regions):
-        file.write(offset, content)
+    l1.extend([0] * (l1_size - len(l1)))
+    file.truncate(0)
+    file.truncate(layout.end * CLUSTER if preallocated else layout.l1 * CLUSTER + 8 * l1_size)
+    refcounts = (_TABLE * CLUSTER, layout.block - _TABLE)
+    file.write(0, _head(size, (l1_size, layout.l1 * CLUSTER), refcounts, backing, backing_format))
+    blocks = _packed(array("Q", [block * CLUSTER for block in layout.blocks]))
+    file.write(_TABLE * CLUSTER, blocks.ljust((layout.block - _TABLE) * CLUSTER, b"\0"))
+    file.write(layout.l1 * CLUSTER, _packed(l1))
+    for number, block in enumerate(layout.blocks):
+        counted = min(_REFCOUNTS, layout.end - number * _REFCOUNTS)
+        file.write(block * CLUSTER, _COUNTED_ONCE[: 2 * counted].ljust(CLUSTER, b"\0"))
+    left = size
+    for at, first in layout.tables:
+        number, inside = divmod(at, _PER_CHUNK)
+        entries = min(_L2_ENTRIES, -(-left // CLUSTER))
+        file.replace(number, inside * _PAGES, _PAGES, _Run(inside * _PAGES, first, entries))
+        left -= entries * CLUSTER
 
 
 class Qcow2Image(BlockDevice):
@@ -163,10 +180,11 @@ class Qcow2Image(BlockDevice):
 
     def occupied(self, first: int, last: int) -> Iterable[int]:
         tables = self._tables
+        own = tables.own()
         numbers = set(self.backing.occupied(first, last)) if self.backing is not None else set()
         for below in self.file.occupied(0, self.file.chunk_count):
-            for cluster in {index // _PAGES for index in self.file.load(below)}:
-                guest = tables.guest(below * _PER_CHUNK + cluster)
+            for cluster in {below * _PER_CHUNK + index // _PAGES for index in self.file.load(below)} - own:
+                guest = tables.guest(cluster)
                 if guest >= 0:
                     numbers.add(guest // _PER_CHUNK)
         return sorted(number for number in numbers if first <= number < last)
@@ -231,7 +249,7 @@ class _Tables:
             raise InvalidArgument("Image is not in qcow2 format")
         (
          _, version, self._name_at, name_size, bits, self.size, encryption, self._l1_size, self._l1_at,
-         self._table_at, _, snapshots, _, incompatible, _, _, order, length,
+         self._table_at, self._table_size, snapshots, _, incompatible, _, _, order, length,
         ) = _HEADER.unpack_from(head)  # fmt: skip
         if (version, bits, encryption, snapshots, incompatible, order) != (3, 16, 0, 0, 0, 4):
             raise InvalidArgument("Unsupported qcow2 features")
@@ -239,6 +257,7 @@ class _Tables:
         self._l1 = self._entries(self._l1_at, self._l1_size)
         self._l2: dict[int, array[int]] = {}
         self._guests: dict[int, int] | None = None
+        self._starts: list[tuple[int, int]] | None = None
         self._last = -1
 
     def hosts(self, first: int, count: int) -> list[int]:
@@ -248,12 +267,33 @@ class _Tables:
         return table[index : index + count].tolist() if table is not None else [0] * count
 
     def guest(self, host: int) -> int:
-        """The cluster of the disk that a cluster of the file holds; -1 if it holds none."""
+        """The cluster of the disk that a cluster of the file holds; -1 if it holds none.
+
+        Tables that lead to clusters in a row, as those of a preallocated image do, need not be read for it.
+        """
+        starts = self._starts_of_tables()
+        place = bisect_right(starts, (host, self._l1_size)) - 1
+        if place >= 0:
+            first, number = starts[place]
+            index = host - first
+            if index < _L2_ENTRIES and self.hosts(number * _L2_ENTRIES + index, 1) == [host]:
+                return number * _L2_ENTRIES + index
         return self._by_host().get(host, -1)
 
     def guests(self) -> Iterator[int]:
         """The clusters of the disk that have one in the file, ascending."""
-        return iter(sorted(self._by_host().values()))
+        for number in range(self._l1_size):
+            for index, host in enumerate(self._l2_table(number) or ()):
+                if host:
+                    yield number * _L2_ENTRIES + index
+
+    def own(self) -> set[int]:
+        """The clusters of the file that hold the header and the tables."""
+        tables = [(entry & _OFFSET) // CLUSTER for entry in self._l1]
+        blocks = [entry // CLUSTER for entry in self._entries(self._table_at, self._table_size * _L2_ENTRIES)]
+        at, l1_at = self._table_at // CLUSTER, self._l1_at // CLUSTER
+        l1 = range(l1_at, l1_at + max(1, -(-8 * self._l1_size // CLUSTER)))
+        return {0, *range(at, at + self._table_size), *l1, *tables, *blocks}
 
     def reserve(self, guests: list[int]) -> list[int]:
         """The file's clusters for these of the disk, within a chunk. New ones are written, then linked."""
@@ -275,7 +315,6 @@ class _Tables:
         """From now on these clusters of the disk, in a row, are read from those in a row from `host` on."""
         if self.hosts(guests[0], len(guests)) == list(range(host, host + len(guests))):
             return
-        by_host = self._by_host()
         number, index = divmod(guests[0], _L2_ENTRIES)
         table = self._l2_table(number)
         assert table is not None
@@ -283,7 +322,9 @@ class _Tables:
         table[index : index + len(guests)] = array("Q", hosts)
         entries = array("Q", [each * CLUSTER | _COPIED for each in hosts])
         self._write((self._l1[number] & _OFFSET) + 8 * index, _packed(entries))
-        by_host.update(zip(hosts, guests, strict=True))
+        self._starts = None
+        if self._guests is not None:
+            self._guests.update(zip(hosts, guests, strict=True))
 
     def grow(self, size: int) -> None:
         """Make room in the L1 table, at a new place where the old one has no more."""
@@ -303,7 +344,8 @@ class _Tables:
         self._write_head()
 
     def _write_head(self) -> None:
-        self._write(0, _head(self.size, self._l1_size, self._l1_at, *self.backing))
+        l1, refcounts = (self._l1_size, self._l1_at), (self._table_at, self._table_size)
+        self._write(0, _head(self.size, l1, refcounts, *self.backing))
 
     def _read_backing(self, at: int, name_size: int) -> tuple[str | None, str | None]:
         name = self._file.read(self._name_at, name_size).decode() if self._name_at else None
@@ -325,6 +367,13 @@ class _Tables:
             self._l2[number] = _clusters(packed.ljust(8 * _L2_ENTRIES, b"\0"))
         return self._l2[number]
 
+    def _starts_of_tables(self) -> list[tuple[int, int]]:
+        """The first cluster that an L2 table leads to, and the table's number, ascending."""
+        if self._starts is None:
+            firsts = [self._entries(entry & _OFFSET, 1)[0] & _OFFSET if entry else 0 for entry in self._l1]
+            self._starts = sorted((first // CLUSTER, number) for number, first in enumerate(firsts) if first)
+        return self._starts
+
     def _by_host(self) -> dict[int, int]:
         if self._guests is None:
             self._guests = {}
@@ -340,6 +389,8 @@ class _Tables:
         first = max(-(-self._file.size // CLUSTER), self._last_used() + 1)
         blocks = range(first // _REFCOUNTS, (first + clusters + 1) // _REFCOUNTS + 1)
         for block in blocks:
+            if block >= self._table_size * _L2_ENTRIES:
+                raise NoSpace
             if not self._refcount_block(block):
                 self._write(self._table_at + 8 * block, _packed(array("Q", [first * CLUSTER])))
                 self._write(first * CLUSTER, bytes(CLUSTER))
@@ -355,7 +406,8 @@ class _Tables:
         """The last cluster of the file that an entry leads to."""
         if self._last < 0:
             tables = ((entry & _OFFSET) // CLUSTER for entry in self._l1)
-            self._last = max([0, *self._by_host(), *tables])
+            numbers = range(self._l1_size)
+            self._last = max([0, *tables, *(max(self._l2_table(number) or [0]) for number in numbers)])
         return self._last
 
     def _refcount_block(self, block: int) -> int:
@@ -381,8 +433,14 @@ class _Tables:
         self._file.structure = self
 
 
-def _head(size: int, l1_size: int, l1_at: int, backing: str | None, backing_format: str | None) -> bytes:
-    """The first cluster: header, extensions, and the name of the backing file."""
+def _head(
+    size: int, l1: tuple[int, int], refcounts: tuple[int, int], backing: str | None, backing_format: str | None
+) -> bytes:
+    """The first cluster: header, extensions, and the name of the backing file.
+
+    `l1` is how many entries the L1 table has, and where it starts; `refcounts` is where the refcount table
+    starts, and how many clusters it has.
+    """
     extensions = b""
     if backing is not None and backing_format is not None:
         text = backing_format.encode()
@@ -391,52 +449,90 @@ def _head(size: int, l1_size: int, l1_at: int, backing: str | None, backing_form
     name = (backing or "").encode()
     name_at = _HEADER_BYTES + len(extensions) if name else 0
     header = _HEADER.pack(
-        MAGIC, 3, name_at, len(name), 16, size, 0, l1_size, l1_at, _TABLE * CLUSTER, 1, 0, 0, 0, 0, 0, 4,
-        _HEADER_BYTES,
+        MAGIC, 3, name_at, len(name), 16, size, 0, *l1, *refcounts, 0, 0, 0, 0, 0, 4, _HEADER_BYTES,
     )  # fmt: skip
     return (header.ljust(_HEADER_BYTES, b"\0") + extensions + name).ljust(CLUSTER, b"\0")
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Where things stand in a new image; all numbers are clusters of the file.
+
+    The refcount table is long enough for what the image has from the beginning: QEMU would move it to the end
+    when a file has more than 16 TiB. A refcount block follows the run whose last cluster is the first one that
+    no block counts yet.
+    """
+
+    block: int
+    l1: int
+    tables: tuple[tuple[int, int], ...]
+    """Of each L2 table its own place, and the first of the clusters in a row that it leads to."""
+    blocks: tuple[int, ...]
+    end: int
+
+
 @lru_cache(maxsize=4)
-def _layout(size: int, preallocated: bool) -> tuple[int, tuple[tuple[int, bytes], ...]]:
-    """Length and content (offset, bytes) of a new image, without its first cluster."""
+def _layout(size: int, preallocated: bool) -> _Layout:
     l1_size = -(-size // (_L2_ENTRIES * CLUSTER))
-    after_l1 = _L1 + max(1, -(-8 * l1_size // CLUSTER))
-    blocks = [_BLOCK]
-    following = after_l1
-
-    def take(count: int) -> list[range]:
-        """So many clusters, in runs between which a refcount block lies."""
-        nonlocal following
-        runs: list[range] = []
-        while count:
-            if following // _REFCOUNTS == len(blocks):
-                blocks.append(following)
-                following += 1
-            end = min(following + count, (following // _REFCOUNTS + 1) * _REFCOUNTS)
-            runs.append(range(following, end))
-            count -= end - following
-            following = end
-        return runs
-
-    l1 = array("Q", [0] * l1_size)
-    regions: list[tuple[int, bytes]] = []
     clusters = -(-size // CLUSTER) if preallocated else 0
-    for number, start in enumerate(range(0, clusters, _L2_ENTRIES)):
-        at = take(1)[0][0]
-        l1[number] = at * CLUSTER | _COPIED
-        table = array("Q")
-        for run in take(min(_L2_ENTRIES, clusters - start)):
-            table.extend(array("Q", (cluster * CLUSTER | _COPIED for cluster in run)))
-        regions.append((at * CLUSTER, _packed(table).ljust(CLUSTER, b"\0")))
-    regions.append((_L1 * CLUSTER, _packed(l1)))
-    for number, block in enumerate(blocks):
-        counted = max(0, min(_REFCOUNTS, following - number * _REFCOUNTS))
-        regions.append((block * CLUSTER, (b"\0\1" * counted).ljust(CLUSTER, b"\0")))
-    table_of_blocks = _packed(array("Q", [block * CLUSTER for block in blocks]))
-    regions.append((_TABLE * CLUSTER, table_of_blocks.ljust(CLUSTER, b"\0")))
-    length = following * CLUSTER if preallocated else _L1 * CLUSTER + 8 * l1_size
-    return length, tuple(regions)
+    at_most = clusters + 2 * clusters // _L2_ENTRIES + 16
+    block = _TABLE + -(-at_most // (_REFCOUNTS * _L2_ENTRIES))
+    l1 = block + 1
+    end = l1 + max(1, -(-8 * l1_size // CLUSTER))
+    blocks = [block]
+
+    def take(count: int) -> int:
+        nonlocal end
+        first, end = end, end + count
+        while (end - 1) // _REFCOUNTS >= len(blocks):
+            blocks.append(end)
+            end += 1
+        return first
+
+    tables = [(take(1), take(min(_L2_ENTRIES, clusters - start))) for start in range(0, clusters, _L2_ENTRIES)]
+    return _Layout(block, l1, tuple(tables), tuple(blocks), end)
+
+
+class _Run(Mapping[int, bytes]):
+    """The pages of a new L2 table, which leads to clusters in a row, made when they are asked for.
+
+    A preallocated disk of 16 TiB has 2 GiB of tables, of which hardly anybody reads more than a few pages.
+    """
+
+    __slots__ = ("_first", "_length", "_page")
+
+    def __init__(self, page: int, first: int, length: int) -> None:
+        self._page, self._first, self._length = page, first, length
+
+    def __getitem__(self, page: int) -> bytes:
+        start = (page - self._page) * _ENTRIES_PER_PAGE
+        count = min(_ENTRIES_PER_PAGE, self._length - start)
+        if start < 0 or count <= 0:
+            raise KeyError(page)
+        return _entries_in_a_row(self._first + start, count)
+
+    def __contains__(self, page: object) -> bool:
+        return page in range(self._page, self._page + len(self))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self._page, self._page + len(self)))
+
+    def __len__(self) -> int:
+        return -(-self._length // _ENTRIES_PER_PAGE)
+
+
+@lru_cache(maxsize=256)
+def _entries_in_a_row(first: int, count: int) -> bytes:
+    """A page of entries for `count` clusters from `first` on."""
+    clusters = array("I", range(first, first + count))
+    if sys.byteorder == "little":
+        clusters.byteswap()
+    numbers, entries = clusters.tobytes(), bytearray(PAGE)
+    entries[: 8 * count : 8] = b"\x80" * count
+    # An offset in a file of 64 KiB clusters is the cluster's number and two bytes of zeros.
+    for place in range(4):
+        entries[2 + place : 8 * count : 8] = numbers[place::4]
+    return bytes(entries)
 
 
 def _packed(entries: array[int]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,42 @@ def test_a_disk_of_more_than_one_refcount_block_can_be_preallocated() -> None:
     disk = image(5 * GIB, preallocated=True)
     disk.write(5 * GIB - 4, b"last")
     assert disk.read(5 * GIB - 5, 9) == b"\0last"
+
+
+@pytest.mark.parametrize(
+    ("size", "end", "l1", "tables", "blocks"),
+    [
+        (CLUSTER, 6, 3, [4], [2]),
+        (3 * GIB, 49163, 3, [4, 8197, 16390, 24583, 32777, 40970], [2, 32776]),
+        (20 * GIB + 512, 327736, 3, [4, 8197, 16390, 24583, 32777], [2, 32776, 65549, 98322]),
+        (4097 * GIB, None, 3, [5, 8198, 16391, 24584, 32778], [2, 32777, 65550, 98323]),
+    ],
+)
+def test_a_preallocated_image_lies_as_qemu_lays_it(
+    size: int, end: int | None, l1: int, tables: list[int], blocks: list[int]
+) -> None:
+    """Clusters of the file, as found in the first rows of images that qemu-img 7.2.22 made."""
+    file = image(size, preallocated=True).file
+
+    def offsets(at: int, count: int) -> list[int]:
+        entries = struct.unpack(f">{count}Q", file.read(at * CLUSTER, 8 * count))
+        return [(entry & 0x00FF_FFFF_FFFF_FE00) // CLUSTER for entry in entries]
+
+    assert end is None or file.size == end * CLUSTER
+    assert offsets(l1, len(tables)) == tables
+    assert offsets(1, len(blocks)) == blocks
+    assert offsets(tables[0], 1) == [tables[0] + 1]
+
+
+def test_the_largest_disk_is_written_and_read_without_reading_all_its_tables() -> None:
+    """16 TiB have 2 GiB of tables, and need a refcount table of two clusters."""
+    disk = image(1 << 44, preallocated=True)
+    disk.write((1 << 43) + 5, b"in the middle")
+    disk.write((1 << 44) - 3, b"end")
+    again = Qcow2Image(disk.file)
+    assert again.read((1 << 43) + 5, 13) == b"in the middle"
+    assert again.read((1 << 44) - 3, 3) == b"end"
+    assert list(again.occupied(0, again.chunk_count)) == [(1 << 43) // CHUNK, again.chunk_count - 1]
 
 
 def test_writes_go_where_the_tables_lead(tmp_path: Path) -> None:
