@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fake_backends.block_store import CHUNK, PAGE
-from fake_backends.nfs import qcow2
 from fake_backends.nfs.contents import MemoryContent
+from fake_backends.nfs.qcow2.tables import Tables
 from fake_backends.nfs.share import File, FileRecord, Share
 from fake_backends.rbd.object_set import ObjectSet
 from tests.fake_backends.laws.machine import Medium, obey
@@ -113,12 +113,12 @@ PLANTED = {
     "cut blocks stay allocated": (in_memory, ObjectSet, "remove", lambda *_: 0, "blocks"),
     "an image does not see what is under it": (
         in_memory,
-        qcow2._Tables,
+        Tables,
         "_read_backing",
         _no_backing,
         "backing",
     ),
-    "a cluster is never linked": (in_memory, qcow2._Tables, "link", _nothing, "content"),
+    "a cluster is never linked": (in_memory, Tables, "link", _nothing, "content"),
     "commands pass no point": (in_memory, Share, "visit", _nothing, "named point"),
     "modes are not kept": (in_files, File, "record", _blocks_alone, "mode"),
 }
