@@ -27,6 +27,8 @@ from harness.documents import compact
 from harness.errors import InputError
 
 PROGRAM = "harness.commands.laws_on_cinder"
+END_LIMIT_S = 10.0
+"""In this time it removes what it has written."""
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,12 +214,16 @@ class Elsewhere:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """It ends by itself when its input does, unless it is in the middle of something."""
+    """It ends by itself when its input does, unless it is in the middle of something, say a driver's call."""
     for pipe in (process.stdin, process.stdout):
         assert pipe is not None
         pipe.close()
     process.terminate()
-    process.wait()
+    try:
+        process.wait(END_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def any_subject(

@@ -3,7 +3,7 @@
 A worker is a fork of this process. It checks one law after another and tells what came of each. If it
 ends, or says nothing for `LAW_LIMIT_S` seconds, that is the verdict on the law that it was at, and
 another worker goes on with the next one. What drivers write to the standard output and error of a
-worker, by whatever means, goes nowhere.
+worker, by whatever means, goes nowhere. No worker outlives this process.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from conformance.profiles import DEFAULT
 from conformance.runner import each, result_of
 from conformance.subjects import Subject
 from harness.certificates import LawResult
+from harness.children import end_with
 from harness.documents import compact
 
 LAW_LIMIT_S = 120.0
@@ -39,8 +40,13 @@ def check_isolated(
     jobs: int = 1,
     limit_s: float = LAW_LIMIT_S,
     on_result: Callable[[LawResult], None] = lambda result: None,
+    asker: int | None = None,
 ) -> list[LawResult]:
-    """As `conformance.runner.check`, in `jobs` processes; the results are in the order of the laws."""
+    """As `conformance.runner.check`, in `jobs` processes; the results are in the order of the laws.
+
+    `asker` is the descriptor of a pipe from whoever wants to know, and has no more to say: EOFError when it is
+    closed.
+    """
     if isinstance(subject, Elsewhere):
         return subject.check(laws, profile=profile, seed=seed, jobs=jobs, on_result=on_result)
     results: dict[str, LawResult] = {}
@@ -49,7 +55,9 @@ def check_isolated(
     ]
     try:
         while busy := [worker for worker in workers if worker.laws]:
-            wait([worker.answers for worker in busy], LOOK_EVERY_S)
+            listened = [worker.answers for worker in busy] + ([] if asker is None else [asker])
+            if asker in wait(listened, LOOK_EVERY_S):
+                raise EOFError("nobody wants to know any more")
             for worker in busy:
                 while (result := worker.next_result()) is not None:
                     results[result.law] = result
@@ -72,7 +80,8 @@ class _Worker:
     def _start(self) -> None:
         context = get_context("fork")
         self.answers, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=_work, args=(theirs, self.laws, *self._arguments), daemon=True)
+        arguments = (os.getpid(), theirs, self.laws, *self._arguments)
+        self._process = context.Process(target=_work, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
         self._heard_s = time.monotonic()  # noqa: TID251 (foreign code hangs in real time)
@@ -110,7 +119,10 @@ class _Worker:
         self.answers.close()
 
 
-def _work(answers: Connection, laws: Sequence[Law], subject: Subject, profile: str, seed: int) -> None:
+def _work(
+    parent: int, answers: Connection, laws: Sequence[Law], subject: Subject, profile: str, seed: int
+) -> None:
+    end_with(parent)
     sys.stdout.flush()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):

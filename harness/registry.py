@@ -8,15 +8,17 @@ entry point of the group ``crucible.drivers``, or by where it is: ``package.modu
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from difflib import get_close_matches
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+from harness import first_import
 from harness.driver import VolumeDriver
 from harness.errors import InputError
 
@@ -72,7 +74,8 @@ def find(name: str) -> str:
 def is_of_cinder(name: str) -> bool:
     """Whether a name leads to a driver of Cinder's tree, or to one that is derived from Cinder's classes.
 
-    Its module is imported to see that, Cinder is not. False for what cannot be imported: `find` says why.
+    Its module is imported to see that, Cinder is not. False for what raises when it is imported: `find` says
+    why. InputError for what does not come back from that.
     """
     if name.startswith("cinder."):
         return True
@@ -83,6 +86,8 @@ def is_of_cinder(name: str) -> bool:
             found = getattr(imported(name), _split(name)[1], None)
     except _NeedsCinder:
         return True
+    except _NoReturn:
+        raise  # `find` would wait for it as long again
     except InputError:
         return False
     # Whoever calls may have imported Cinder himself.
@@ -151,6 +156,10 @@ def _checked(path: str) -> str:
     return f"{module_name}:{attribute}"
 
 
+class _NoReturn(InputError):
+    """A module never comes back from being imported, or ends the process."""
+
+
 class _NeedsCinder(ImportError):
     """A module wants Cinder."""
 
@@ -176,10 +185,13 @@ class _NoCinder:
 
 
 def imported(path: str) -> ModuleType:
-    """The module in which ``package.module:Class`` is. InputError says what is missing."""
+    """The module in which ``package.module:Class`` is. InputError says what is missing, or wrong with it."""
     module_name, _ = _split(path)
+    if obstacle := first_import.obstacle(module_name):
+        raise _NoReturn(f"cannot import {path}: {obstacle}; `python -c 'import {module_name}'` must succeed")
     try:
-        return importlib.import_module(module_name)
+        with redirect_stdout(io.StringIO()):
+            return importlib.import_module(module_name)
     except _NeedsCinder:
         raise
     except ModuleNotFoundError as error:
@@ -187,7 +199,9 @@ def imported(path: str) -> ModuleType:
             f"cannot import {path}: there is no module {error.name}; install the package that has it, "
             "or correct the path"
         ) from error
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise InputError(
             f"cannot import {path}: {type(error).__name__}: {' '.join(str(error).split())}; "
             f"`python -c 'import {module_name}'` must succeed"

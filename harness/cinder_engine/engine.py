@@ -10,6 +10,7 @@ worker takes the place of the one that is gone, and the other cells go on.
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from harness.children import end_with
 from harness.cinder_engine.boot import Drivers, Process
 from harness.cinder_engine.release import require
 from harness.cinder_engine.scratch import sweep
@@ -82,7 +84,9 @@ class Worker:
     def __init__(self, work: Work) -> None:
         context = get_context("spawn")
         self.line, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(target=work, args=(theirs,), daemon=True)
+        self.process: BaseProcess = context.Process(
+            target=_begin, args=(os.getpid(), work, theirs), daemon=True
+        )
         self.process.start()
         theirs.close()
         self.given: deque[Numbered] = deque()
@@ -164,6 +168,11 @@ class Workers:
         fresh = Worker(self._work)
         self._workers[self._workers.index(worker)] = fresh
         return fresh
+
+
+def _begin(parent: int, work: Work, line: Connection) -> None:
+    end_with(parent)
+    work(line)
 
 
 def _work(

@@ -33,6 +33,8 @@ _KINDS = {
     "cinder.volume.drivers.nfs.NfsDriver": "nfs",
 }
 """A driver that is derived from one of these needs the storage of that kind."""
+IMPORT_LIMIT_S = 60.0
+"""Real seconds in which Cinder has started and all drivers are imported. It takes three."""
 SETUP_MAX_US = 3_600_000_000
 """Virtual time in which a driver must have been set up."""
 
@@ -67,8 +69,9 @@ def _ask(
         imported, how = False, ""
         try:
             while len(answers) < len(plans):
-                if not worker.line.poll(patience_s):
-                    how = f"it had not come back after {patience_s:g} s"
+                limit_s = patience_s if imported else min(patience_s, IMPORT_LIMIT_S)
+                if not worker.line.poll(limit_s):
+                    how = f"it had not come back after {limit_s:g} s"
                     break
                 answer = worker.line.recv()
                 if isinstance(answer, InputError):

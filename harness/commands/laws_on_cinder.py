@@ -30,7 +30,7 @@ from harness.cinder_engine.boot import Process
 from harness.cinder_engine.interface_reader import calls_of_cinder
 from harness.cinder_engine.masking import Mask
 from harness.cinder_engine.release import require
-from harness.cinder_engine.scratch import scratch
+from harness.cinder_engine.scratch import scratch, sweep
 from harness.control_plane.deployment import Deployment
 from harness.documents import compact
 from harness.errors import InputError
@@ -94,6 +94,7 @@ def main() -> None:
         answers.flush()
 
     recipe = msgspec.json.decode(questions.readline(), type=Recipe)
+    sweep()
     try:
         release = require(recipe.driver)
         with scratch() as home:
@@ -107,6 +108,8 @@ def main() -> None:
         answer(Refused(str(error)))
     except ModuleNotFoundError as error:
         answer(Refused(f"Cinder {release} does not start: {error}; install what it needs"))
+    except (EOFError, BrokenPipeError):
+        return  # whoever asked was killed
     except Exception:
         os.dup2(terminal, 2)
         raise
@@ -138,7 +141,7 @@ def serve(
     for line in questions:
         order = msgspec.json.decode(line, type=Order)
         check = (
-            partial(isolation.check_isolated, jobs=order.jobs, limit_s=LAW_LIMIT_S)
+            partial(isolation.check_isolated, jobs=order.jobs, limit_s=LAW_LIMIT_S, asker=questions.fileno())
             if order.jobs
             else runner.check
         )

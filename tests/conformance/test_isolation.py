@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from conformance.catalogue import select
 from conformance.isolation import check_isolated
 from conformance.runner import check
 from conformance.subjects import subject
 from fake_backends.rbd.driver import RbdDriver
+from tests.orphans import LEAVES_ITS_PIDS, killed_while, must_end
 
 
 class EndsProcess(RbdDriver):
@@ -62,3 +68,20 @@ def test_results_are_those_of_one_process() -> None:
     )
     assert results == check(under_test, laws, profile="smoke")
     assert sorted(told) == sorted(law.name for law in laws)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parents")
+def test_who_is_killed_leaves_no_worker_behind(tmp_path: Path) -> None:
+    """The processes that check laws end with the one that started them, in the middle of a call."""
+    file = tmp_path / "pids"
+    (tmp_path / "staying_driver.py").write_text(
+        "from fake_backends.rbd.driver import RbdDriver\n"
+        + LEAVES_ITS_PIDS.format(file=str(file))
+        + "class Staying(RbdDriver):\n    def delete_volume(self, volume):\n        stay()\n"
+    )
+    code = (
+        "from harness.cli import main; "
+        "main(['certify', 'staying_driver:Staying', '--profile', 'ci', '-k', 'deleting_twice'])"
+    )
+    (worker,) = killed_while(code, file, signal.SIGKILL)
+    must_end(worker)
