@@ -180,6 +180,7 @@ class Cloud:
         if not wanted:
             return []
         self.services.catch_up()
+        self.simulation.strike("quota.reserve", " ".join(wanted))
         now_us = self.simulation.kernel.now_us
         until_us = now_us + self.options["reservation_expire"] * SECOND_US
         kinds = ("volumes", "snapshots", "backups", "groups")

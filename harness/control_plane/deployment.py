@@ -152,6 +152,8 @@ class Deployment:
     volume_groups: tuple[VolumeGroupPlan, ...] = field(init=False)
     pools: tuple[tuple[str, str], ...] = field(init=False)
     """(cluster, pool) pairs."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """NFS exports that are another one by a second name. Cinder is not told."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "volume_groups", _volume_groups(self.backends))
@@ -244,7 +246,7 @@ def build_world(
         if f"{cluster}/{pool}" in containers:
             world.cluster(cluster).create_pool(pool)
     for export in dict.fromkeys(export for plan in backends for export in plan.shares):
-        world.share(export, SHARE_SIZE)
+        world.shares[export] = world.share(deployment.aliases.get(export, export), SHARE_SIZE)
     for plan in backends:
         # A driver looks for its machine under the host part of its service, which backend_host may rename.
         world.nodes.setdefault(plan.host, world.nodes[plan.node])

@@ -1,8 +1,9 @@
 """Filter and goodness functions: ``"stats.total_capacity_gb > 500 and volume.size < 10"``.
 
 An operator writes them into a back-end's section, or a driver reports them. Source:
-`cinder.scheduler.evaluator.evaluator:evaluate`, as it is with pyparsing up to 3.2. (With 3.3 the same code
-takes the name of a variable for that of a function, and refuses whatever has a variable in it.)
+`cinder.scheduler.evaluator.evaluator:evaluate`, as it is with pyparsing up to 3.3.2. (With 3.3.3 the same code
+takes the name of a variable for that of a function, and refuses whatever has a variable in it:
+``docs/bugs/filter-function-refused.md``.)
 """
 
 from __future__ import annotations

@@ -43,6 +43,8 @@ STATUS = Axis("status", "how the volume is used when the operator asks", {
     "in-use": "attached read/write to one active server, whose guest keeps writing",
     "read-only": "attached read-only to one active server",
     "multi-attached": "a multiattach volume, attached read/write to two active servers",
+}, {
+    "multi-read-only": "a multiattach volume, attached read-only to two active servers",
 })  # fmt: skip
 POLICY = Axis("policy", "migration_policy of a retype", {
     "on-demand": "the volume may be migrated",
@@ -153,6 +155,9 @@ PRECONDITION = Axis("precondition", "what stands in the way before the operator 
     "copy-fails": "the copy breaks off with an I/O error half way (in-use: the block job fails)",
     "rename-fails": "the destination's storage fails to rename the temporary volume at the end",
     "source-delete-fails": "the source's storage fails to delete the old object at the end",
+}, {
+    "release-fails": "retype only: the database fails when the API reserves what the old type gives back",
+    "one-share": "NFS only, available volumes: the destination's share is the source's, by another name",
 })  # fmt: skip
 
 CASTS = Axis("casts", "when a service does what another one has told it without waiting for an answer", {

@@ -39,6 +39,11 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         return "/".join(head + tail)
 
     @property
+    def multi_attached(self) -> bool:
+        """Two servers have the volume, which is of a multiattach type."""
+        return self.status in ("multi-attached", "multi-read-only")
+
+    @property
     def axes(self) -> dict[str, str]:
         """All values by axis name, in the order of the axes."""
         return {name: getattr(self, name) for name in BY_NAME}

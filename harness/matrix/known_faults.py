@@ -104,6 +104,16 @@ _FAULTS = (
         "volume manager", "", f"{_MANAGER}._migrate_volume_generic",
     ),
     KnownFault(
+        "OPEN-RETYPE-QUOTAFAIL",
+        "A retype that cannot reserve for the old type leaves the volume without a status, and a reservation.",
+        "API", "", "cinder.volume.api:API.retype",
+    ),
+    KnownFault(
+        "OPEN-NFS-ALIAS",
+        "A volume is lost between two NFS back-ends that know one share by different names.",
+        "NFS driver", "", "cinder.volume.drivers.nfs:NfsDriver.update_migrated_volume",
+    ),
+    KnownFault(
         "CRU-RETYPE-REFUSED-RESERVATIONS",
         "A retype that the scheduler refuses leaves the old type's quota reservations open until they expire.",
         "scheduler", "", "cinder.scheduler.manager:SchedulerManager.retype",

@@ -204,7 +204,7 @@ def _next_home(scenario: Scenario) -> BackendPlan | None:
     here, there = scenario.source, scenario.destination
     if scenario.volume().host != here.address:
         here, there = there, here
-    if cell.status == "multi-attached" and not facts_of(there).multiattach:
+    if cell.multi_attached and not facts_of(there).multiattach:
         return None
     onward = Cell(operation="migrate", source=here.name, destination=there.name)
     # With snapshots an NFS volume becomes a qcow2 one, and may stay so.

@@ -242,6 +242,7 @@ OBSTACLES: dict[str, tuple[Obstacle, ...]] = {
 }
 
 FAULTS: dict[str, tuple[tuple[str, int, str], ...]] = {
+    "release-fails": (("quota.reserve", 2, "operator"),),
     "create-fails": (("driver.create_volume", 1, "{destination}"),),
     "destination-export-fails": (("driver.create_export", 1, "{destination}"),),
     "source-export-fails": (("driver.create_export", 1, "{source}"),),

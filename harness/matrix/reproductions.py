@@ -137,6 +137,16 @@ _ALL = (
         "cinder.volume.drivers.nfs:NfsDriver.update_migrated_volume",
     ),
     Reproduction(
+        "nfs-share-by-two-names",
+        "An NFS volume goes to a back-end that knows its share by another name",
+        Cell(source="nfs-a", destination="nfs-far", precondition="one-share"),
+        "The NFS driver keeps the temporary name of the new file where both volumes are on one share, which it "
+        "tells by the shares' names. Where these differ and the share is the same, it renames the new file "
+        "over the original, which is deleted next: the volume is gone, and the migration has succeeded.",
+        "cinder.volume.drivers.nfs:NfsDriver.update_migrated_volume",
+        seen=(Seen(">=22", "data-loss", True),),
+    ),
+    Reproduction(
         "encrypted-rbd-truncated",
         "An encrypted RBD volume is copied and loses its end",
         Cell(source="rbd-a", destination="lvm-a", encryption="luks", fill="full"),
@@ -205,6 +215,36 @@ _ALL = (
         "the volume keeps its old type, and the project pays for the new one.",
         "cinder.volume.manager:VolumeManager.retype",
         seen=(Seen(">=22", "failed-dirty", True),),
+    ),
+    Reproduction(
+        "retype-loses-status",
+        "The database fails while the API reserves the quota of a retype",
+        Cell(operation="retype", source="lvm-a", destination="lvm-b", precondition="release-fails"),
+        "The API reserves for the new type, then what the old one gives back. When that fails, it undoes a "
+        "change of the status that it has not made yet: the volume gets its previous status, of which most "
+        "have none. Nothing can be done with a volume without a status, and the first reservation stays open.",
+        "cinder.volume.api:API.retype",
+        seen=(Seen(">=22", "failed-dirty", True),),
+    ),
+    Reproduction(
+        "two-readers-one-swap",
+        "A volume that two servers read is migrated",
+        Cell(source="lvm-a", destination="lvm-far", status="multi-read-only"),
+        "Cinder asks Nova once for each attachment to swap the same new volume in. The second request is "
+        "refused, because the new volume is reserved for the first server, so Cinder deletes the new volume, "
+        "while the first server is being moved to it. That server ends on a volume that no record knows.",
+        "cinder.volume.manager:VolumeManager._migrate_volume_generic",
+        seen=(Seen(">=22", "failed-dirty", True),),
+    ),
+    Reproduction(
+        "swap-needs-host-device",
+        "Nova up to 20 is asked to swap in an RBD volume",
+        Cell(source="lvm-a", destination="rbd-a", status="in-use", nova="20"),
+        "The destination of the swap had to be a host device, which an RBD image is not. With release 21 of "
+        "Nova and libvirt 6 it works, whatever the release of Cinder: compare --nova 21.",
+        "nova.virt.libvirt.driver:LibvirtDriver.swap_volume",
+        launchpad="1868996",
+        seen=(Seen(">=22", "failed-clean", True),),
     ),
     Reproduction(
         "retype-leaks-key",

@@ -96,6 +96,15 @@ def _keeps_export_for_good(s: Situation, rule: Rule) -> bool:
     return _keeps_export(s, rule) and not s.same_container and s.precondition != "rename-fails"
 
 
+def _swapped_into_the_void(s: Situation, rule: Rule) -> bool:
+    """The first server ends on the volume that is being deleted, and the deletion takes its attachment along.
+
+    Thin LVM has nothing to wipe: the volume goes before the server is connected to it.
+    """
+    at_once = s.destination.kind == "lvm" and s.destination.thin
+    return rule.name == "multi-read-only" and not at_once
+
+
 AFTERMATH: tuple[Aftermath, ...] = (
     Aftermath("capacity", "OPEN-ALLOC", _drifts),
     Aftermath("keys", "OPEN-KEY-LEAK", _leaks_key),
@@ -146,6 +155,11 @@ AFTERMATH: tuple[Aftermath, ...] = (
     Aftermath(
         "exports", "CRU-DELETE-TAKES-ATTACHMENTS",
         lambda s, rule: _deletes_attachments(s, rule) and s.destination.exports,
+    ),
+    Aftermath("attachments", "OPEN-MULTIATTACH-LOOP", _swapped_into_the_void),
+    Aftermath(
+        "exports", "OPEN-MULTIATTACH-LOOP",
+        lambda s, rule: rule.name == "multi-read-only" and s.destination.exports,
     ),
     Aftermath("exports", "CRU-LATE-REMOVE-EXPORT", _keeps_export),
     Aftermath("life_after", "CRU-LATE-REMOVE-EXPORT", _keeps_export_for_good),

@@ -160,6 +160,13 @@ OFFLINE: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        name="one-share", stage=Stage.GENERIC, outcome="data-loss",
+        applies=lambda s: s.offline and s.precondition == "one-share",
+        reason="The new file is renamed over the old one, which is in the same directory, and is then deleted.",
+        source="cinder.volume.drivers.nfs:NfsDriver.update_migrated_volume",
+        violations=dict.fromkeys(("data", "objects", "names", "life_after"), "OPEN-NFS-ALIAS"),
+    ),
+    Rule(
         name="rbd-luks-truncated", stage=Stage.GENERIC, outcome="data-loss", applies=_loses_the_end,
         reason="The encrypted image is larger than the record says, and its end is not copied.",
         source=_COPY, violations={"data": "OPEN-RBD-LUKS-TRUNC"},

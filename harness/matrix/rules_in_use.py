@@ -52,6 +52,14 @@ IN_USE: tuple[Rule, ...] = (
         reason="Nova does not swap a volume that several servers write to.",
         source=_API, fault="OPEN-MULTIATTACH-LOOP",
     ),
+    Rule(
+        name="multi-read-only", stage=Stage.TEMPORARY, outcome="failed-dirty",
+        applies=lambda s: s.swapped and s.cell.status == "multi-read-only",
+        reason="Nova swaps for the first server while the second one's swap of the same volume is refused, and "
+        "Cinder deletes the volume that the first one gets.",
+        source="cinder.volume.manager:VolumeManager._migrate_volume_generic",
+        violations={"objects": "OPEN-MULTIATTACH-LOOP"},
+    ),
     # Nova's compute service
     Rule(
         name="swap-export-fails", stage=Stage.SWAP, outcome="failed-clean",

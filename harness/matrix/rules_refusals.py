@@ -31,7 +31,7 @@ _MIGRATE_ENCRYPTIONS = ("none", "luks", "luks2")
 
 def _of_the_other_operation(s: Situation) -> bool:
     """The cell sets something that its operation does not have."""
-    meaning = PRECONDITION.values.get(s.precondition, "")
+    meaning = PRECONDITION.known.get(s.precondition, "")
     if s.migrate:
         return (
             s.cell.type not in ("none", "same")
@@ -59,7 +59,7 @@ def _contradicts_status(s: Situation) -> bool:
 
 def _contradicts_type(s: Situation) -> bool:
     """Multi-attached and encrypted exclude each other; an encrypted new type cannot be unencrypted."""
-    if s.cell.status == "multi-attached":
+    if s.cell.multi_attached:
         already = s.cell.type == "multiattach" or s.precondition in (
             "multiattach-in-use",
             "multiattach-encrypted",
@@ -83,6 +83,7 @@ def impossible(s: Situation) -> bool:
         or _no_type_leads_elsewhere(s)
         or _can_never_be_full(s)
         or _within_a_cluster(s)
+        or (s.precondition == "one-share" and not (s.available and s.two_nfs))
     )
 
 
@@ -101,7 +102,7 @@ def _not_on_nfs(s: Situation) -> bool:
     """NFS has snapshots only where they are configured, and no encryption here so far; not all have
     multiattach.
     """
-    if not s.source.multiattach and s.cell.status == "multi-attached":
+    if not s.source.multiattach and s.cell.multi_attached:
         return True
     if s.precondition == "snapshot" and not s.source.snapshots:
         return True
@@ -216,6 +217,13 @@ REFUSALS: tuple[Rule, ...] = (
     _refusal(
         "type-quota", 413, _named("quota-volumes", "quota-gigabytes"),
         "The new type's quota is used up.", "cinder.quota_utils:get_volume_type_reservation",
+    ),
+    Rule(
+        name="release-fails", stage=Stage.API, applies=_named("release-fails"), outcome="failed-dirty",
+        reason="The API takes back what it has not changed yet: the volume gets its previous status, of which "
+        "there is none, and what was reserved for the new type stays reserved.",
+        source=_RETYPE,
+        violations=dict.fromkeys(("quota", "statuses"), "OPEN-RETYPE-QUOTAFAIL"),
     ),
     _refusal(
         "same-type", 400, _named("same-type"),

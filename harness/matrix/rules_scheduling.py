@@ -69,7 +69,7 @@ SCHEDULING: tuple[Rule, ...] = (
     ),
     _refusal(
         "without-multiattach",
-        lambda s: (s.cell.status == "multi-attached" or s.becomes_multiattach)
+        lambda s: (s.cell.multi_attached or s.becomes_multiattach)
         and not s.destination.multiattach,
         "The volume's type asks for multiattach, which the destination does not report.",
         "cinder.scheduler.filters.capabilities_filter:CapabilitiesFilter",

@@ -116,6 +116,11 @@ class Situation:
         return self.source.kind == "nfs"
 
     @property
+    def two_nfs(self) -> bool:
+        """Two back-ends whose shares have different names."""
+        return self.from_nfs and self.to_nfs and not self.same_container
+
+    @property
     def same_cluster(self) -> bool:
         """Both on one Ceph cluster."""
         return self.from_rbd and self.to_rbd and self.source.cluster == self.destination.cluster
@@ -165,7 +170,7 @@ class Situation:
             "multiattach-in-use",
             "multiattach-encrypted",
         )
-        return self.retype and to_multiattach and self.cell.status != "multi-attached"
+        return self.retype and to_multiattach and not self.cell.multi_attached
 
     @property
     def types_equal(self) -> bool:

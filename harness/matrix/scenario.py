@@ -6,6 +6,7 @@ request that the cell is about, and lets everything come to rest.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -77,6 +78,9 @@ class Scenario:
         self.deployment = deployment
         self.source = deployment.backend(cell.source)
         self.destination = deployment.backend(cell.destination)
+        if cell.precondition == "one-share":
+            aliases = dict(zip(self.destination.shares, self.source.shares, strict=False))
+            deployment = dataclasses.replace(deployment, aliases=aliases)
         self.simulation = simulation or Simulation(schedule)
         names = list(dict.fromkeys((cell.source, cell.destination)))
         self.cloud: ControlPlane = launch(
@@ -137,7 +141,7 @@ class Scenario:
             volume_type=old["name"] if old else None,
             host=self.source.address,
         ).id
-        if self.cell.status == "read-only":
+        if self.cell.status in ("read-only", "multi-read-only"):
             metadata = {**self.volume().admin_metadata, "readonly": "True"}
             self.cloud.database.update(Volume, self.volume_id, {"admin_metadata": metadata})
         self.wanted_name, self.wanted_size = "data", self.size_gb
@@ -169,7 +173,7 @@ class Scenario:
         never_attached = self.cell.status == "available" and self.cell.fill == "empty"
         if never_attached and (self.cell.encryption != "none" or not one_container):
             return
-        count = 2 if self.cell.status == "multi-attached" else 1
+        count = 2 if self.cell.multi_attached else 1
         nova = self.cloud.nova
         for number in range(count):
             server = nova.create_server(f"server-{number + 1}")

@@ -45,7 +45,7 @@ def _old_specs(cell: Cell, source: BackendPlan) -> dict[str, str]:
         specs["volume_backend_name"] = source.volume_backend_name
     if cell.type in ("same", "specs", "shared"):
         specs[TIER] = "gold"
-    if cell.status == "multi-attached":
+    if cell.multi_attached:
         specs.update(MULTIATTACH)
     return specs
 
@@ -54,7 +54,7 @@ def _new_specs(cell: Cell, destination: BackendPlan) -> dict[str, str]:
     specs = {"volume_backend_name": destination.volume_backend_name}
     if cell.type in ("specs", "shared"):
         specs[TIER] = "silver" if cell.type == "specs" else "gold"
-    if cell.type == "multiattach" or cell.status == "multi-attached":
+    if cell.type == "multiattach" or cell.multi_attached:
         specs.update(MULTIATTACH)
     if cell.type == "zone":
         specs["RESKEY:availability_zones"] = destination.availability_zone

@@ -87,7 +87,7 @@ def _ways(cell: Cell) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "detach the volume first", {"status": "available", **server}
         if cell.precondition in ("server-stopped", "server-shelved"):
             yield "start the server first", {"precondition": "none"}
-        if cell.status == "multi-attached":
+        if cell.multi_attached:
             yield "detach all servers but one", {"status": "in-use"}
         if cell.nova in ("20", "21"):
             yield "upgrade Nova to Wallaby (23) or later", {"nova": "23"}

@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 import castellan.key_manager
-from cinder import compute, exception, rpc, service, utils
+from cinder import compute, exception, quota, rpc, service, utils
 from cinder.volume import api as volume_api
 from sqlalchemy import event
 
@@ -85,6 +85,15 @@ def install(patches: Patches, stage: Stage) -> None:
     patches.replace(compute, "API", lambda: ComputeApi(stage))
     patches.replace(castellan.key_manager, "API", lambda *arguments, **keywords: Castellan(stage))
     patches.replace(service.Service, "service_id", _RunningService(stage))
+
+    real_reserve = quota.DbQuotaDriver.reserve
+
+    def reserve(self: Any, context: Any, resources: Any, deltas: Any, *rest: Any, **keywords: Any) -> Any:
+        # Where the database may fail.
+        stage.playing.simulation.strike("quota.reserve", " ".join(deltas))
+        return real_reserve(self, context, resources, deltas, *rest, **keywords)
+
+    patches.replace(quota.DbQuotaDriver, "reserve", reserve)
 
     def noticed(mapper: Any, connection: Any, target: Any) -> None:
         if stage.cloud is not None:

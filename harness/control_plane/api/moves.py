@@ -126,12 +126,17 @@ class Moves(Connections):
             )
         deltas = self._type_deltas(volume)
         reservations = self.cloud.reserve(volume.project_id, kind.id, deltas, only_type=True)
-        old_reservations = self.cloud.reserve(
-            volume.project_id,
-            volume.volume_type_id,
-            {resource: -delta for resource, delta in deltas.items()},
-            only_type=True,
-        )
+        try:
+            old_reservations = self.cloud.reserve(
+                volume.project_id,
+                volume.volume_type_id,
+                {resource: -delta for resource, delta in deltas.items()},
+                only_type=True,
+            )
+        except errors.StorageError as failure:
+            # The status before an earlier operation, if there was one; the first reservations stay open.
+            database.update(Volume, volume.id, {"status": volume.previous_status})
+            raise errors.ServiceError("Failed to update quota usage while retyping volume.") from failure
         expected = {
             "consistencygroup_id": (None, ""),
             "group_id": (None, ""),

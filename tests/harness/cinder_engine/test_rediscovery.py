@@ -73,6 +73,13 @@ def test_every_supported_release_is_documented(name: str) -> None:
     assert reproduction.launchpad in page
 
 
+def test_every_page_is_listed() -> None:
+    """The list says of each what is lost."""
+    listed = (PAGES / "README.md").read_text(encoding="utf-8")
+    missing = [page.name for page in PAGES.glob("*.md") if f"]({page.name})" not in listed]
+    assert missing == ["README.md"]
+
+
 def test_the_first_range_that_fits_is_meant() -> None:
     """A fault that was there, went, came and went again is four ranges."""
     faulty = {

@@ -112,8 +112,8 @@ FAMILIES: tuple[dict[str, list[str]], ...] = (
     {"operation": ["migrate"], "lock": ["no", "yes"], "force": ["no", "yes"], "type": ["none", "same"]},
     {"operation": ["migrate"], "encryption": ["none", "luks", "luks2"], "fill": list(BY_NAME["fill"].values)},
     {"operation": ["migrate"], "lock": ["no", "yes"], "meanwhile": list(BY_NAME["meanwhile"].values)},
-    {"operation": ["migrate"], "status": list(BY_NAME["status"].values), "nova": list(BY_NAME["nova"].values)},
-    {"operation": ["retype"], "status": list(BY_NAME["status"].values), "type": list(BY_NAME["type"].known)},
+    {"operation": ["migrate"], "status": list(BY_NAME["status"].known), "nova": list(BY_NAME["nova"].values)},
+    {"operation": ["retype"], "status": list(BY_NAME["status"].known), "type": list(BY_NAME["type"].known)},
     {
         "operation": ["retype"],
         "policy": ["on-demand", "never"],
@@ -134,13 +134,13 @@ FAMILIES: tuple[dict[str, list[str]], ...] = (
     {
         "operation": ["retype"],
         "encryption": ["none", "luks", "luks-none"],
-        "precondition": list(PRECONDITION.values),
+        "precondition": list(PRECONDITION.known),
     },
     {
         "operation": ["migrate", "retype"],
         "status": ["available", "in-use"],
         "lock": ["no", "yes"],
-        "precondition": list(PRECONDITION.values),
+        "precondition": list(PRECONDITION.known),
     },
 )
 
@@ -168,7 +168,7 @@ cells = st.builds(
     source=st.sampled_from(list(BACKENDS)),
     destination=st.sampled_from(list(BACKENDS)),
     **{
-        name: st.sampled_from(list(axis.values))
+        name: st.sampled_from(list(axis.known))
         for name, axis in BY_NAME.items()
         if name not in ("source", "destination")
     },

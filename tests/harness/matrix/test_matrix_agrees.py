@@ -59,6 +59,25 @@ def test_what_the_default_matrix_leaves_out_agrees_too(kind: str, deployment: De
             assert result.verdict in ("pass", "known"), f"{cell_id}: {result.difference}"
 
 
+@pytest.mark.parametrize(
+    "cell_id",
+    [
+        "migrate/lvm-a/lvm-thin/multi-read-only",
+        "migrate/lvm-a/nfs-a/multi-read-only",
+        "migrate/rbd-a/rbd-b/multi-read-only",
+        "retype/rbd-a/lvm-a/multi-read-only",
+        "retype/rbd-a/rbd-a/multi-read-only/type=specs",
+        "retype/lvm-a/rbd-a/in-use/precondition=release-fails",
+        "retype/nfs-a/nfs-a/available/precondition=release-fails/type=specs",
+        "retype/nfs-far/nfs-a/available/precondition=one-share/fill=empty",
+    ],
+)
+def test_statuses_and_obstacles_on_request_agree_too(cell_id: str, deployment: Deployment) -> None:
+    """Between back-ends of each kind."""
+    result = run_cell(deployment, find(deployment, cell_id))
+    assert result.verdict in ("pass", "known"), result.difference
+
+
 def test_ids_lead_back_to_their_cells(deployment: Deployment) -> None:
     """What is printed can be typed."""
     for cell in default_cells(deployment)[::7]:
