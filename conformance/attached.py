@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from conformance.law import Broken
 from conformance.subjects import OpenDevice
-from fake_backends.block_store import PAGE
+from fake_backends.block_store import PAGE, PAGES_PER_CHUNK, BlockDevice
 from harness.model import ConnectionInfo, Volume
 
 
@@ -32,8 +32,18 @@ class Attached:
         for page, data in pages.items():
             self._device().write(page * PAGE, data)
 
+    def fill(self, size: int) -> None:
+        """Write to the first `size` bytes, some MiB at a time."""
+        data = b"".join(bytes([1 + page % 255]) * PAGE for page in range(PAGES_PER_CHUNK))
+        for offset in range(0, size, len(data)):
+            self._device().write(offset, data)
+
     def read(self, pages: Iterable[int]) -> dict[int, bytes]:
         return {page: self._device().read(page * PAGE, PAGE) for page in pages}
+
+    def everything(self) -> Iterator[tuple[int, bytes]]:
+        """Page number -> bytes of every page that is not zero."""
+        return pages_written(self._device())
 
     def close(self) -> None:
         """Let the host's device go; the driver is not told."""
@@ -47,6 +57,13 @@ class Attached:
         return self._opened.device
 
 
+def pages_written(device: BlockDevice) -> Iterator[tuple[int, bytes]]:
+    """Page number -> bytes of every page that is not zero."""
+    for number in device.occupied(0, device.chunk_count):
+        for index, data in sorted(device.load(number).items()):
+            yield number * PAGES_PER_CHUNK + index, data
+
+
 def compare(read: Mapping[int, bytes], wanted: Mapping[int, bytes], what: str) -> None:
     """Broken if a page is not as it should be; the text names the first one."""
     for page, data in wanted.items():
@@ -55,6 +72,14 @@ def compare(read: Mapping[int, bytes], wanted: Mapping[int, bytes], what: str) -
                 f"page {page} of {what} reads {_told(read[page])}, but should read {_told(data)} "
                 f"({sum(read[each] != wanted[each] for each in wanted)} of {len(wanted)} pages differ)"
             )
+
+
+def must_show_nothing_of(attached: Attached, secret: Mapping[int, bytes], what: str) -> None:
+    """Broken if a page of a volume holds what one of these pages did."""
+    foreign = set(secret.values())
+    for page, data in attached.everything():
+        if data in foreign:
+            raise Broken(f"page {page} of {what} shows what somebody else's volume held, but should not")
 
 
 def _told(data: bytes) -> str:

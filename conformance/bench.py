@@ -75,7 +75,7 @@ class Bench:
 
     def start(self, plan: BackendPlan) -> Any:
         """A driver of that back-end in a new process: made and set up."""
-        where = "" if plan is self.subject.plan else f"{plan.name}."
+        where = "" if plan.name == self.subject.plan.name else f"{plan.name}."
 
         def make(service: str) -> Any:
             return self.ground.driver(plan)
@@ -93,6 +93,11 @@ class Bench:
         other.driver = self.start(plan)
         return other
 
+    def use(self, **options: object) -> None:
+        """The driver starts with other options in its section of cinder.conf."""
+        self.plan = self.plan.with_options(options)
+        self.driver = self.start(self.plan)
+
     def restart(self) -> None:
         """The service's process ends and starts anew; hosts keep what they have connected.
 
@@ -104,6 +109,15 @@ class Bench:
             if row["status"] == "in-use" and row["host"] == self.plan.address:
                 volume = self.database.get_volume(row["id"])
                 self.store(volume, self.driver.ensure_export(ADMIN, volume), "ensure_export")
+
+    def restart_node(self) -> None:
+        """The machine that the driver runs on starts anew: what it exported is gone until its service exports
+        it again. Lacking where it exports nothing."""
+        if self.plan.kind != "lvm":
+            raise Lacking("the machine of the service exports nothing")
+        self.watch.steps.append("(the storage node starts anew: its targets are gone)")
+        self.world.node(self.plan.node).targets.restart()
+        self.restart()
 
     def fail_at(self, point: str, *, nth: int = 1, kind: Any = "eio") -> None:
         """From now on a planned fault strikes in the storage, at the n-th point of that name."""
@@ -291,6 +305,16 @@ class Bench:
                 f"the connection info {shortened(info)} leads to no device ({described(error)}), "
                 "but should lead to the volume"
             ) from error
+
+    def reconnect(self, attached: Attached) -> Attached:
+        """A host that was started anew: it connects by what it has on record. The driver is not asked."""
+        attached.close()
+        again = Attached(
+            attached.volume, attached.host, attached.info,
+            self._open(attached.info, host_connector(attached.host)), attached.row,
+        )  # fmt: skip
+        self.attached[self.attached.index(attached)] = again
+        return again
 
     def detach(self, attached: Attached) -> None:
         """Disconnect and let the record know, as in `VolumeManager.attachment_delete`.

@@ -32,14 +32,16 @@ from conformance.laws import (
     sequences,
     snapshots,
     stats,
+    used_storage,
     volumes,
 )
 from conformance.levels import LEVELS
 from harness.errors import InputError
 
 MODULES = (
-    interface, volumes, snapshots, clones, extend, connections, exports, stats, naming, restart, faults,
-    concurrency, images, contents_of, requests, sequences, migration, destination, assisted, in_use, records,
+    interface, volumes, snapshots, clones, used_storage, extend, connections, exports, stats, naming, restart,
+    faults, concurrency, images, contents_of, requests, sequences, migration, destination, assisted, in_use,
+    records,
     retype, retype_moves,
     multiattach, manage, revert, groups,
 )  # fmt: skip

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conformance.attached import compare
+from conformance.attached import compare, pages_written
+from conformance.bench import Lacking
 from conformance.contents import Contents, pages_of
 from conformance.guard import LimitedSimulation, Misconduct, Watch, described, shortened
 from conformance.law import Broken, holds, same
@@ -68,9 +69,14 @@ class Move:
             beside["neighbour"] = self.subject.neighbour
         return beside[name]
 
-    def open(self, *names: str, nova: str = "32", backups: bool = False) -> None:
-        """A cloud with these back-ends and no others; with `backups`, a backup service is sure to be there."""
+    def open(self, *names: str, nova: str = "32", backups: bool = False, **options: object) -> None:
+        """A cloud with these back-ends and no others; with `backups`, a backup service is sure to be there.
+
+        `options` are set over those of the back-ends' sections; only the simulated Cinder knows them.
+        """
         plans = tuple(self.plan(name) for name in dict.fromkeys(names))
+        if options:
+            plans = tuple(plan.with_options(options) for plan in plans)
         deployment = Deployment(self.subject.deployment.nodes, plans)
         try:
             self.cloud = self.subject.cloud(
@@ -180,6 +186,16 @@ class Move:
         self.act(self.cloud.nova.detach_volume, server, volume_id)
         same("the status after detaching", self.volume(volume_id).status, "available")
 
+    def restart(self, backend: str, *, node: bool = False) -> None:
+        """The volume service is stopped and started; with `node`, the machine that exports its volumes, too."""
+        self.note("the storage node starts anew" if node else "the volume service starts anew")
+        plan = self.plan(backend)
+        self.cloud.stop(plan.name)
+        if node:
+            self.cloud.world.node(plan.node).targets.restart()
+        self.cloud.start_again(plan.name)
+        self.simulation.kernel.run()
+
     # ------------------------------------------------------------------------------------------------ data
 
     def write(self, volume_id: str, contents: Contents) -> None:
@@ -210,6 +226,13 @@ class Move:
         same(f"the size of {what} in bytes", server.disks[volume_id].device.size, size * GIB)
         self.guest_reads(server, volume_id, contents, what)
         self.detach(server, volume_id)
+
+    def contents_of(self, volume_id: str) -> dict[int, bytes]:
+        """Every page that is not zero."""
+        server = self.attach(volume_id, "reader")
+        pages = dict(pages_written(server.disks[volume_id].device))
+        self.detach(server, volume_id)
+        return pages
 
     # -------------------------------------------------------------------------------------------- judgement
 
@@ -256,6 +279,15 @@ class Move:
             same(f"the number of objects in {container}", len(new), len(wanted))
         if not self.cloud.database.attachments:
             same("the targets", self.exports(), [])
+
+    def free_gb(self, backend: str) -> float:
+        """What its driver reports as free. Lacking if that is no number."""
+        driver = self.cloud.managers[self.plan(backend).service].driver
+        stats = driver.get_volume_stats(refresh=True)
+        free = [pool.get("free_capacity_gb") for pool in stats.get("pools") or [stats]]
+        if not all(isinstance(each, int | float) for each in free):
+            raise Lacking("the driver does not say how much is free")
+        return float(sum(free))
 
     def exports(self) -> list[str]:
         """Targets that exist on the nodes, and what arrays present."""

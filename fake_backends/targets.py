@@ -79,6 +79,7 @@ class TargetPortal:
         self.address = address
         self.targets: dict[str, Target] = {}
         self.sessions: list[Session] = []
+        self._saved: tuple[Target, ...] = ()
         self._points = points
 
     def create_target(
@@ -116,6 +117,18 @@ class TargetPortal:
         for session in [session for session in self.sessions if session.target is target]:
             self._end(session)
         target.close_device(target.device)
+
+    def restart(self) -> None:
+        """The host starts anew, without targets. LIO's saved configuration follows every change, and stays."""
+        self._saved = tuple(self.targets.values())
+        for target in self._saved:
+            self.remove_target(target.iqn)
+
+    def restore(self) -> None:
+        """Export again what LIO's saved configuration has (`cinder.cmd.rtstool:restore_from_file`)."""
+        for saved in self._saved:
+            self.create_target(saved.iqn, saved.open_device, saved.close_device, chap=saved.chap, lun=saved.lun)
+            self.targets[saved.iqn].allowed = saved.allowed
 
     def allow(self, iqn: str, initiator: str, chap: Chap | None = None) -> None:
         """Let an initiator log in with credentials of its own, or those of the target.

@@ -12,11 +12,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.bench import ADMIN, Bench, TwoBenches
+from conformance.attached import must_show_nothing_of
+from conformance.bench import ADMIN, Bench, Lacking, TwoBenches
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
 from conformance.laws.faults import every_step
+from conformance.laws.used_storage import contents_of, litter
 from conformance.properties import properties
 from harness.control_plane.deployment import BackendPlan
 from harness.model import QosSpecs, Volume, VolumeType
@@ -31,13 +33,15 @@ FOREIGN_LOCATIONS = (
     "",
     "x",
     ":",
-    "::::",
-    "LVMVolumeDriver:elsewhere:vg:default:0",
     "LVMVolumeDriver:a:b",
     "LVMVolumeDriver:h:v:thin:x",
     "ceph:/etc/ceph/ceph.conf:00000000-0000-0000-0000-000000000000:cinder:volumes",
     "SomeArray:192.0.2.7:pool",
 )
+UNREACHABLE_LOCATIONS = ("::::", "LVMVolumeDriver:elsewhere:vg:default:0", "a:b:c:d:e", "a:0:c:thin:0")
+"""Of the form that some driver's own have, on storage that there is not."""
+SYSTEM = {"lvm": 1, "rbd": 2}
+"""Which part of a reference driver's location says on what system it is: the node, the cluster's fsid."""
 
 
 def host_of(there: Bench) -> dict[str, Any]:
@@ -106,11 +110,12 @@ def a_moved_volume_is_whole(bench: Bench, size: int, written: Contents) -> None:
     source=f"{INTERFACE}; LP 1816468",
     needs=["twin on one system"],
     status=st.sampled_from(["available", "retyping"]),
+    size=st.sampled_from([1, 2, 100]),
 )
-def volumes_move_within_the_storage_system(bench: Bench, status: str) -> None:
+def volumes_move_within_the_storage_system(bench: Bench, status: str, size: int) -> None:
     """A driver that moves volumes by itself does so between two back-ends of one storage system."""
     there = other(bench)
-    volume = bench.create()
+    volume = bench.create(size)
     bench.database.update(Volume, volume.id, {"status": status})
     same("whether the volume was moved by the driver", move(bench, volume, host_of(there)), True)
 
@@ -132,6 +137,25 @@ def a_failed_move_leaves_nothing(bench: Bench, kind: str) -> None:
         step.attempt(lambda volume=volume: move(bench, volume, host))  # type: ignore[misc]
         moved = len(bench.objects()) < here_before
         same("the number of objects at the destination", len(there.objects()), there_before + moved)
+        (there if moved else bench).delete(volume)
+
+
+@law(source=INTERFACE, needs=["inventory"], kind=st.sampled_from(["eio", "enospc", "ebusy"]), weight=0.25)
+def a_move_is_done_or_not_begun(bench: Bench, kind: str) -> None:
+    """Whichever step fails: if the driver says that it has moved a volume, the destination has it and the
+    source has not; if it refuses, it is the other way round."""
+    there = other(bench)
+    host = host_of(there)
+    for step in every_step(bench, kind):
+        volume = bench.create()
+        before = len(bench.objects()), len(there.objects())
+        answers: list[bool] = []
+        step.attempt(lambda volume=volume, answers=answers: answers.append(move(bench, volume, host)))  # type: ignore[misc]
+        if not answers:
+            continue  # It has raised: other laws look at what is left then.
+        moved = answers[0]
+        after = len(bench.objects()), len(there.objects())
+        same("the objects (source, destination)", after, (before[0] - moved, before[1] + moved))
         (there if moved else bench).delete(volume)
 
 
@@ -198,6 +222,34 @@ def a_foreign_destination_is_refused(
     host = {"host": "node9@other#pool", "cluster_name": None, "capabilities": capabilities}
     same("whether the volume was moved", move(bench, volume, host), False)
     bench.must_hold(volume, written, "the volume that was not moved")
+
+
+@law(
+    source=f"{MIGRATE}: an exception is final, (False, None) leads to a generic migration",
+    location=st.sampled_from(UNREACHABLE_LOCATIONS),
+    protocol=st.sampled_from(["iSCSI", "ceph", "nfs", "FC"]),
+)
+def a_destination_out_of_reach_is_refused(bench: Bench, location: str, protocol: str) -> None:
+    """A destination on storage that the driver cannot reach gets (False, None)."""
+    capabilities = {"location_info": location, "storage_protocol": protocol, "vendor_name": "Other"}
+    host = {"host": "node9@other#pool", "cluster_name": None, "capabilities": capabilities}
+    same("whether the volume was moved", move(bench, bench.create(), host), False)
+
+
+@law(source=f"{MIGRATE}: location_info", needs=["inventory"], of_its_own=st.booleans())
+def a_destination_on_another_system_is_refused(bench: Bench, of_its_own: bool) -> None:
+    """A volume group on another node, or a pool of another cluster, is not taken for one of its name here."""
+    if bench.plan.kind not in SYSTEM:
+        raise Lacking("nobody says what of the driver's location names the storage system")
+    there = bench if of_its_own else other(bench)
+    host = host_of(there)
+    parts = host["capabilities"]["location_info"].split(":")
+    parts[SYSTEM[bench.plan.kind]] = "elsewhere"
+    host["capabilities"]["location_info"] = ":".join(parts)
+    volume = bench.create()
+    before = bench.objects()
+    same("whether the volume was moved", move(bench, volume, {**host, "host": "node9@other#pool"}), False)
+    same("the objects at the source", bench.objects(), before)
 
 
 @law(source=f"{MIGRATE}: an exception is final", missing=st.booleans())
@@ -360,7 +412,24 @@ def a_moved_volume_shows_nothing_of_others(bench: Bench, secret: Contents) -> No
     volume = bench.create()
     home = there if move(bench, volume, host_of(there)) else bench
     attached = home.attach(volume)
-    foreign = pages_of(secret, attached.size)
-    for page, data in attached.read(foreign).items():
-        holds(data != foreign[page], f"page {page} of the moved volume shows what a deleted volume held")
+    must_show_nothing_of(attached, pages_of(secret, attached.size), "the moved volume")
     home.detach(attached)
+
+
+@law(
+    source=f"{MIGRATE}; CRU-THIN-TO-THICK-SPARSE",
+    needs=["data path"],
+    written=contents(),
+    size=sizes(2),
+)
+def a_volume_moves_onto_used_storage(bench: Bench, written: Contents, size: int) -> None:
+    """A moved volume reads as it did before, also where nothing was written, on storage that others have left
+    uncleared."""
+    there = other(bench)
+    there.use(volume_clear="none")
+    litter(there, size)
+    volume = bench.create(size)
+    bench.write(volume, written)
+    before = contents_of(bench, volume)
+    home = there if move(bench, volume, host_of(there)) else bench
+    same("whether the moved volume reads as before", contents_of(home, volume) == before, True)

@@ -47,6 +47,20 @@ def a_larger_clone_is_grown(bench: Bench, size: int, more: int, written: Content
     bench.must_hold(clone, written, "the clone", size)
 
 
+@law(source=CLONE, needs=["data path", "snapshots"], size=st.sampled_from([100, 511, 1024]), more=sizes(2),
+     weight=0.5)  # fmt: skip
+def large_copies_have_exactly_their_size(bench: Bench, size: int, more: int) -> None:
+    """Clones and volumes from snapshots of hundreds of GiB are whole, to the last page."""
+    written = Contents("owner", ("first", "middle", "last"))
+    volume = bench.create(size)
+    bench.write(volume, written)
+    for copied in (bench.clone(volume), bench.from_snapshot(bench.snapshot(volume))):
+        bench.must_have_size(copied, size, "the copy")
+        bench.must_hold(copied, written, "the copy")
+        bench.extend(copied, size + more)
+        bench.must_have_size(copied, size + more, "the extended copy")
+
+
 @law(source=CLONE, needs=["data path"], size=sizes(3), more=sizes(3))
 def a_larger_clone_leaves_its_source_as_it_was(bench: Bench, size: int, more: int) -> None:
     """The source of a larger clone keeps its size."""

@@ -99,6 +99,30 @@ def one_source_is_cloned_several_times_at_once(bench: Bench, schedule: int, coun
     same("the number of objects", len(bench.objects()), len(before) + count)
 
 
+@law(source=POOL, needs=["data path", "snapshots", "inventory"], schedule=schedules, count=st.integers(2, 3))
+def one_volume_is_snapshotted_several_times_at_once(bench: Bench, schedule: int, count: int) -> None:
+    """Snapshots of one volume that are taken and deleted at once are those that were asked for, and leave
+    nothing."""
+    written = Contents("owner", ("first", "middle", "last"))
+    before = bench.objects()
+    volume = bench.create()
+    bench.write(volume, written)
+    old = bench.snapshot(volume)
+    taken = together(bench, schedule, *(lambda: bench.snapshot(volume) for _ in range(count)))
+    together(
+        bench,
+        schedule,
+        *(lambda snapshot=snapshot: bench.delete_snapshot(snapshot) for snapshot in (old, *taken[1:])),
+    )
+    made = bench.from_snapshot(taken[0])
+    bench.must_hold(made, written, "the volume from a snapshot that was taken with others")
+    bench.must_hold(volume, written, "the volume")
+    bench.delete(made)
+    bench.delete_snapshot(taken[0])
+    bench.delete(volume)
+    same("the objects in the end", bench.objects(), before)
+
+
 @law(source=POOL, needs=["data path"], schedule=schedules, more=sizes(3), written=contents())
 def one_grows_while_another_is_used(bench: Bench, schedule: int, more: int, written: Contents) -> None:
     """One volume is extended while another is connected and written."""

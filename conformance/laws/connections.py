@@ -46,6 +46,45 @@ def connection_info_is_json(bench: Bench) -> None:
     same("connection info that was sent as JSON", again, info)
 
 
+@law(
+    source=f"{MANAGER}: _parse_connection_options fills in what the driver leaves out",
+    migrated=st.booleans(),
+    encrypted=st.booleans(),
+)
+def connection_info_speaks_of_its_volume(bench: Bench, migrated: bool, encrypted: bool) -> None:
+    """Where connection info says volume_id, encrypted or access_mode, it says the id of the record, whether
+    there is a key, and rw: read-only attachments are Cinder's affair."""
+    volume = bench.create()
+    if migrated:
+        volume = bench.another_name_for(volume)
+    if encrypted:
+        volume.encryption_key_id = volume.id
+        volume.save()
+    data = bench.connect(bench.fresh(volume), host_connector(HOST))["data"]
+    wanted = {"volume_id": volume.id, "encrypted": encrypted, "access_mode": "rw"}
+    told = {key: data[key] for key in wanted if data.get(key) is not None}
+    same("what connection info says", told, {key: wanted[key] for key in told})
+
+
+@law(source=f"{MANAGER}: use_multipath_for_image_xfer; Nova: volume_use_multipath", needs=["data path"],
+     written=contents())  # fmt: skip
+def a_host_with_multipath_is_connected(bench: Bench, written: Contents) -> None:
+    """A host that takes several paths gets to the same volume as one that takes a single one."""
+    volume = bench.create()
+    bench.write(volume, written)
+    connector = {**host_connector(HOST), "multipath": True}
+    info = bench.connect(bench.fresh(volume), connector)
+    missing = missing_from(str(info.get("driver_volume_type")), info["data"])
+    holds(not missing, f"connection data are {shortened(info['data'])}, but should have {', '.join(missing)}")
+    assert bench.subject.path is not None
+    opened = bench.subject.path(bench.world, info, connector)
+    pages = pages_of(written, opened.device.size)
+    read = {page: opened.device.read(page * 4096, 4096) for page in pages}
+    same("what the host reads", read, dict(pages))
+    opened.close()
+    bench.driver.terminate_connection(bench.fresh(volume), connector, force=False)
+
+
 @law(source=f"{MANAGER}: retried after a lost answer")
 def connecting_twice_gives_the_same(bench: Bench) -> None:
     """Asked again for the same host, initialize_connection gives the same answer."""
@@ -119,11 +158,15 @@ def data_outlive_connections(bench: Bench, written: Contents, rounds: int) -> No
 
 @law(source=MANAGER, needs=["data path"], one=contents("one"), two=contents("two"))
 def two_volumes_can_be_connected_on_one_host(bench: Bench, one: Contents, two: Contents) -> None:
-    """A host that has two volumes writes to the one that it means, and keeps one when the other goes."""
+    """A host that has two volumes writes to the one that it means, and keeps one when the other goes with its
+    export."""
+    before = len(bench.exports())
     attached = [bench.attach(bench.create()), bench.attach(bench.create())]
     attached[0].write(pages_of(one, attached[0].size))
     attached[1].write(pages_of(two, attached[1].size))
+    exported = len(bench.exports()) - before
     bench.detach(attached[0])
+    same("the number of targets that are left", len(bench.exports()) - before, exported // 2)
     wanted = pages_of(two, attached[1].size)
     same("what the host reads of the other volume", attached[1].read(wanted), dict(wanted))
     bench.must_hold(attached[0].volume, one, "the volume that was disconnected")

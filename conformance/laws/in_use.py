@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import strategies as st
 
+from conformance.bench import Lacking
 from conformance.contents import Contents, contents
-from conformance.law import Chapter, same
+from conformance.law import Chapter, holds, same
 from conformance.move import OWNER, Move
+from fake_backends.block_store import PAGE
 
 law = Chapter("in use", level="in-use", stage=Move, needs=["data path"], weight=0.5)
 SWAP = "nova.compute.manager:ComputeManager.swap_volume"
@@ -159,6 +163,41 @@ def a_volume_in_use_can_be_cloned(move: Move, written: Contents, after: Contents
 
 
 @law(
+    source="cinder.interface.volume_driver:VolumeDriverCore.create_cloned_volume, create_snapshot",
+    needs=["clones", "snapshots"],
+    pause_us=st.sampled_from([20_000, 200_000]),
+    snapshot=st.booleans(),
+)
+def a_copy_of_a_volume_in_use_is_of_one_moment(move: Move, pause_us: int, snapshot: bool) -> None:
+    """While a guest writes one page at the beginning of its disk and then one at its end, round after round, a
+    clone and a snapshot catch them in one round, or the first page one round ahead."""
+    move.open("subject")
+    volume = move.create("subject")
+    disk = move.attach(volume).disks[volume]
+    pages = (0, disk.device.size // PAGE - 1)
+    rounds = itertools.count(1)
+
+    def write() -> None:
+        while True:
+            number = next(rounds).to_bytes(8, "big")
+            for page in pages:
+                disk.write(page, number * (PAGE // 8))
+                move.simulation.kernel.sleep(pause_us)
+
+    writer = move.simulation.kernel.spawn("guest", write, daemon=True)
+    source = {"source_volid": volume}
+    if snapshot:
+        source = {"snapshot_id": move.act(move.cloud.api.create_snapshot, OWNER, volume).id}
+    copied = move.act(move.cloud.api.create_volume, OWNER, 1, **source).id
+    move.simulation.kernel.kill(writer)
+    if move.volume(copied).status != "available":
+        raise Lacking("the driver makes no such copy of a volume in use")
+    device = move.attach(copied, "reader").disks[copied].device
+    first, second = (int.from_bytes(device.read(page * PAGE, 8), "big") for page in pages)
+    holds(0 <= first - second <= 1, f"the copy is of rounds {first} and {second}, but should be of one moment")
+
+
+@law(
     source="cinder.volume.manager:VolumeManager.init_host: ensure_export",
     written=contents(),
     after=contents("after"),
@@ -169,12 +208,35 @@ def a_guest_goes_on_through_a_restart(move: Move, written: Contents, after: Cont
     volume = move.create("subject")
     server = move.attach(volume)
     move.guest_writes(server, volume, written)
-    name = move.plan("subject").name
-    move.cloud.stop(name)
-    move.cloud.start_again(name)
-    move.simulation.kernel.run()
+    move.restart("subject")
     same("the status after the restart", move.volume(volume).status, "in-use")
     move.guest_reads(server, volume, written, "the guest's disk")
+    move.guest_writes(server, volume, after)
+    move.detach(server, volume)
+    move.must_hold(volume, after, "the volume")
+
+
+@law(
+    source="cinder.volume.manager:VolumeManager.init_host: ensure_export",
+    written=contents(),
+    after=contents("after"),
+    migrated=st.booleans(),
+)
+def a_guest_comes_back_with_the_storage_node(
+    move: Move, written: Contents, after: Contents, migrated: bool
+) -> None:
+    """When the node that exports a volume in use has started anew, so can the server that uses it."""
+    here = "rbd" if migrated else "subject"
+    move.open("subject", here)
+    volume = move.create(here)
+    server = move.attach(volume)
+    move.guest_writes(server, volume, written)
+    if migrated:
+        move.migrate(volume, "subject")
+        move.must_have_moved(volume, "subject", "in-use")
+    move.restart("subject", node=True)
+    move.reboot(server)
+    move.guest_reads(server, volume, written, "the disk of the server that was started anew")
     move.guest_writes(server, volume, after)
     move.detach(server, volume)
     move.must_hold(volume, after, "the volume")

@@ -100,6 +100,26 @@ def a_migrated_volume_can_be_lived_with(move: Move, here: str, written: Contents
 
 
 @destination_law(
+    source="cinder.volume.manager:VolumeManager._copy_volume_data: sparse_copy_volume; LP 1455595, LP 1472486, "
+    "LP 1491538",
+    needs=["thin"],
+    here=st.sampled_from(["twin", "lvm", "nfs"]),
+    size=st.sampled_from([10, 20]),
+    force=st.booleans(),
+)
+def what_is_empty_takes_no_space(move: Move, here: str, size: int, force: bool) -> None:
+    """Where volumes are thin, one that arrives takes the space of what was written to it, not of its size."""
+    move.open(here, "subject")
+    volume = move.create(here, size)
+    move.write(volume, Contents("owner", ("first", "last")))
+    before = move.free_gb("subject")
+    move.migrate(volume, "subject", force_host_copy=force)
+    move.must_have_moved(volume, "subject")
+    taken = before - move.free_gb("subject")
+    holds(taken <= size / 2, f"free_capacity_gb shrank by {taken:.2f} GiB for an empty volume of {size} GiB")
+
+
+@destination_law(
     source="cinder.objects.volume:Volume.name_id",
     needs=["inventory"],
     away=st.sampled_from(["twin", "lvm", "rbd", "nfs"]),
@@ -244,6 +264,28 @@ def fails(
     move.heal()
     move.must_be_at_rest(volume, "available")
     move.must_hold(volume, written, "the volume")
+
+
+@source_law(
+    source="cinder.volume.manager:VolumeManager._copy_volume_data: sparse_copy_volume",
+    needs=["simulated Cinder"],
+    there=st.sampled_from(["lvm", "rbd", "nfs"]),
+    written=contents(),
+    secret=contents("former owner"),
+)
+def a_volume_arrives_on_used_storage(move: Move, there: str, written: Contents, secret: Contents) -> None:
+    """A volume that is copied to storage which others have left uncleared reads as it did, also where nothing
+    was written."""
+    move.open("subject", there, volume_clear="none")
+    volume = move.create("subject")
+    move.write(volume, written)
+    former = move.create(there)
+    move.write(former, secret)
+    move.delete(former)
+    before = move.contents_of(volume)
+    move.migrate(volume, there)
+    move.must_have_moved(volume, there)
+    same("whether the migrated volume reads as before", move.contents_of(volume) == before, True)
 
 
 @source_law(

@@ -150,6 +150,29 @@ def display_names_are_the_users_affair(
 
 
 @law(
+    source="cinder.objects.volume:Volume.name, cinder.objects.snapshot:Snapshot.name",
+    needs=["data path", "snapshots", "clones"],
+    name=texts(255),
+    written=contents(),
+)
+def what_is_made_of_a_volume_may_be_called_anything(bench: Bench, name: str, written: Contents) -> None:
+    """Whatever a volume, its snapshot and its copies are called, they can be made, extended and deleted."""
+    called: dict[str, object] = {"display_name": name, "display_description": name, "metadata": {"name": name}}
+    volume = bench.create(1, **called)
+    bench.write(volume, written)
+    bench.extend(volume, 2)
+    snapshot = bench.fill_in_snapshot(bench.snapshot_record(volume, **called))
+    made = bench.record(2, snapshot_id=snapshot.id, **called)
+    copies = [bench.fill_in_from(made, snapshot)]
+    copies.append(bench.fill_in_clone(bench.record(2, source_volid=volume.id, **called), volume))
+    for copied in copies:
+        bench.must_hold(copied, written, "the copy", 1)
+        bench.delete(copied)
+    bench.delete_snapshot(snapshot)
+    bench.delete(volume)
+
+
+@law(
     source="Two volumes may have the same display name",
     needs=["data path"],
     name=texts(20),

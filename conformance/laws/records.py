@@ -116,6 +116,35 @@ def a_lock_lasts_as_long_as_the_migration(move: Move, there: str, attached: bool
         move.must_have_moved(volume, to, before)
 
 
+@law(
+    source=f"{MANAGER}.migrate_volume: an exception of the driver is final",
+    level="assisted",
+    needs=["assisted migration", "inventory"],
+    kind=st.sampled_from(["eio", "enospc", "ebusy"]),
+    lock=st.booleans(),
+    written=contents(),
+)
+def a_driver_that_raises_ends_the_migration(move: Move, kind: str, lock: bool, written: Contents) -> None:
+    """When the driver raises, nothing is copied in its place: the volume stays where it was, at rest and whole,
+    and its migration is in error."""
+    move.open("subject", "twin")
+    before = move.objects()
+    volume = move.create("subject")
+    move.write(volume, written)
+    move.fail_at("driver.migrate_volume", 1, kind)
+    move.migrate(volume, "twin", lock_volume=lock)
+    move.heal()
+    row = move.volume(volume)
+    same(
+        "(host, status, migration_status)",
+        (row.host, row.status, row.migration_status),
+        (move.plan("subject").address, "available", "error"),
+    )
+    same("whether no temporary volume was made", move.assisted(), True)
+    move.must_hold(volume, written)
+    move.must_be_tidy(before)
+
+
 @law(source=f"{API}.migrate_volume: conditional update; LP 1493476", needs=["inventory"], written=contents())
 def of_two_migrations_at_once_one_is_accepted(move: Move, written: Contents) -> None:
     """A volume that two operators migrate at the same time is migrated once, and whole."""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from conformance.bench import ADMIN, Bench
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.law import Chapter, holds, same
+from harness.control_plane.manager_base import host_connector
 
 law = Chapter("restart", level="core", stage=Bench)
 INIT_HOST = "cinder.volume.manager:VolumeManager.init_host"
@@ -59,7 +60,8 @@ def setting_up_again_does_no_harm(bench: Bench, written: Contents) -> None:
 
 @law(source=INIT_HOST, needs=["data path"], written=contents(), count=st.integers(1, 3))
 def every_attached_volume_stays_connected(bench: Bench, written: Contents, count: int) -> None:
-    """With several volumes in use, each stays connected through a restart, and can be disconnected after it."""
+    """With several volumes in use, each stays connected through a restart, in the same way as before, and can
+    be disconnected after it."""
     attached = [bench.attach(bench.create(), f"host{number}") for number in range(count)]
     for each in attached:
         each.write(pages_of(written, each.size))
@@ -67,8 +69,25 @@ def every_attached_volume_stays_connected(bench: Bench, written: Contents, count
     for each in attached:
         wanted = pages_of(written, each.size)
         same(f"what {each.host} reads", each.read(wanted), dict(wanted))
+        info = bench.driver.initialize_connection(bench.fresh(each.volume), host_connector(each.host))
+        same("the connection info after a restart", info, each.info)
     for each in list(attached):
         bench.detach(each)
+
+
+@law(source=f"{INIT_HOST}: ensure_export", needs=["data path"], written=contents(), count=st.integers(1, 3))
+def exports_outlive_their_node(bench: Bench, written: Contents, count: int) -> None:
+    """When the node that exports them was started anew, ensure_export has exported all volumes in use again, as
+    the hosts know them."""
+    attached = [bench.attach(bench.another_name_for(bench.create()), f"host{each}") for each in range(count)]
+    for each in attached:
+        each.write(pages_of(written, each.size))
+    bench.restart_node()
+    for each in attached:
+        again = bench.reconnect(each)
+        wanted = pages_of(written, again.size)
+        same(f"what {again.host} reads", again.read(wanted), dict(wanted))
+        bench.detach(again)
 
 
 @law(source=INIT_HOST)

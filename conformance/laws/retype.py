@@ -11,7 +11,7 @@ from conformance.bench import ADMIN, Bench, Lacking, TwoBenches
 from conformance.contents import Contents, contents, pages_of
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
-from conformance.laws.assisted import host_of
+from conformance.laws.assisted import MANAGERS_OWN, host_of
 from conformance.properties import properties
 from harness.control_plane.volume_types import volume_types_diff
 from harness.model import QosSpecs, Volume, VolumeType
@@ -57,7 +57,9 @@ def change(bench: Bench, volume: Volume, new: VolumeType, host: dict[str, Any]) 
     if done:
         unknown = sorted(key for key in update or {} if key not in Volume.DEFAULTS)
         holds(not unknown, f"retype returned the fields {unknown}, which no volume has")
-        record.update({**(update or {}), "volume_type_id": new.id})
+        foreign = sorted(set(update or {}) & (MANAGERS_OWN | {"volume_type_id"}))
+        holds(not foreign, f"retype returned {foreign}, which overrides what the manager sets itself")
+        record.update({"volume_type_id": new.id, **(update or {})})
         record.save()
     return bool(done)
 
@@ -167,11 +169,15 @@ def must_be_as_created(
         bench.database.update(Volume, other.id, {"volume_type_id": volume.volume_type_id})
         volume = bench.fresh(other)
     new = kind(bench, "new", {}, two)
+    before = properties(bench.world, bench.plan, volume.name)
     if change(bench, volume, new, host_of(bench)):
         fresh = bench.create(volume_type_id=new.id)
         wanted = properties(bench.world, bench.plan, fresh.name)
         if wanted is not None:
             same("what the retyped volume is like", properties(bench.world, bench.plan, volume.name), wanted)
+    else:
+        after = properties(bench.world, bench.plan, volume.name)
+        same("what the volume is like whose retype was refused", after, before)
 
 
 @law(source=f"{RETYPE}: the host changes; LP 1452823, LP 1652802", needs=["inventory"], stage=TwoBenches)

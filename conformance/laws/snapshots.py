@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from conformance.attached import must_show_nothing_of
 from conformance.bench import Bench
-from conformance.contents import Contents, contents, sizes
+from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.law import Chapter, holds, same
 from harness.errors import SnapshotIsBusy, VolumeIsBusy
+from harness.model import GIB
 
 law = Chapter("snapshots", level="core", stage=Bench, needs=["snapshots"])
 MANAGER = "cinder.volume.manager:VolumeManager"
@@ -224,3 +226,24 @@ def a_snapshot_of_an_absent_volume_is_an_error(bench: Bench) -> None:
             raise
         return
     holds(False, "create_snapshot of a volume that is gone succeeded, but should raise")
+
+
+@law(
+    source=f"volume_clear; {DELETE}",
+    needs=["data path"],
+    secret=contents("former owner"),
+    after=contents("after"),
+    weight=0.5,
+)
+def a_new_volume_shows_nothing_of_a_deleted_snapshot(bench: Bench, secret: Contents, after: Contents) -> None:
+    """No byte of what a deleted snapshot kept can be read in volumes that are created later."""
+    volume = bench.create()
+    bench.write(volume, secret)
+    snapshot = bench.snapshot(volume)
+    bench.write(volume, after)
+    bench.delete_snapshot(snapshot)
+    bench.delete(volume)
+    for _ in range(2):
+        attached = bench.attach(bench.create())
+        must_show_nothing_of(attached, pages_of(secret, GIB), "a new volume")
+        bench.detach(attached)

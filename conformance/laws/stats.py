@@ -5,17 +5,14 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
 
 from conformance.bench import Bench, TwoBenches
-from conformance.contents import Contents, contents, pages_of, sizes
+from conformance.contents import Contents, contents, sizes
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
-from harness.driver import Configuration
-from harness.model import GIB
 
 law = Chapter("stats", level="core", stage=Bench)
 STATS = "cinder.interface.volume_driver:VolumeDriverCore.get_volume_stats"
@@ -35,6 +32,8 @@ BOOLEANS = (
 )
 SLACK_GB = 0.02
 """Figures have two decimals."""
+COPIES, UNIT_GB = 4, 2
+"""So often storage keeps what is written to it, and in units of so many GiB it counts, at most."""
 
 
 def read(bench: Bench) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -217,6 +216,32 @@ def a_volume_takes_its_size(bench: Bench, sizes_gb: list[int]) -> None:
     )
 
 
+@law(source=f"{FILTER}: free_capacity_gb", needs=["data path"], weight=0.25, mib=st.sampled_from([64, 128]))
+def what_is_written_takes_about_its_size(bench: Bench, mib: int) -> None:
+    """What is written to a volume takes no more from free_capacity_gb than a few copies of it."""
+    attached = bench.attach(bench.create())
+    before = [number(pool, "free_capacity_gb") for pool in read(bench)[1]]
+    attached.fill(mib << 20)
+    after = [number(pool, "free_capacity_gb") for pool in read(bench)[1]]
+    if None in before or None in after:
+        return
+    taken = sum(value or 0 for value in before) - sum(value or 0 for value in after)
+    most = COPIES * mib / 1024 + UNIT_GB
+    holds(taken <= most, f"free_capacity_gb shrank by {taken:.2f} GiB for {mib} MiB, but may by {most}")
+
+
+@law(source=f"{STATS}: total_volumes", count=st.integers(1, 3))
+def volumes_are_counted(bench: Bench, count: int) -> None:
+    """total_volumes, where it is reported, grows with each volume."""
+    before = [number(pool, "total_volumes") for pool in read(bench)[1]]
+    for _ in range(count):
+        bench.create()
+    after = [number(pool, "total_volumes") for pool in read(bench)[1]]
+    if None not in before and None not in after:
+        grown = sum(value or 0 for value in after) - sum(value or 0 for value in before)
+        same(f"what total_volumes grew by for {count} volumes", grown, count)
+
+
 @law(source=f"{FILTER}: capacity reported is capacity used", size=sizes(8), more=sizes(8))
 def an_extension_takes_what_it_adds(bench: Bench, size: int, more: int) -> None:
     """A volume that was extended counts as one that was created of its new size."""
@@ -258,23 +283,6 @@ def what_is_deleted_is_free_again(bench: Bench, sizes_gb: list[int], written: Co
     for volume in volumes:
         bench.delete(volume)
     same("the capacity in the end", [{key: pool.get(key) for key in keys} for pool in read(bench)[1]], before)
-
-
-@law(
-    source="cinder.volume.manager:VolumeManager._copy_volume_data: sparse_copy_volume",
-    needs=["data path", "sparse copy"],
-    size=sizes(3),
-    secret=contents("former owner"),
-)
-def a_sparse_destination_reads_zero(bench: Bench, size: int, secret: Contents) -> None:
-    """sparse_copy_volume promises that what was never written reads zero, even where others wrote before."""
-    former = bench.create(size)
-    bench.write(former, secret)
-    bench.delete(former)
-    attached = bench.attach(bench.create(size))
-    for page, data in attached.read(pages_of(secret, size * GIB)).items():
-        holds(not any(data), f"page {page} of a fresh volume reads {data[:8].hex()}..., but should read zeros")
-    bench.detach(attached)
 
 
 @law(source=f"{CONTRIBUTOR}; driver.VERSION")
@@ -323,15 +331,18 @@ def thin_volumes_take_no_space_yet(bench: Bench, sizes_gb: list[int]) -> None:
     ratio=st.sampled_from(["1.5", "7.0", "20.0"]),
 )
 def what_is_configured_is_reported(bench: Bench, reserved: int, ratio: str) -> None:
-    """reserved_percentage and max_over_subscription_ratio of cinder.conf reach the scheduler."""
-    options = {
-        **bench.plan.configuration,
-        "reserved_percentage": reserved,
-        "max_over_subscription_ratio": ratio,
-    }
-    plan = replace(bench.plan, configuration=Configuration(bench.plan.section, options))
-    stats = bench.start(plan).get_volume_stats(refresh=True)
+    """reserved_percentage, max_over_subscription_ratio, filter_function and goodness_function of cinder.conf
+    reach the scheduler, which alone reckons with them: capacities are the same."""
+    bench.create(5)
+    capacities = ("total_capacity_gb", "free_capacity_gb", "provisioned_capacity_gb")
+    before = [[pool.get(key) for key in capacities] for pool in read(bench)[1]]
+    functions = {"filter_function": "volume.size < 9", "goodness_function": "51"}
+    bench.use(reserved_percentage=reserved, max_over_subscription_ratio=ratio, **functions)
+    stats = bench.driver.get_volume_stats(refresh=True)
+    same("the capacities", [[pool.get(key) for key in capacities] for pool in read(bench)[1]], before)
     for pool in stats.get("pools") or [stats]:
+        for key in functions.keys() & pool.keys():
+            same(key, pool[key], functions[key])
         same(
             "reserved_percentage",
             pool.get("reserved_percentage", stats.get("reserved_percentage", 0)),

@@ -34,11 +34,13 @@ class IscsiExports:
     def ensure(self, volume: Volume, group: VolumeGroup) -> None:
         """Export again after a start, with the credentials on record.
 
-        LIO restores its saved configuration only where it has no targets at all; targets outlive the volume
-        service, so nothing is left to restore.
+        LIO restores its saved configuration, and only where it has no targets at all: they outlive the volume
+        service, but not their host (`cinder.volume.targets.lio:LioAdm.ensure_export`).
         """
         if not self._lio:
             self._create(volume, group, _chap_on_record(volume))
+        elif not self._portal.targets:
+            self._portal.restore()
 
     def create(self, volume: Volume, group: VolumeGroup) -> ModelUpdate:
         """Export under the volume's name; the credentials on record are kept, else new ones are made.

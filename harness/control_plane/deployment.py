@@ -132,6 +132,11 @@ class BackendPlan:
         """``host@section#pool``."""
         return f"{self.host}@{self.section}#{self.pool}"
 
+    def with_options(self, options: Mapping[str, object]) -> BackendPlan:
+        """The same back-end, with other options in its section."""
+        configuration = Configuration(self.configuration.section, {**self.configuration, **options})
+        return replace(self, configuration=configuration)
+
 
 @dataclass(frozen=True, slots=True)
 class VolumeGroupPlan:

@@ -286,15 +286,6 @@ class NeverFree(RbdDriver):
         super().delete_volume(volume)
 
 
-@mutant("claims-sparse", "stats/a_sparse_destination_reads_zero", "says that fresh blocks read zero")
-class ClaimsSparse(LvmDriver):
-    def _fresh_stats(self) -> dict[str, Any]:
-        return {**super()._fresh_stats(), "sparse_copy_volume": True}
-
-    def _delete(self, name: str, size_gb: int) -> None:
-        self.group.remove(name, cascade=True)
-
-
 @mutant("claims-thin", "stats/thin_volumes_take_no_space_yet", "says that thick volumes are thin")
 class ClaimsThin(LvmDriver):
     def _fresh_stats(self) -> dict[str, Any]:

@@ -1,0 +1,169 @@
+"""Drivers that show, waste or mix up what is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fake_backends.lvm import dd
+from fake_backends.lvm.driver import LvmDriver
+from fake_backends.nfs.driver import NfsDriver
+from fake_backends.rbd.driver import RbdDriver
+from harness.model import GIB
+from tests.conformance.mutants.planted import mutant
+
+
+@mutant(
+    "clears-as-created",
+    "volumes/a_new_volume_shows_nothing_of_a_deleted_one",
+    "clears as much as there was at the creation",
+)
+class ClearsAsCreated(LvmDriver):
+    def do_setup(self, context: Any) -> None:
+        super().do_setup(context)
+        self.sizes: dict[str, int] = {}
+
+    def create_volume(self, volume: Any) -> None:
+        super().create_volume(volume)
+        self.sizes[volume.name] = volume.size
+
+    def _delete(self, name: str, size_gb: int) -> None:
+        super()._delete(name, self.sizes.get(name, size_gb))
+
+
+@mutant(
+    "snapshot-not-cleared",
+    "snapshots/a_new_volume_shows_nothing_of_a_deleted_snapshot",
+    "deleted snapshots are not cleared",
+)
+class SnapshotNotCleared(LvmDriver):
+    def _delete_snapshot(self, name: str, size_gb: int) -> None:
+        if name in self.group:
+            self.group.remove(name, cascade=True)
+
+
+class CopiesSparsely(LvmDriver):
+    """Thick volumes, copied as if what is not written read zero."""
+
+    def _copy(self, source: str, group: Any, name: str, size_gb: int) -> None:
+        ends = (self.group, source), (group, name)
+        dd.copy(*ends, size_gb * GIB, sparse=True, points=self.world.points)
+
+
+@mutant(
+    "clone-sparse", "used storage/a_clone_reads_as_its_source", "leaves out zeros where others have written"
+)
+class ClonesSparsely(CopiesSparsely):
+    pass
+
+
+@mutant("from-snapshot-sparse", "used storage/a_volume_from_a_snapshot_reads_as_it", "leaves out zeros, too")
+class FromSnapshotSparsely(CopiesSparsely):
+    pass
+
+
+@mutant("assisted-sparse", "assisted/a_volume_moves_onto_used_storage", "moves without the zeros")
+class MovesSparsely(CopiesSparsely):
+    pass
+
+
+@mutant("claims-sparse", "used storage/a_sparse_destination_reads_zero", "says that thick volumes read zero")
+class ClaimsSparseThick(LvmDriver):
+    def _fresh_stats(self) -> dict[str, Any]:
+        return {**super()._fresh_stats(), "sparse_copy_volume": True}
+
+
+@mutant("not-sparse", "migration to/what_is_empty_takes_no_space", "does not report sparse_copy_volume")
+class NotSparse(NfsDriver):
+    def get_volume_stats(self, refresh: bool = False) -> dict[str, Any]:
+        return {**super().get_volume_stats(refresh), "sparse_copy_volume": False}
+
+
+@mutant("clone-torn", "in use/a_copy_of_a_volume_in_use_is_of_one_moment", "clones while the guest writes")
+class ClonesLive(LvmDriver):
+    def create_cloned_volume(self, volume: Any, src_vref: Any) -> None:
+        self.create_volume(volume)
+        self._copy(src_vref.name, self.group, volume.name, src_vref.size)
+
+
+@mutant(
+    "extend-stays-inactive", "extend/a_volume_with_a_snapshot_can_be_extended", "leaves the volume inactive"
+)
+class StaysInactive(LvmDriver):
+    def _extend(self, name: str, size_gb: int) -> None:
+        if self.group.volume(name).snapshots:
+            self.group.deactivate(name)
+        self.group.extend(name, size_gb * GIB)
+
+
+@mutant("extend-decimal", "extend/any_size_is_reached_exactly_or_refused", "a TiB has a thousand GiB")
+class ExtendsDecimal(RbdDriver):
+    def extend_volume(self, volume: Any, new_size: int) -> None:
+        super().extend_volume(volume, new_size if new_size < 1024 else new_size // 1024 * 1000)
+
+
+@mutant("clone-large-short", "clones/large_copies_have_exactly_their_size", "copies the first 500 GiB")
+class ClonesFirstPart(LvmDriver):
+    def _copy(self, source: str, group: Any, name: str, size_gb: int) -> None:
+        super()._copy(source, group, name, min(size_gb, 500))
+
+
+SNAPSHOTS = "concurrency/one_volume_is_snapshotted_several_times_at_once"
+
+
+@mutant("snapshot-unlocked", SNAPSHOTS, "snapshots without a lock")
+class SnapshotsUnlocked(NfsDriver):
+    create_snapshot = NfsDriver.create_snapshot.__wrapped__  # type: ignore[attr-defined]
+
+
+@mutant("snapshot-deletion-unlocked", SNAPSHOTS, "deletes snapshots without a lock")
+class DeletesUnlocked(NfsDriver):
+    delete_snapshot = NfsDriver.delete_snapshot.__wrapped__  # type: ignore[attr-defined]
+
+
+CALLED = "names/what_is_made_of_a_volume_may_be_called_anything"
+
+
+@mutant("clone-ascii", CALLED, "writes the name of a clone as ASCII")
+class ClonesInAscii(RbdDriver):
+    def create_cloned_volume(self, volume: Any, src_vref: Any) -> Any:
+        (volume.display_name or "").encode("ascii")
+        return super().create_cloned_volume(volume, src_vref)
+
+
+@mutant("extend-name-limit", CALLED, "cannot extend what has a long name")
+class ExtendsShortNames(RbdDriver):
+    def extend_volume(self, volume: Any, new_size: int) -> None:
+        if len(volume.display_name or "") > 200:
+            raise ValueError("name too long")
+        super().extend_volume(volume, new_size)
+
+
+# ------------------------------------------------------------------------------------------------ manage
+
+ROUNDED = "manage/a_size_that_is_not_whole_is_rounded_up"
+
+
+@mutant("manage-rounds-down", ROUNDED, "rounds the size down")
+class RoundsDown(RbdDriver):
+    def manage_existing_get_size(self, volume: Any, existing_ref: Any) -> int:
+        super().manage_existing_get_size(volume, existing_ref)
+        return self._pool().image(existing_ref["source-name"]).size // GIB
+
+
+@mutant("manage-rounds", ROUNDED, "rounds to the nearest GiB")
+class RoundsToNearest(LvmDriver):
+    def _existing_size(self, existing_ref: Any) -> int:
+        super()._existing_size(existing_ref)
+        return round(self.group.volume(existing_ref["source-name"]).listed_size / GIB + 0.001)
+
+
+@mutant("manage-known", "manage/what_is_on_record_is_not_taken_from_it", "takes what another volume is")
+class TakesKnown(LvmDriver):
+    def _take_over(self, existing_ref: Any, new_name: str, record: Any) -> None:
+        self.group.rename(existing_ref["source-name"], new_name)
+
+
+@mutant("manage-snapshot-now", "manage/a_managed_snapshot_has_the_size_of_its_time", "tells the volume's size")
+class TellsSizeNow(RbdDriver):
+    def manage_existing_snapshot_get_size(self, snapshot: Any, existing_ref: Any) -> int:
+        return self._pool().image(snapshot.volume_name).size // GIB
