@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from conformance.bench import Bench, Lacking
+from conformance.grounds import in_files
 from conformance.guard import contained
 from conformance.properties import inventory
 from conformance.subjects import Subject
@@ -121,6 +122,10 @@ def _other_storage(subject: Subject, seed: int) -> str:
     return "" if known else "nobody says how to configure a back-end on other storage"
 
 
+def _in_memory(subject: Subject, seed: int) -> str:
+    return "" if subject.ground is not in_files else "to fill storage in files takes as much memory"
+
+
 def _inventory(subject: Subject, seed: int) -> str:
     with contained():
         bench = None
@@ -158,6 +163,7 @@ def _there(subject: Subject, seed: int) -> str:
 PROBES: dict[str, Probe] = {
     "simulated Cinder": _there,
     "data path": _path,
+    "storage in memory": _in_memory,
     "inventory": _inventory,
     "twin on one system": _own_twin,
     "other storage": _other_storage,

@@ -16,8 +16,10 @@ from conformance.bench import Bench
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
+from conformance.laws.retype import kind, limits
+from conformance.properties import properties
 from harness.control_plane.manager_base import host_connector
-from harness.model import Volume
+from harness.model import QosSpecs, Volume
 
 law = Chapter("destination", level="migration-destination", stage=Bench)
 UPDATE = "cinder.volume.manager:VolumeManager.update_migrated_volume"
@@ -174,11 +176,30 @@ def a_failed_rename_loses_nothing(bench: Bench, nth: int, kind: str, written: Co
     bench.must_hold(user, written, "the migrated volume")
 
 
+@law(
+    source=f"{UPDATE}; LP 1356608",
+    needs=["data path"],
+    qos=limits,
+    status=st.sampled_from(STATUSES),
+)
+def a_migrated_volume_is_what_its_type_says(bench: Bench, qos: QosSpecs | None, status: str) -> None:
+    """A volume that was migrated has the limits of its type, like the temporary volume that it was."""
+    limited = kind(bench, "limited", {}, qos).id
+    user = bench.record(1, host="elsewhere@other#pool", volume_type_id=limited, **ELSEWHERE)
+    temporary = bench.create(1, volume_type_id=limited, **ELSEWHERE)
+    before = properties(bench.world, bench.plan, temporary.name)
+    finish(bench, user, bench.fresh(temporary), status)
+    if before is not None:
+        found = properties(bench.world, bench.plan, bench.fresh(user).name)
+        same("what the migrated volume is like", found, before)
+
+
 @law(source=UPDATE, needs=["update_migrated_volume"], status=st.sampled_from(STATUSES))
 def the_answer_names_both_fields(bench: Bench, status: str) -> None:
     """update_migrated_volume answers with _name_id and provider_location, and no key twice: what it leaves out
     is not exchanged between the records."""
     user, temporary = arrive_unwritten(bench)
+    before = [(each.status, each.host, each._name_id) for each in (user, temporary)]
     try:
         answer = bench.driver.update_migrated_volume(None, user, temporary, status)
     except NotImplementedError:
@@ -188,6 +209,9 @@ def the_answer_names_both_fields(bench: Bench, status: str) -> None:
         f"update_migrated_volume returned {shortened(answer)}, but should return a dict with _name_id and "
         "provider_location",
     )
+    records = [bench.fresh(each) for each in (user, temporary)]
+    got = [(each.status, each.host, each._name_id) for each in records]
+    same("(status, host, _name_id) of both records, which are Cinder's,", got, before)
     named = answer["_name_id"]
     holds(
         named is None or named == temporary.name_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from conformance.attached import must_show_nothing_of
-from conformance.bench import Bench
+from conformance.bench import Bench, Lacking
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.law import Chapter, holds, same
 from harness.model import GIB
@@ -163,6 +163,25 @@ def an_attached_volume_can_be_extended(bench: Bench, size: int, more: int, writt
     bench.detach(attached)
     bench.must_have_size(volume, size + more, "the extended volume")
     bench.must_hold(volume, written, "the extended volume", size)
+
+
+@law(source=f"{MANAGER}: online_extend_support", needs=["data path"], level="in-use", more=sizes(3))
+def what_is_not_reported_is_refused(bench: Bench, more: int) -> None:
+    """A driver that reports online_extend_support False refuses to extend an attached volume: what works is to
+    be reported."""
+    stats = bench.driver.get_volume_stats(refresh=True)
+    pools = stats.get("pools") or [stats]
+    if any(pool.get("online_extend_support", stats.get("online_extend_support", True)) for pool in pools):
+        raise Lacking("the driver does not report online_extend_support False")
+    volume = bench.create()
+    bench.attach(volume)
+    try:
+        bench.extend(volume, 1 + more)
+    except Exception as error:
+        if not bench.is_foreign(error):
+            raise
+        return
+    holds(False, "an attached volume was extended, but the driver reports online_extend_support False")
 
 
 @law(source=MANAGER, needs=["inventory"], size=sizes(3), more=sizes(3))

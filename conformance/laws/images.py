@@ -58,12 +58,21 @@ def service(bench: Bench) -> ImageService:
     return ImageService(0, bench.simulation)
 
 
-@law(source=UPLOAD, size=sizes(3), written=contents(), migrated=st.booleans())
-def an_upload_is_the_whole_volume(bench: Bench, size: int, written: Contents, migrated: bool) -> None:
-    """The image has the size and the data of the volume, also of one that has a _name_id."""
+@law(source=UPLOAD, size=sizes(3), written=contents(), migrated=st.booleans(), snapshotted=st.booleans())
+def an_upload_is_the_whole_volume(
+    bench: Bench, size: int, written: Contents, migrated: bool, snapshotted: bool
+) -> None:
+    """The image has the size and the newest data of the volume, also of one that has a _name_id, or a
+    snapshot."""
     images, volume = service(bench), bench.create(size)
+    if snapshotted and bench.subject.has("create_snapshot"):
+        bench.write(volume, Contents("before", written.places))
+        bench.snapshot(volume)
     bench.write(volume, written)
-    image = upload(bench, images, bench.another_name_for(volume) if migrated else volume)
+    target = bench.another_name_for(bench.fresh(volume)) if migrated else volume
+    status = bench.fresh(target).status
+    image = upload(bench, images, target)
+    same("the status of the record after an upload, which is Cinder's,", bench.fresh(target).status, status)
     same("the size of the image in bytes", image.size, size * GIB)
     disk, wanted = images.disks[image.id], pages_of(written, size * GIB)
     compare({page: disk.read(page * PAGE, PAGE) for page in wanted}, wanted, "the image")
@@ -88,6 +97,17 @@ def an_image_is_written_over_the_volume(
     download(bench, images, target, image_of(images, size, pages_of(written, size * GIB)))
     bench.must_hold(volume, written, "the volume with the image", size)
     bench.must_have_size(volume, size + more, "the volume with the image")
+
+
+@law(source=DOWNLOAD, needs=["snapshots"], before=contents("before"), written=contents("image"))
+def an_image_leaves_snapshots_alone(bench: Bench, before: Contents, written: Contents) -> None:
+    """A volume that has a snapshot can have an image written over it, and the snapshot keeps its data."""
+    images, volume = service(bench), bench.create()
+    bench.write(volume, before)
+    snapshot = bench.snapshot(volume)
+    download(bench, images, volume, image_of(images, 1, pages_of(written, GIB)))
+    bench.must_hold(volume, written, "the volume with the image")
+    bench.must_hold(bench.from_snapshot(snapshot), before, "the volume from the snapshot")
 
 
 @law(source=f"{UPLOAD}; {DOWNLOAD}", needs=["inventory"], written=contents())

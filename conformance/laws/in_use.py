@@ -6,8 +6,9 @@ import itertools
 
 from hypothesis import strategies as st
 
+from conformance.attached import compare
 from conformance.bench import Lacking
-from conformance.contents import Contents, contents
+from conformance.contents import Contents, contents, pages_of
 from conformance.law import Chapter, holds, same
 from conformance.move import OWNER, Move
 from fake_backends.block_store import PAGE
@@ -237,6 +238,30 @@ def a_guest_comes_back_with_the_storage_node(
     move.restart("subject", node=True)
     move.reboot(server)
     move.guest_reads(server, volume, written, "the disk of the server that was started anew")
+    move.guest_writes(server, volume, after)
+    move.detach(server, volume)
+    move.must_hold(volume, after, "the volume")
+
+
+@law(
+    source="cinder.volume.api:API.copy_volume_to_image: force, enable_force_upload",
+    needs=["simulated Cinder"],
+    written=contents(),
+    after=contents("after"),
+)
+def a_volume_in_use_can_be_uploaded(move: Move, written: Contents, after: Contents) -> None:
+    """An image of a volume in use holds what the guest had written; the guest goes on."""
+    move.open("subject")
+    move.cloud.options["enable_force_upload"] = True
+    volume = move.create("subject")
+    server = move.attach(volume)
+    move.guest_writes(server, volume, written)
+    image = move.act(move.cloud.api.upload_image, OWNER, volume, "image", force=True)
+    move.must_be_at_rest(volume, "in-use")
+    same("the status of the image", move.cloud.images.show(image.id).status, "active")
+    disk = move.cloud.images.disks[image.id]
+    pages = pages_of(written, disk.size)
+    compare({page: disk.read(page * PAGE, PAGE) for page in pages}, pages, "the image")
     move.guest_writes(server, volume, after)
     move.detach(server, volume)
     move.must_hold(volume, after, "the volume")

@@ -12,9 +12,11 @@ from conformance.bench import Bench, Lacking
 from conformance.contents import Contents, contents, sizes
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
+from conformance.laws.retype import kind, limits
+from conformance.properties import properties
 from fake_backends.block_store import CHUNK
 from harness.errors import ManageExistingInvalidReference
-from harness.model import GIB, Volume
+from harness.model import GIB, QosSpecs, Volume
 
 law = Chapter("manage", level="manage", stage=Bench, needs=["manage"])
 MANAGE = "cinder.interface.volume_management_driver:VolumeManagementDriver.manage_existing"
@@ -33,9 +35,9 @@ def let_go(bench: Bench, volume: Volume) -> dict[str, str]:
     return {"source-name": name, "source-id": volume.name_id}
 
 
-def take_over(bench: Bench, reference: dict[str, str]) -> Volume:
+def take_over(bench: Bench, reference: dict[str, str], **fields: object) -> Volume:
     """Size first, then the object, as `cinder.volume.flows.manager.manage_existing` does."""
-    volume = bench.record(0, status="managing")
+    volume = bench.record(0, status="managing", **fields)
     size = bench.driver.manage_existing_get_size(volume, reference)
     holds(
         isinstance(size, int) and not isinstance(size, bool) and size > 0,
@@ -76,6 +78,18 @@ def a_managed_volume_is_a_volume_like_any_other(bench: Bench, size: int, more: i
     bench.must_have_size(managed, size + more, "the managed volume")
     bench.must_hold(managed, written, "the managed volume", size)
     bench.delete(managed)
+
+
+@law(source=f"{MANAGE}; cinder.volume.qos_specs: consumer back-end", qos=limits)
+def a_managed_volume_has_the_limits_of_its_type(bench: Bench, qos: QosSpecs | None) -> None:
+    """A volume that is taken over with a type is like one that was created with it."""
+    limited = kind(bench, "limited", {}, qos)
+    wanted = properties(bench.world, bench.plan, bench.create(volume_type_id=limited.id).name)
+    if wanted is None:
+        raise Lacking("nobody tells what the limits of a volume are")
+    managed = take_over(bench, let_go(bench, bench.create()), volume_type_id=limited.id)
+    found = properties(bench.world, bench.plan, managed.name)
+    same("what the managed volume is like", found, wanted)
 
 
 @law(source=MANAGE, needs=["inventory"])

@@ -30,7 +30,8 @@ qualities = st.none() | st.builds(
     st.integers(1, 999),
 )
 limits = st.none() | st.builds(
-    lambda key, value: QosSpecs("q", "limits", "back-end", ((key, str(value)),)),
+    lambda consumer, key, value: QosSpecs("q", "limits", consumer, ((key, str(value)),)),
+    st.sampled_from(["back-end", "both"]),
     st.sampled_from(["read_iops_sec", "total_bytes_sec"]),
     st.integers(1, 999),
 )

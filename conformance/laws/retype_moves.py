@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from conformance.attached import pages_written
 from conformance.bench import Lacking
 from conformance.contents import Contents, contents, pages_of
 from conformance.law import Chapter, holds, same
@@ -11,7 +12,7 @@ from conformance.move import OWNER, Move
 from fake_backends.block_store import PAGE
 from fake_backends.luks.device import LuksDevice
 from harness import errors
-from harness.model import Encryption
+from harness.model import GIB, Encryption
 
 law = Chapter("retypes", level="retype", stage=Move, needs=["data path"], weight=0.5)
 encrypted_law = Chapter("encryption", level="encryption", stage=Move, needs=["data path"], weight=0.5)
@@ -168,6 +169,29 @@ def an_encrypted_volume_migrates_whole(move: Move, provider: str, there: str, wr
     server = move.attach(volume, "reader")
     move.guest_reads(server, volume, written, "the decrypted volume at its destination")
     move.detach(server, volume)
+
+
+@encrypted_law(
+    source="cinder.interface.volume_driver:VolumeDriverCore.copy_image_to_encrypted_volume",
+    needs=["simulated Cinder"],
+    written=contents("image"),
+    provider=st.sampled_from(["luks", "luks2"]),
+)
+def an_image_on_an_encrypted_volume_is_read_decrypted(move: Move, written: Contents, provider: str) -> None:
+    """A server reads an image that was written over an encrypted volume; the back-end has ciphertext."""
+    encrypted(move, "subject", "subject", provider, None)
+    plain = move.create("subject")
+    move.write(plain, written)
+    image = move.act(move.cloud.api.upload_image, OWNER, plain, "image")
+    host = move.plan("subject").address
+    volume = move.act(move.cloud.api.create_volume, OWNER, 2, volume_type="old", host=host).id
+    move.act(move.cloud.api.reimage, OWNER, volume, image.id)
+    move.must_be_at_rest(volume, "available")
+    server = move.attach(volume, "reader")
+    move.guest_reads(server, volume, written, "the encrypted volume with the image", GIB)
+    raw = server.disks[volume].connection.disk()
+    shown = set(pages_of(written, GIB).values()) & {data for _, data in pages_written(raw)}
+    holds(not shown, "the image is stored as plaintext on the encrypted volume")
 
 
 @encrypted_law(

@@ -13,6 +13,7 @@ from conformance.bench import Bench, TwoBenches
 from conformance.contents import Contents, contents, sizes
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
+from harness.model import GIB
 
 law = Chapter("stats", level="core", stage=Bench)
 STATS = "cinder.interface.volume_driver:VolumeDriverCore.get_volume_stats"
@@ -228,6 +229,26 @@ def what_is_written_takes_about_its_size(bench: Bench, mib: int) -> None:
     taken = sum(value or 0 for value in before) - sum(value or 0 for value in after)
     most = COPIES * mib / 1024 + UNIT_GB
     holds(taken <= most, f"free_capacity_gb shrank by {taken:.2f} GiB for {mib} MiB, but may by {most}")
+
+
+@law(
+    source=f"{FILTER}: free_capacity_gb",
+    needs=["data path", "thin", "storage in memory"],
+    gib=st.integers(4, 8),
+    weight=0.25,
+)
+def what_is_written_is_not_free(bench: Bench, gib: int) -> None:
+    """Where every pool provisions thinly, free_capacity_gb shrinks by what is written, more or less."""
+    volume = bench.create(gib)
+    before = read(bench)[1]
+    if not all(pool.get("thin_provisioning_support") is True for pool in before):
+        return
+    bench.attach(volume).fill(gib * GIB)
+    figures = [[number(pool, "free_capacity_gb") for pool in pools] for pools in (before, read(bench)[1])]
+    if None in figures[0] or None in figures[1]:
+        return
+    taken = sum(value or 0 for value in figures[0]) - sum(value or 0 for value in figures[1])
+    holds(taken >= gib / 2, f"free_capacity_gb shrank by {taken:.2f} GiB for {gib} GiB that were written")
 
 
 @law(source=f"{STATS}: total_volumes", count=st.integers(1, 3))

@@ -8,6 +8,7 @@ from tests.conformance.mutants import (
     copying,
     grouping,
     hiding,
+    imaging,
     migrating,
     misconduct,
     reporting,
@@ -25,6 +26,7 @@ MODULES = (
     connections,
     reporting,
     answers,
+    imaging,
     grouping,
     misconduct,
 )
