@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from conformance.law import Law, laws_of
 from conformance.laws import (
     assisted,
+    bookkeeping,
     clones,
     concurrency,
     connections,
@@ -41,8 +42,7 @@ from harness.errors import InputError
 MODULES = (
     interface, volumes, snapshots, clones, used_storage, extend, connections, exports, stats, naming, restart,
     faults, concurrency, images, contents_of, requests, sequences, migration, destination, assisted, in_use,
-    records,
-    retype, retype_moves,
+    records, bookkeeping, retype, retype_moves,
     multiattach, manage, revert, groups,
 )  # fmt: skip
 

@@ -31,7 +31,10 @@ class Content(Snapshots):
     # --------------------------------------------------------------------------------------------- images
 
     def copy_volume_to_image(self, volume_id: str, image_id: str) -> None:
-        """Upload; whatever happens, the status follows from the attachments. A failure deletes the image."""
+        """Upload; then the status follows from the attachments. A failure deletes the image.
+
+        A service that dies at it leaves the volume uploading: nobody takes that up.
+        """
         images = self.cloud.images
         try:
             volume = self.db.get_volume(volume_id)
@@ -44,11 +47,15 @@ class Content(Snapshots):
         except Exception as error:
             self.note("copy_volume_to_image failed", str(error))
             images.delete(image_id)
+            self._end_uploading(volume_id)
             raise
-        finally:
-            attached = bool(self.db.attachments_of(volume_id))
-            self.db.update(Volume, volume_id, {"status": "in-use" if attached else "available"})
+        self._end_uploading(volume_id)
         self.note("volume uploaded", image_id)
+
+    def _end_uploading(self, volume_id: str) -> None:
+        """`cinder.db.api:volume_update_status_based_on_attachment`."""
+        attached = bool(self.db.attachments_of(volume_id))
+        self.db.update(Volume, volume_id, {"status": "in-use" if attached else "available"})
 
     def reimage(self, volume: Volume, image_id: str) -> None:
         """Write the image, and what it says of itself; a failure leaves the volume in error."""

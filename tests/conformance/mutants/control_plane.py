@@ -9,17 +9,35 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from harness.control_plane import migration
+from harness.control_plane.api.chapter import Chapter
 from harness.control_plane.api.moves import Moves
+from harness.control_plane.api.volumes import Volumes
 from harness.control_plane.connections import Connections
 from harness.control_plane.content import Content
+from harness.control_plane.managing import Managing
 from harness.control_plane.migration import Migration
+from harness.control_plane.quota import Quotas
 from harness.control_plane.retype import Retype
+from harness.control_plane.scheduler import Scheduler
 from harness.control_plane.snapshots import Snapshots
+from harness.control_plane.start import Start
 from harness.control_plane.volume_manager import VolumeManager
 from tests.harness.matrix import test_planted_faults as planted
 from tests.harness.matrix.test_planted_faults import Mutation
 
 FROM, TO, IN_USE, RECORDS, REQUESTS = "migration from/", "migration to/", "in use/", "records/", "requests/"
+BOOKS = "bookkeeping/"
+PLACE, COUNTERS, BEGUN = (
+    BOOKS + "only_the_place_of_a_volume_changes",
+    BOOKS + "a_pool_counts_its_volumes",
+    BOOKS + "what_a_dead_service_had_begun_is_taken_up",
+)
+ALONE, ROOM, QUOTA, UNDONE = (
+    BOOKS + "a_volume_that_migrates_is_left_alone",
+    BOOKS + "an_extension_without_room_is_undone",
+    BOOKS + "what_exceeds_the_quota_is_refused_whole",
+    BOOKS + "a_failed_retype_is_undone",
+)
 TIDY = TO + "a_forced_copy_leaves_nothing_at_the_destination"
 
 
@@ -38,6 +56,12 @@ def known(name: str, law: str, subject: str = "rbd") -> dict[str, Fault]:
 
 def one(law: str, owner: object, function: str, old: str, new: str, subject: str = "rbd") -> Fault:
     return Fault(law, [Mutation(owner, function, old, new)], subject)
+
+
+def lost(field: str) -> Fault:
+    """A field that the temporary volume does not get, and so the volume loses."""
+    old = "if volume.hides_admin_metadata:"
+    return one(PLACE, Migration, "_create_temporary", old, f"del values[{field!r}]\n    {old}")
 
 
 CHECK_THEN_SAVE = """if volume.migration_status not in (None, "success", "error"):
@@ -188,6 +212,139 @@ FAULTS: dict[str, Fault] = {
     "an uploaded volume stays uploading": one(
         "images and backups/an_image_of_a_volume_is_whole", Content, "copy_volume_to_image",
         '"in-use" if attached else "available"', '"uploading"',
+    ),
+    "a copied volume forgets what it was cloned from": one(
+        PLACE, Migration, "_migrate_generic", "if any(lineage.values()):", "if False:"
+    ),
+    "a copied volume is no longer multiattach": lost("multiattach"),
+    "a copied volume no longer boots": lost("bootable"),
+    "a copied volume loses its metadata": lost("metadata"),
+    "a copied volume is no longer read-only": one(
+        PLACE, Migration, "_create_temporary", "if volume.hides_admin_metadata:", "if True:"
+    ),
+    "a copied volume forgets its replication status": lost("replication_status"),
+    "a copied volume becomes another project's": lost("project_id"),
+    "a copied volume becomes another user's": lost("user_id"),
+    "the zone of a moved volume is the old one": one(
+        PLACE, Migration, "_migrate_assisted",
+        '"availability_zone": service.availability_zone,', '"availability_zone": "elsewhere",',
+    ),
+    "the service of a moved volume is the old one": one(
+        PLACE, Migration, "_migrate_assisted", '"service_uuid": service.uuid,', ""
+    ),
+    "the quota no longer counts a copied volume": one(
+        PLACE, migration, "finish_volume_migration",
+        "in NOT_SWAPPED | hidden", 'in (NOT_SWAPPED - {"use_quota"}) | hidden',
+    ),
+    "the service of a copied volume is the old one": one(
+        PLACE, migration, "finish_volume_migration",
+        "in NOT_SWAPPED | hidden", 'in NOT_SWAPPED | hidden | {"service_uuid"}', "lvm",
+    ),
+    "the source is not told before the copy": one(
+        BOOKS + "the_source_hears_of_the_copy", Migration, "_migrate_generic",
+        'self.drive("before_volume_copy", self.admin, volume, temporary, remote="dest")', "pass",
+    ),
+    "the source is not told after the copy": one(
+        BOOKS + "the_source_hears_of_the_copy", Migration, "_migrate_generic",
+        'self.drive("after_volume_copy", self.admin, volume, temporary, remote="dest")', "pass",
+    ),
+    "the source is told of another side": one(
+        BOOKS + "the_source_hears_of_the_copy", Migration, "_migrate_generic",
+        '"after_volume_copy", self.admin, volume, temporary, remote="dest"',
+        '"after_volume_copy", self.admin, volume, temporary, remote="src"',
+    ),
+    "the API forgets that a copy is forced": one(
+        TIDY, Moves, "migrate_volume", "volume, destination, force_host_copy)", "volume, destination, False)"
+    ),
+    "the scheduler forgets that a copy is forced": one(
+        TIDY, Scheduler, "migrate_volume", "_host(chosen), force_host_copy", "_host(chosen), False"
+    ),
+    "the manager forgets that a copy is forced": one(
+        TIDY, Migration, "migrate_volume", "and not force_host_copy ", ""
+    ),
+    "owners see temporary volumes": one(
+        BOOKS + "an_owner_sees_a_volume_once", Volumes, "list_volumes",
+        '(context.is_admin or not (row["migration_status"] or "").startswith("target:"))', "True",
+    ),
+    "operators do not see temporary volumes": one(
+        BOOKS + "an_owner_sees_a_volume_once", Volumes, "list_volumes",
+        "context.is_admin and all_tenants", "context.is_admin and all_tenants and not row['migration_status']",
+    ),
+    "what migrates may be asked anything": one(
+        ALONE, Chapter, "claim", "if action.idle:", "if False:"
+    ),
+    "the status of a volume does not matter": one(
+        ALONE, Chapter, "claim", "if action.statuses is not None:", "if False:"
+    ),
+    "a volume in maintenance may be renamed": one(
+        ALONE, Volumes, "update_volume", "self.require(volume, action)", "pass"
+    ),
+    "a volume that is made is not counted": one(
+        COUNTERS, VolumeManager, "create_volume", "self.update_allocated_capacity(volume)\n", "pass\n"
+    ),
+    "a volume that is deleted stays counted": one(
+        COUNTERS, VolumeManager, "_delete_volume",
+        "self.update_allocated_capacity(volume, decrement=True)", "pass",
+    ),
+    "an extension is not counted": one(
+        COUNTERS, Managing, "extend_volume_completion",
+        "self.change_allocated_capacity(volume.host, grown_gb)", "pass",
+    ),
+    "a service that starts goes on counting from nothing": one(
+        COUNTERS, Start, "_init_host", "self.update_allocated_capacity(volume)", "pass"
+    ),
+    "a service that starts counts the volumes of others": one(
+        COUNTERS, Start, "_init_host",
+        'if self.is_our_backend(row["host"] or "", row["cluster_name"]):', "if True:",
+    ),
+    "a service that starts takes up nothing": one(
+        BEGUN, Start, "_init_host",
+        "self.do_cleanup(CleanupRequest(self.host, self.simulation.kernel.now_us))", "pass",
+    ),
+    "a deletion that was cut short is an error": one(
+        BEGUN, Start, "_clean", 'if record.status == "deleting" and isinstance(record, Volume):', "if False:"
+    ),
+    "a dead service ends its upload": one(
+        BEGUN, Content, "copy_volume_to_image",
+        "except Exception as error:", "except BaseException as error:\n        self._end_uploading(volume_id)",
+    ),
+    "nobody knows what a service was at": one(
+        BEGUN, Start, "worker", "self.db.workers[record.id] = mine", "pass"
+    ),
+    "an extension without room keeps its reservation": one(
+        ROOM, Scheduler, "extend_volume", "self.cloud.quotas.rollback(reservations)", "pass"
+    ),
+    "an extension without room goes on for ever": one(
+        ROOM, Scheduler, "extend_volume", "self._set(volume, state)", "pass"
+    ),
+    "nobody is told of an extension without room": one(
+        ROOM, Scheduler, "extend_volume",
+        "self.cloud.user_messages.create(volume, Action.EXTEND_VOLUME, failure)", "pass",
+    ),
+    "an extension beyond the quota goes on for ever": one(
+        QUOTA, Volumes, "extend_volume",
+        'self.cloud.database.conditional_update(volume, {"status": original}, values)', "pass",
+    ),
+    "limits of the quota are one too high": one(
+        QUOTA, Quotas, "_is_over", "limit < delta", "limit + 1 < delta"
+    ),
+    "a failed retype keeps its reservations": one(
+        UNDONE, Retype, "retype",
+        "for each in (old_reservations, reservations):", "for each in ():",
+    ),
+    "a failed retype is charged all the same": one(
+        UNDONE, Retype, "retype",
+        "self.cloud.quotas.rollback(each, asking.project_id)", "self.cloud.quotas.commit(each)",
+    ),
+    "a failed retype stays retyping": Fault(
+        UNDONE,
+        [
+            Mutation(
+                Retype, "retype",
+                "except Exception:\n            volume.update(restored)", "except Exception:\n            pass",
+            ),
+            Mutation(Migration, "migrate_volume", 'in ("retyping", "maintenance")', 'in ("maintenance",)'),
+        ],
     ),
 }  # fmt: skip
 """By what is wrong. Those whose names begin with M were made of bugs of Cinder's manager."""

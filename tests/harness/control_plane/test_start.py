@@ -162,6 +162,15 @@ def test_uploading_ends_as_the_attachments_say(lab: Lab) -> None:
     assert [lab.states(each)[0] for each in (volume, attached)] == ["available", "in-use"]
 
 
+def test_an_upload_that_died_goes_on_for_ever(lab: Lab) -> None:
+    """The dead write nothing, and no worker was noted: only `create_volume`, `delete_volume` and
+    `create_snapshot` of the manager are decorated with `set_workers`."""
+    volume = lab.volume()
+    crash_in(lab, "driver.copy_volume_to_image", lab.api.upload_image, lab.owner, volume.id, "image")
+    restart(lab)
+    assert lab.states(volume)[0] == "uploading"
+
+
 def test_a_request_may_be_about_one_record(lab: Lab) -> None:
     """By id, by type, and up to a time."""
     first, second = lab.volume(), lab.volume()
