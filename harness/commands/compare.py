@@ -12,13 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.commands import options
+from harness.commands import choice, options
 from harness.commands.engine import Engine
 from harness.commands.options import Session
 from harness.errors import InputError
 from harness.matrix.cell_storage import MEMORY
 from harness.matrix.comparison import Difference, differences
-from harness.matrix.selection import select, shard
 from harness.results import CellResult, TimelineEvent
 from reports.printable import printable
 from reports.terminal import console
@@ -56,8 +55,7 @@ RUNGS = {
     help="Which two: a, the simulation; b, Cinder with Crucible's reference drivers; c, with its own drivers.",
 )
 @options.config
-@click.option("--select", "expression", metavar="EXPR", help="Only these cells, as for crucible matrix.")
-@click.option("--shard", "part", metavar="I/N", help="Only the I-th of N parts.")
+@choice.of_cells
 @options.seed
 @click.option(
     "-j", "--jobs", type=click.IntRange(1, 512), default=1, show_default=True, metavar="N", help="Processes."
@@ -72,6 +70,7 @@ def compare(
     configs: tuple[Path, ...],
     expression: str | None,
     part: str | None,
+    sample: int | None,
     seed: int,
     jobs: int,
 ) -> int:
@@ -86,13 +85,7 @@ def compare(
     one, other = (RUNGS[rung] for rung in rungs)
     first, second = session.engine(one.engine), session.engine(other.engine)
     deployment = first.deployment(configs)
-    cells = second.cells(deployment)
-    if expression is not None:
-        cells = select(cells, expression, [plan.name for plan in deployment.backends])
-        if not cells:
-            raise InputError(f"no cell matches --select {expression!r}; crucible list axes shows what there is")
-    if part is not None:
-        cells = shard(cells, part)
+    cells = choice.chosen(second.cells(deployment), deployment, expression, part, sample)
     out = console()
     differing = 0
     for ours, theirs in _pairs((first, second), deployment, cells, seed, jobs):

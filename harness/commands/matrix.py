@@ -11,11 +11,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from harness.commands import options
+from harness.commands import choice, options
 from harness.commands.engine import Timelines
 from harness.commands.options import Session
-from harness.errors import InputError
-from harness.matrix.selection import select, shard, spread
 from harness.results import CellResult
 from reports.json_file import JsonFile
 from reports.terminal import Grid, Terminal, console
@@ -24,20 +22,7 @@ from reports.writer import Writer
 
 @click.command("matrix")
 @options.config
-@click.option(
-    "--select",
-    "expression",
-    metavar="EXPR",
-    help='Such as "operation=retype and source~lvm and status=in-use".',
-)
-@click.option("--shard", "part", metavar="I/N", help="Only the I-th of N parts; adding cells moves none.")
-@click.option(
-    "--spread",
-    "sample",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Only N cells, which have as little in common as possible.",
-)
+@choice.of_cells
 @click.option("--list", "only_list", is_flag=True, help="Print the ids of the cells and stop.")
 @options.seed
 @click.option(
@@ -85,16 +70,7 @@ def matrix(
     """
     engine = session.engine(engine_name)
     deployment = engine.deployment(configs)
-    cells = engine.cells(deployment)
-    if expression is not None:
-        cells = select(cells, expression, [facts.name for facts in deployment.backends])
-        if not cells:
-            raise InputError(f"no cell matches --select {expression!r}; crucible list axes shows what there is")
-    if part is not None:
-        # A small selection may leave a shard without cells. That is no mistake: its siblings have them.
-        cells = shard(cells, part)
-    if sample is not None:
-        cells = spread(cells, {plan.name: options.backend_kind(plan) for plan in deployment.backends}, sample)
+    cells = choice.chosen(engine.cells(deployment), deployment, expression, part, sample)
     if only_list:
         click.echo("".join(f"{cell.id}\n" for cell in cells), nl=False)
         return 0
