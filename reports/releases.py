@@ -12,7 +12,6 @@ from harness.results import OUTCOMES, CellResult, MatrixResult, Verdict
 def markdown(results: Sequence[MatrixResult]) -> str:
     """Two tables: cells by outcome and verdict, and the cells that came out differently, with their rule.
 
-    Expectations are those of the newest release that Crucible knows: what an older one does otherwise fails.
     A cell also came out differently where an invariant holds on one release and is broken on another. Only
     cells that every result has are compared. InputError if a result does not come from the real Cinder, or two
     come from the same release.

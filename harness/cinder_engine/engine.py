@@ -66,7 +66,9 @@ class CinderEngine:
         with Workers(max(1, min(jobs, len(cells))), work, self._patience_s) as workers:
             for number, outcome in workers.run(list(enumerate(cells))):
                 results[number] = (
-                    runner.not_run(deployment, cells[number], outcome) if isinstance(outcome, str) else outcome
+                    runner.not_run(deployment, cells[number], outcome, release=self.release)
+                    if isinstance(outcome, str)
+                    else outcome
                 )
                 while told in results:
                     on_result(results[told])
@@ -217,6 +219,7 @@ def _work(
                         storage=storage,
                         launch=launch,
                         at_rest=at_rest,
+                        release=process.release,
                     )
                     line.send(process.stage.mask.result(result))
                     gc.collect()

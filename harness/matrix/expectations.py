@@ -9,6 +9,7 @@ they are one of two oracles, and the engines are the other.
 from __future__ import annotations
 
 from harness.matrix.cells import BackendFacts, Cell
+from harness.matrix.releases import NEWEST
 from harness.matrix.rules_aftermath import AFTERMATH
 from harness.matrix.rules_assisted import ASSISTED
 from harness.matrix.rules_generic import OFFLINE, TEMPORARY
@@ -40,9 +41,14 @@ def is_possible(cell: Cell, source: BackendFacts, destination: BackendFacts) -> 
     return not impossible(Situation(cell, source, destination))
 
 
-def expect(cell: Cell, source: BackendFacts, destination: BackendFacts) -> Expectation:
-    """The expectation of one cell, from its values and the configuration of its back-ends alone."""
-    situation = Situation(cell, source, destination)
+def expect(
+    cell: Cell, source: BackendFacts, destination: BackendFacts, *, release: str = NEWEST
+) -> Expectation:
+    """The expectation of one cell, from its values and the configuration of its back-ends alone.
+
+    Of the release of Cinder counts what `harness.matrix.releases` knows.
+    """
+    situation = Situation(cell, source, destination, release=release)
     rule = next(rule for rule in RULES if rule.applies(situation))
     violations = _violations(situation, rule)
     return Expectation(

@@ -24,6 +24,26 @@ _MANAGER = "cinder.volume.manager:VolumeManager"
 
 _FAULTS = (
     KnownFault(
+        "LP-2019190",
+        "The retype of an attached RBD volume moves the image under its guest, in early 22 and 23.",
+        "volume manager, RBD driver", "2019190", f"{_MANAGER}.migrate_volume",
+    ),
+    KnownFault(
+        "LP-1886543",
+        "A retype never asks the driver to move the volume, on most releases up to 25.",
+        "volume manager", "1886543", f"{_MANAGER}.migrate_volume",
+    ),
+    KnownFault(
+        "LP-2104334",
+        "The LVM driver does not move a volume that is being retyped, up to 27.",
+        "LVM driver", "2104334", "cinder.volume.drivers.lvm:LVMVolumeDriver.migrate_volume",
+    ),
+    KnownFault(
+        "LP-2117273",
+        "A volume that its driver has moved still names its former service, up to 27.",
+        "volume manager", "2117273", f"{_MANAGER}.migrate_volume",
+    ),
+    KnownFault(
         "LP-1687880",
         "A retype to an encrypted type fails, because the LUKS header leaves less room than the volume needs.",
         "volume manager", "1687880", f"{_MANAGER}._copy_volume_data",

@@ -106,6 +106,10 @@ def _swapped_into_the_void(s: Situation, rule: Rule) -> bool:
 
 
 AFTERMATH: tuple[Aftermath, ...] = (
+    Aftermath(
+        "names", "LP-2117273",
+        lambda s, rule: rule.stage is Stage.ASSISTED and not s.ways.writes_service_uuid,
+    ),
     Aftermath("capacity", "OPEN-ALLOC", _drifts),
     Aftermath("keys", "OPEN-KEY-LEAK", _leaks_key),
     Aftermath(

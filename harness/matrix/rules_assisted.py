@@ -1,6 +1,7 @@
 """What happens when the source's driver moves the volume itself.
 
-Only detached volumes are offered to the driver. If it raises, there is no second way: the migration fails.
+Only detached volumes are offered to the driver, since 25.3.1. If it raises, there is no second way: the
+migration fails.
 Source: `cinder.volume.drivers.lvm:LVMVolumeDriver.migrate_volume`,
 `cinder.volume.drivers.rbd:RBDDriver.migrate_volume`.
 """
@@ -26,6 +27,12 @@ ASSISTED: tuple[Rule, ...] = (
         source=_LVM,
     ),
     # the copy
+    Rule(
+        name="rbd-moved-under-server", stage=Stage.ASSISTED, outcome="data-loss",
+        applies=lambda s: s.rbd_copies and s.in_use,
+        reason="The RBD driver takes the status retyping for detached, and copies the image under its server.",
+        source=_RBD, violations=dict.fromkeys(("data", "life_after"), "LP-2019190"),
+    ),
     Rule(
         name="lvm-copy-fails", stage=Stage.SERVICE, outcome="failed-dirty",
         applies=lambda s: s.lvm_moves and s.precondition == "copy-fails",

@@ -51,7 +51,12 @@ def _leaves_container(s: Situation) -> bool:
 
     A qcow2 back-end is not such a place: it looks at a file that is on record as qcow2.
     """
-    return s.offline and s.source.qcow2 and not s.destination.qcow2
+    return s.offline and s.source.qcow2 and not s.destination.qcow2 and not _recognises_container(s)
+
+
+def _recognises_container(s: Situation) -> bool:
+    """Up to 27 the NFS driver looks into the file, not at the record, and tells servers that it is qcow2."""
+    return s.to_nfs and not s.ways.nfs_believes_record
 
 
 def _cuts_container(s: Situation) -> bool:
@@ -260,6 +265,18 @@ OFFLINE: tuple[Rule, ...] = (
         and (s.cell.type == "shared" or (s.cell.type == "none" and s.encrypted)),
         reason="The types have something in common, so the driver that could move the volume is not asked.",
         source="cinder.volume.manager:VolumeManager._can_use_driver_migration", fault="OPEN-CAN-USE",
+    ),
+    Rule(
+        name="retype-not-offered", stage=Stage.GENERIC, outcome="succeeded",
+        applies=lambda s: s.offline and s.retype and s.same_cluster and s.could_be_offered and not s.offered,
+        reason="This release does not ask the driver in a retype, so Cinder copies.",
+        source="cinder.volume.manager:VolumeManager.migrate_volume", fault="LP-1886543",
+    ),
+    Rule(
+        name="retype-not-moved", stage=Stage.GENERIC, outcome="succeeded",
+        applies=lambda s: s.offline and s.retype and s.lvm_to_lvm and s.same_node and s.could_be_offered,
+        reason="The LVM driver of this release does not move what is being retyped, so Cinder copies.",
+        source="cinder.volume.drivers.lvm:LVMVolumeDriver.migrate_volume", fault="LP-2104334",
     ),
     Rule(
         name="lvm-locked", stage=Stage.GENERIC, outcome="succeeded",

@@ -1,7 +1,7 @@
 """What the rules of the expectations speak about: a situation, how far an operation gets, and a rule.
 
 A situation is a cell with the facts about its two back-ends, and what follows from them by arithmetic. Nothing
-here runs anything. Cinder is 29.0.0 with default options, the volume has 1 GiB.
+here runs anything. Cinder has default options, the volume has 1 GiB.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.matrix.cells import BackendFacts, Cell
+from harness.matrix.releases import NEWEST, Ways, ways
 from harness.results import Outcome
 
 LUKS_HEADER_MIB = {"none": 0, "luks": 2, "luks2": 16}
@@ -38,11 +39,17 @@ class Stage(enum.Enum):
 
 @dataclass(frozen=True)
 class Situation:
-    """A cell, the facts about its back-ends, and what follows."""
+    """A cell, the facts about its back-ends, the release of Cinder, and what follows."""
 
     cell: Cell
     source: BackendFacts
     destination: BackendFacts
+    release: str = field(default=NEWEST, kw_only=True)
+
+    @property
+    def ways(self) -> Ways:
+        """How this release goes about it."""
+        return ways(self.release)
 
     @property
     def precondition(self) -> str:
@@ -202,18 +209,32 @@ class Situation:
         return not (self.types_equal or self.driver_retypes)
 
     @cached_property
-    def offered(self) -> bool:
-        """The source's driver is asked to migrate (`_can_use_driver_migration`)."""
+    def could_be_offered(self) -> bool:
+        """Nothing but the release, and the servers that have the volume, speaks against the driver's own way
+        (`_can_use_driver_migration`).
+        """
         only_the_name_differs = (
             self.cell.type in ("none", "zone") and not self.encrypted and not self.becomes_multiattach
         )
         wanted = self.cell.force == "no" if self.migrate else only_the_name_differs
-        return self.moves and self.available and wanted
+        return self.moves and wanted
+
+    @cached_property
+    def offered(self) -> bool:
+        """The source's driver is asked to migrate a detached volume."""
+        return self.could_be_offered and self.available and (self.migrate or self.ways.assisted_retypes)
+
+    @cached_property
+    def offered_attached(self) -> bool:
+        """It is asked to migrate an attached one, which only the RBD driver does not refuse at once."""
+        asked = self.could_be_offered and self.in_use and self.ways.offers_attached
+        return asked and (self.migrate or self.ways.assisted_retypes)
 
     @cached_property
     def lvm_offered(self) -> bool:
         """The LVM driver does not refuse: it moves the volume, or raises."""
-        return self.offered and self.lvm_to_lvm and self.same_node and not self.locked
+        asked = self.offered and self.lvm_to_lvm and self.same_node and not self.locked
+        return asked and (self.migrate or self.ways.lvm_moves_retyped)
 
     @cached_property
     def lvm_moves(self) -> bool:
@@ -221,7 +242,9 @@ class Situation:
 
     @cached_property
     def rbd_moves(self) -> bool:
-        return self.offered and self.same_cluster
+        """The RBD driver refuses to copy attached volumes, and takes one that is retyped for detached."""
+        attached = self.offered_attached and (self.same_container or self.retype)
+        return self.same_cluster and (self.offered or attached)
 
     @property
     def rbd_copies(self) -> bool:

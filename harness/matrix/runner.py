@@ -23,6 +23,7 @@ from harness.matrix.families import facts_of
 from harness.matrix.gathering import gather
 from harness.matrix.life_after import live_on
 from harness.matrix.picture import picture
+from harness.matrix.releases import NEWEST
 from harness.matrix.scenario import SIZE_GB, Scenario
 from harness.results import (
     CellResult,
@@ -56,16 +57,18 @@ def run_cell(
     launch: Launch = Cloud,
     size_gb: int = SIZE_GB,
     at_rest: bool = False,
+    release: str = NEWEST,
 ) -> CellResult:
     """One cell in a world of its own. Whatever goes wrong is a verdict, never an exception.
 
     `launch` is the engine: what brings the control plane up. `size_gb` is the volume's size. With `at_rest` the
-    cell ends when everything has come to rest, and life after is not tried.
+    cell ends when everything has come to rest, and life after is not tried. `release` is Cinder's: it is
+    expected to do as that one does.
 
     What comes through from a foreign driver is a finding about it ("fail"), else our own defect ("error").
     """
     source, destination = (facts_of(deployment.backend(name)) for name in (cell.source, cell.destination))
-    expected = expect(cell, source, destination)
+    expected = expect(cell, source, destination, release=release)
     simulation = Simulation(schedule)
     try:
         with storage.opened(cell.id) as home:
@@ -81,12 +84,14 @@ def run_cell(
         said = [f"{task.actor}: {failure}" for task, failure in simulation.kernel.failures[-1:]]
         name = "" if isinstance(error, errors.NeverInitialised) else f"{type(error).__name__}: "
         what = "; ".join([f"{name}{error}", *said])
-        return not_run(deployment, cell, what, simulation.history)
+        return not_run(deployment, cell, what, simulation.history, release=release)
     finally:
         simulation.close()
 
 
-def not_run(deployment: Deployment, cell: Cell, what: str, history: Sequence[Event] = ()) -> CellResult:
+def not_run(
+    deployment: Deployment, cell: Cell, what: str, history: Sequence[Event] = (), *, release: str = NEWEST
+) -> CellResult:
     """The result of a cell that came to no end of its own, for the reason `what`, after `history`."""
     source, destination = (facts_of(deployment.backend(name)) for name in (cell.source, cell.destination))
     foreign = any(deployment.backend(name).foreign for name in (cell.source, cell.destination))
@@ -94,7 +99,7 @@ def not_run(deployment: Deployment, cell: Cell, what: str, history: Sequence[Eve
     return CellResult(
         id=cell.id,
         axes=cell.axes,
-        expected=expect(cell, source, destination),
+        expected=expect(cell, source, destination, release=release),
         observed=Observation(outcome="crashed", reason=what),
         verdict="fail" if foreign else "error",
         timeline=_timeline(0, history),

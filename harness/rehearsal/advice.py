@@ -78,6 +78,7 @@ ADVICE: Mapping[str, str] = MappingProxyType({
     "retype-snapshot": _SNAPSHOT, "retype-replicated": _REPLICA,
     # the driver's own way
     "lvm-same-group": "Say --force-host-copy, or better: give the two back-ends a volume group each.",
+    "rbd-moved-under-server": "Detach it first.",
     "lvm-copy-fails": "Remove the logical volume of that name from the destination before you try again.",
     "rbd-copy-fails": "Try again when the cluster is healthy.",
     "lvm-wiped-under-server": "Say --lock-volume, so that nobody can attach it.",

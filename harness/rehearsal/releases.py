@@ -9,6 +9,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from harness.errors import InputError
+from harness.matrix.releases import (
+    KEEPS_SERVICE_UUID,
+    LVM_WANTS_AVAILABLE,
+    NO_ASSISTED_RETYPES,
+    OFFERS_ATTACHED,
+)
 from harness.matrix.rules_situation import Rule, Situation, Stage
 
 FIRST, LAST = 22, 29
@@ -23,18 +29,15 @@ class Difference(NamedTuple):
     source: str
 
 
-_NOT_ASSISTED = SpecifierSet(">=22.1.2,<25.3.1,!=23.0.*")
-_OFFERED_IN_USE = SpecifierSet("<25.3.1")
-
 DIFFERENCES: tuple[Difference, ...] = (
     Difference(
-        _NOT_ASSISTED,
+        NO_ASSISTED_RETYPES,
         lambda s, rule: s.retype and s.moves and s.offered,
         "A retype is never offered to the driver: Cinder copies through a temporary volume.",
         "cinder.volume.manager:VolumeManager.migrate_volume",
     ),
     Difference(
-        _OFFERED_IN_USE,
+        OFFERS_ATTACHED,
         lambda s, rule: s.migrate and s.in_use and s.same_cluster and s.cell.force == "no",
         "An attached volume is offered to the RBD driver too: in one pool only the record changes, otherwise "
         "the driver refuses and Nova copies.",
@@ -53,13 +56,13 @@ DIFFERENCES: tuple[Difference, ...] = (
         "cinder.volume.manager:VolumeManager.migrate_volume",
     ),
     Difference(
-        SpecifierSet("<28"),
+        LVM_WANTS_AVAILABLE,
         lambda s, rule: s.retype and s.available and s.lvm_offered,
         "The LVM driver does not move what is being retyped: Cinder copies through a temporary volume.",
         "cinder.volume.drivers.lvm:LVMVolumeDriver.migrate_volume",
     ),
     Difference(
-        SpecifierSet("<28"),
+        KEEPS_SERVICE_UUID,
         lambda s, rule: rule.stage is Stage.ASSISTED,
         "service_uuid keeps naming the old service after a move by the driver.",
         "cinder.volume.manager:VolumeManager.migrate_volume",
