@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from difflib import SequenceMatcher
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -93,26 +96,28 @@ def compare(
         if found:
             differing += 1
             show(out, (one, ours), (other, theirs), found)
-    out.print(
-        f"{len(cells)} cells on {one.title} and on {other.title} ({second.release}): {differing} differ",
-        soft_wrap=True,
-    )
+    count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+    found_in = {0: "none differs", 1: "1 differs"}.get(differing, f"{differing} differ")
+    out.print(f"{count} on {one.title} and on {other.title} ({second.release}): {found_in}", soft_wrap=True)
     return 1 if differing else 0
 
 
 def _pairs(
     engines: tuple[Engine, Engine], deployment: Deployment, cells: Sequence[Cell], seed: int, jobs: int
 ) -> Iterator[tuple[CellResult, CellResult]]:
-    for start in range(0, len(cells), CHUNK):
-        chunk = cells[start : start + CHUNK]
-        ours, theirs = (
-            engine.run_cells(
-                deployment, chunk, seed=seed, jobs=jobs, timelines="all", on_result=lambda result: None,
-                storage=MEMORY,
-            )
-            for engine in engines
-        )  # fmt: skip
-        yield from zip(ours, theirs, strict=True)
+    err = console(sys.stderr)
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("cells", total=len(engines) * len(cells))
+        for start in range(0, len(cells), CHUNK):
+            chunk = cells[start : start + CHUNK]
+            ours, theirs = (
+                engine.run_cells(
+                    deployment, chunk, seed=seed, jobs=jobs, timelines="all",
+                    on_result=lambda result: progress.advance(task), storage=MEMORY,
+                )
+                for engine in engines
+            )  # fmt: skip
+            yield from zip(ours, theirs, strict=True)
 
 
 def show(
@@ -125,17 +130,44 @@ def show(
         out.print(Text(f"  {printable(difference.aspect)}"), soft_wrap=True)
         for title, value in zip(titles, (difference.one, difference.other), strict=True):
             out.print(Text(f"    {title}: {printable(value)}"), soft_wrap=True)
-    table = Table(box=None, padding=(0, 2, 0, 0), expand=True)
-    for title in titles:
-        table.add_column(title, ratio=1, overflow="fold")
-    for ours, theirs in zip_longest(one[1].timeline, other[1].timeline):
-        table.add_row(_line(ours), _line(theirs))
-    out.print(table)
+    out.print(side_by_side(titles, one[1].timeline, other[1].timeline))
     out.print()
 
 
-def _line(event: TimelineEvent | None) -> Text:
-    if event is None:
-        return Text()
-    text = shortened(printable(f"{event.actor}: {event.step} {event.detail}".rstrip()))
-    return Text(f"{seconds(event.time_us):>9} {text}")
+def side_by_side(titles: Sequence[str], one: Sequence[TimelineEvent], other: Sequence[TimelineEvent]) -> Table:
+    """Both timelines: what is one step on both stands in one row, and else the other side is empty."""
+    table = Table(box=None, padding=(0, 2, 0, 0), expand=True)
+    for title in titles:
+        table.add_column("", justify="right", no_wrap=True)
+        table.add_column(title, ratio=1, overflow="fold")
+    ours, theirs = _told(one), _told(other)
+    alike = SequenceMatcher(None, [step.name for step in ours], [step.name for step in theirs], autojunk=False)
+    for tag, start, end, other_start, other_end in alike.get_opcodes():
+        left, right = ours[start:end], theirs[other_start:other_end]
+        if tag == "equal":
+            for mine, its in zip(left, right, strict=True):
+                table.add_row(mine.time, mine.text, its.time, its.text)
+        else:
+            for step in left:
+                table.add_row(step.time, step.text, "", "")
+            for step in right:
+                table.add_row("", "", step.time, step.text)
+    return table
+
+
+class _Step(NamedTuple):
+    """What is told of events that follow one another with one name: actor and step."""
+
+    name: tuple[str, str]
+    time: str
+    text: Text
+
+
+def _told(timeline: Sequence[TimelineEvent]) -> list[_Step]:
+    told: list[_Step] = []
+    for name, events in groupby(timeline, key=lambda event: (event.actor, event.step)):
+        first, *more = events
+        again = f" (and {len(more)} more)" if more else ""
+        text = shortened(printable(f"{first.actor}: {first.step} {first.detail}".rstrip()))
+        told.append(_Step(name, seconds(first.time_us), Text(f"{text}{again}")))
+    return told
