@@ -40,8 +40,8 @@ FOREIGN_LOCATIONS = (
 )
 UNREACHABLE_LOCATIONS = ("::::", "LVMVolumeDriver:elsewhere:vg:default:0", "a:b:c:d:e", "a:0:c:thin:0")
 """Of the form that some driver's own have, on storage that there is not."""
-SYSTEM = {"lvm": 1, "rbd": 2}
-"""Which part of a reference driver's location says on what system it is: the node, the cluster's fsid."""
+SYSTEM = {"lvm": (1, 2), "rbd": (2,)}
+"""Which parts of a reference driver's location say where it is: the node and the group, the cluster's fsid."""
 
 
 def host_of(there: Bench) -> dict[str, Any]:
@@ -236,15 +236,17 @@ def a_destination_out_of_reach_is_refused(bench: Bench, location: str, protocol:
     same("whether the volume was moved", move(bench, bench.create(), host), False)
 
 
-@law(source=f"{MIGRATE}: location_info", needs=["inventory"], of_its_own=st.booleans())
-def a_destination_on_another_system_is_refused(bench: Bench, of_its_own: bool) -> None:
-    """A volume group on another node, or a pool of another cluster, is not taken for one of its name here."""
+@law(source=f"{MIGRATE}: location_info", needs=["inventory"], of_its_own=st.booleans(), which=st.integers(0, 1))
+def a_destination_on_another_system_is_refused(bench: Bench, of_its_own: bool, which: int) -> None:
+    """A volume group on another node, or a pool of another cluster, is not taken for one of its name here; a
+    group that there is not is refused, too."""
     if bench.plan.kind not in SYSTEM:
         raise Lacking("nobody says what of the driver's location names the storage system")
     there = bench if of_its_own else other(bench)
     host = host_of(there)
     parts = host["capabilities"]["location_info"].split(":")
-    parts[SYSTEM[bench.plan.kind]] = "elsewhere"
+    system = SYSTEM[bench.plan.kind]
+    parts[system[which % len(system)]] = "elsewhere"
     host["capabilities"]["location_info"] = ":".join(parts)
     volume = bench.create()
     before = bench.objects()

@@ -174,11 +174,16 @@ def two_volumes_can_be_connected_on_one_host(bench: Bench, one: Contents, two: C
 
 @law(source=f"{MANAGER}: validate_connector")
 def a_connector_without_what_is_needed_is_refused(bench: Bench) -> None:
-    """validate_connector raises InvalidConnectorException for an empty connector, or takes it."""
-    try:
-        bench.driver.validate_connector({})
-    except InvalidConnectorException:
-        pass
+    """validate_connector raises InvalidConnectorException for a connector that says too little of its host;
+    what it takes can be connected."""
+    volume = bench.create()
+    for connector in ({}, {"host": HOST, "ip": "192.0.2.77", "multipath": False}):
+        try:
+            bench.driver.validate_connector(connector)
+        except InvalidConnectorException:
+            continue
+        if connector:
+            bench.connect(bench.fresh(volume), connector)
 
 
 @law(source=MANAGER)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from conformance.bench import ADMIN, Bench
+from conformance.bench import ADMIN, Bench, Lacking
 from conformance.contents import Contents, contents, pages_of
 from conformance.law import Chapter, same
 from harness.control_plane.manager_base import host_connector
+from harness.errors import CrucibleError
+from harness.model import ConnectionInfo
 
 law = Chapter("multiattach", level="multiattach", stage=Bench, needs=["multiattach", "data path"])
 MULTIATTACH = "Cinder's contributor documentation, Reporting driver capabilities: multiattach"
@@ -46,6 +48,32 @@ def the_last_host_takes_the_export_along(bench: Bench, hosts: int) -> None:
     for each in [bench.attach(volume, f"host{number}") for number in range(hosts)]:
         bench.detach(each)
     same("the targets in the end", bench.exports(), before)
+
+
+@law(source=f"{TERMINATE}: access", first=st.booleans())
+def a_host_that_is_gone_is_out(bench: Bench, first: bool) -> None:
+    """Where hosts are admitted one by one, one that was disconnected cannot connect any more by what it knows,
+    while another one goes on."""
+    volume = bench.create(1, multiattach=True)
+    attached = [bench.attach(volume, "host1"), bench.attach(volume, "host2")]
+    if opens(bench, attached[0].info, "stranger"):
+        raise Lacking("the driver lets in every host that knows the connection info")
+    going = attached[0 if first else 1]
+    bench.detach(going)
+    same(f"whether {going.host} can still connect", opens(bench, going.info, going.host), False)
+    staying = attached[1 if first else 0]
+    same(f"whether {staying.host} can connect", opens(bench, staying.info, staying.host), True)
+
+
+def opens(bench: Bench, info: ConnectionInfo, host: str) -> bool:
+    """Whether a host gets to a device by this connection info."""
+    assert bench.subject.path is not None
+    try:
+        opened = bench.subject.path(bench.world, info, host_connector(host))
+    except CrucibleError:
+        return False
+    opened.close()
+    return True
 
 
 @law(source=f"{TERMINATE}: two servers on one host", written=contents())

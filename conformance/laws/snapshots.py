@@ -75,6 +75,20 @@ def deleting_a_snapshot_twice_succeeds(bench: Bench, size: int) -> None:
     bench.driver.delete_snapshot(bench.fresh(snapshot))
 
 
+@law(source=DELETE, size=sizes(3), restarted=st.booleans())
+def a_name_is_free_again_after_deletion(bench: Bench, size: int, restarted: bool) -> None:
+    """A snapshot that was deleted, be it by a new process, is gone: it can be taken again under the same id,
+    and its volume be deleted."""
+    volume = bench.create(size)
+    snapshot = bench.snapshot(volume)
+    if restarted:
+        bench.restart()
+    bench.driver.delete_snapshot(bench.fresh(snapshot))
+    bench.fill_in_snapshot(snapshot)
+    bench.delete_snapshot(snapshot)
+    bench.delete(volume)
+
+
 @law(source=f"{MANAGER}.delete_snapshot")
 def delete_snapshot_returns_nothing(bench: Bench) -> None:
     """delete_snapshot has nothing to return."""

@@ -50,7 +50,7 @@ class GroupSnapshots(Groups):
         for snapshot in snapshots:
             type_id = self.db.get_volume(snapshot.volume_id).volume_type_id
             deltas = {"snapshots": -1, "gigabytes": -snapshot.volume_size}
-            self.cloud.quotas.commit(self.cloud.reserve(group_snapshot.project_id, type_id, deltas))
+            self.cloud.quotas.commit(self.give_back(group_snapshot.project_id, type_id, deltas))
             self.db.snapshots.pop(snapshot.id, None)
         self.db.group_snapshots.pop(group_snapshot.id, None)
         self._notify_group_snapshot(group_snapshot, "delete.end", snapshots)

@@ -135,10 +135,10 @@ class Groups(Managing):
         # Busy ones lose their records, too.
         for volume in volumes:
             deltas = {"volumes": -1, "gigabytes": -volume.size}
-            reservations = self.cloud.reserve(volume.project_id, volume.volume_type_id, deltas)
+            reservations = self.give_back(volume.project_id, volume.volume_type_id, deltas)
             self.db.destroy_volume(volume.id)
             self.cloud.quotas.commit(reservations)
-        self.cloud.quotas.commit(self.cloud.reserve(group.project_id, None, {"groups": -1}))
+        self.cloud.quotas.commit(self.give_back(group.project_id, None, {"groups": -1}))
         self.db.groups.pop(group.id, None)
         self.notify_group(group, "delete.end", volumes)
         self.publish_service_capabilities()

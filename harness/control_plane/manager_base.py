@@ -81,6 +81,14 @@ class ManagerBase:
         self.cloud.services.catch_up()
         return getattr(self.driver, method)(*arguments, **keywords)
 
+    def give_back(self, project_id: str, type_id: str | None, deltas: Mapping[str, int]) -> list[str]:
+        """Reservations for what was deleted; none if that fails, which stops no deletion: it is only logged."""
+        try:
+            return self.cloud.reserve(project_id, type_id, deltas)
+        except Exception as error:  # noqa: BLE001 (as Cinder does)
+            self.note("ignored", f"usages cannot be updated: {error}")
+            return []
+
     def require_driver_initialized(self) -> None:
         """Raises DriverNotInitialized (`cinder.volume.volume_utils:require_driver_initialized`)."""
         if not self.initialized:

@@ -58,7 +58,7 @@ class Snapshots(Retype):
             self.note("delete_snapshot failed", str(error))
             raise
         if snapshot.use_quota:
-            reservations = self.cloud.reserve(
+            reservations = self.give_back(
                 snapshot.project_id,
                 snapshot.volume_type_id,
                 {"snapshots": -1, "gigabytes": -snapshot.volume_size},

@@ -168,7 +168,7 @@ class VolumeManager(Replication):
             raise
         reservations: list[str] = []
         if volume.use_quota and volume.status != "error_managing_deleting":
-            reservations = self.cloud.reserve(
+            reservations = self.give_back(
                 volume.project_id, volume.volume_type_id, {"volumes": -1, "gigabytes": -volume.size}
             )
         self.db.destroy_volume(volume.id)

@@ -98,6 +98,16 @@ class AnyNode(LvmDriver):
         return super().migrate_volume(context, volume, at(host, 1, self.hostname))
 
 
+@mutant("assisted-no-group", ELSEWHERE, "answers (None, False) if there is no such group")
+class NoGroup(LvmDriver):
+    def migrate_volume(self, context: Any, volume: Any, host: Any) -> Any:
+        answer = super().migrate_volume(context, volume, host)
+        location = (host["capabilities"].get("location_info") or "").split(":")
+        if len(location) == 5 and location[2] not in self.node.volume_groups:
+            return answer[::-1]
+        return answer
+
+
 @mutant("assisted-any-cluster", ELSEWHERE, "takes a pool of another cluster for that of its name here")
 class AnyCluster(RbdDriver):
     def migrate_volume(self, context: Any, volume: Any, host: Any) -> Any:

@@ -52,6 +52,23 @@ class SharedWithOthers(LvmDriver):
         return len(volume._store.attachments) > 1
 
 
+@mutant(
+    "takes-any-connector",
+    "connections/a_connector_without_what_is_needed_is_refused",
+    "lets any connector pass",
+)
+class TakesAnyConnector(LvmDriver):
+    def validate_connector(self, connector: Any) -> None:
+        return None
+
+
+@mutant("access-stays", "multiattach/a_host_that_is_gone_is_out", "leaves a host its access that has gone")
+class AccessStays(LvmDriver):
+    def terminate_connection(self, volume: Any, connector: Any, **kwargs: Any) -> bool:
+        attached = len(volume.volume_attachment)
+        return attached > 1 or super().terminate_connection(volume, connector, **kwargs)
+
+
 LOST = "restart/exports_outlive_their_node"
 
 

@@ -107,6 +107,23 @@ class ClonesFirstPart(LvmDriver):
         super()._copy(source, group, name, min(size_gb, 500))
 
 
+@mutant(
+    "snapshots-in-memory", "snapshots/a_name_is_free_again_after_deletion", "knows snapshots only in memory"
+)
+class SnapshotsInMemory(RbdDriver):
+    def do_setup(self, context: Any) -> None:
+        super().do_setup(context)
+        self.taken: set[str] = set()
+
+    def create_snapshot(self, snapshot: Any) -> None:
+        super().create_snapshot(snapshot)
+        self.taken.add(snapshot.id)
+
+    def delete_snapshot(self, snapshot: Any) -> None:
+        if snapshot.id in self.taken:
+            super().delete_snapshot(snapshot)
+
+
 SNAPSHOTS = "concurrency/one_volume_is_snapshotted_several_times_at_once"
 
 

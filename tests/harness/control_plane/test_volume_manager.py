@@ -163,3 +163,19 @@ def test_lvremove_is_tried_six_times(small: Small, failures: int, status: str | 
     small.act(small.cloud.api.delete_volume, OWNER, volume.id)
     row = small.cloud.database.volumes.get(volume.id)
     assert (row and row["status"]) == status
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+def test_a_quota_that_cannot_be_updated_stops_no_deletion(small: Small, snapshot: bool) -> None:
+    """It is only logged; what was deleted stays charged (`VolumeManager.delete_volume`, `delete_snapshot`)."""
+    volume, api, database = small.volume(), small.cloud.api, small.cloud.database
+    taken = small.act(api.create_snapshot, OWNER, volume.id).id if snapshot else ""
+    before = small.cloud.quotas.usage("project", "gigabytes")
+    small.fail("quota.reserve")
+    if snapshot:
+        small.act(api.delete_snapshot, OWNER, taken)
+    else:
+        small.act(api.delete_volume, OWNER, volume.id)
+    assert [fault.point for fault in small.simulation.faults.struck] == ["quota.reserve"]
+    assert (taken in database.snapshots, volume.id in database.volumes) == (False, snapshot)
+    assert small.cloud.quotas.usage("project", "gigabytes") == before
