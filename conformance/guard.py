@@ -44,9 +44,12 @@ class LimitedSimulation(Simulation):
     """A simulation in which a driver's call ends at `deadline_us`, if there is one."""
 
     deadline_us: int | None = None
+    visited = 0
+    """How many points were passed."""
 
     def visit(self, name: str, detail: str = "", *, cost_us: int = 0) -> None:
         super().visit(name, detail, cost_us=cost_us)
+        self.visited += 1
         if self.deadline_us is not None and self.kernel.now_us > self.deadline_us:
             raise Overdue("virtual")
 

@@ -7,17 +7,17 @@ reports, and looks at both back-ends afterwards.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hypothesis import strategies as st
 
 from conformance.attached import must_show_nothing_of
 from conformance.bench import ADMIN, Bench, Lacking, TwoBenches
-from conformance.contents import Contents, contents, pages_of, sizes
+from conformance.contents import PLACES, Contents, contents, pages_of, sizes
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
-from conformance.laws.faults import every_step
+from conformance.laws.faults import Step, every_step
 from conformance.laws.used_storage import contents_of, litter
 from conformance.properties import properties
 from harness.control_plane.deployment import BackendPlan
@@ -120,27 +120,58 @@ def volumes_move_within_the_storage_system(bench: Bench, status: str, size: int)
     same("whether the volume was moved by the driver", move(bench, volume, host_of(there)), True)
 
 
-@law(
-    source=f"{INTERFACE}; LP 1489335",
-    needs=["inventory"],
-    kind=st.sampled_from(["eio", "enospc", "ebusy"]),
-    weight=0.25,
-)
-def a_failed_move_leaves_nothing(bench: Bench, kind: str) -> None:
-    """If the storage fails at any step, the destination has no part of the volume, or all of it and the
-    source none."""
+failures = st.sampled_from(["eio", "enospc", "ebusy"])
+
+
+@law(source=f"{INTERFACE}; LP 1489335", needs=["inventory", "data path"], kind=failures, weight=0.25)
+def a_copy_that_fails_leaves_nothing(bench: Bench, kind: str) -> None:
+    """If the storage fails at any step before the source is deleted, the destination has no part of the
+    volume."""
+    fails_at_each_step(bench, kind, deleting=False)
+
+
+@law(source=f"{INTERFACE}; LP 1489335", needs=["inventory", "data path"], kind=failures, weight=0.25)
+def a_source_that_stays_has_no_copy(bench: Bench, kind: str) -> None:
+    """If the source cannot be deleted, the destination has no part of the volume, or all of it and the source
+    none."""
+    fails_at_each_step(bench, kind, deleting=True)
+
+
+def fails_at_each_step(bench: Bench, kind: str, *, deleting: bool) -> None:
+    """Move volumes, each with a fault at another step: those at the end, which the deletion of a volume takes,
+    or those before."""
     there = other(bench)
     host = host_of(there)
-    for step in every_step(bench, kind):
+    moves = [False]
+
+    def steps_of(action: Callable[[], Any]) -> int:
+        before = bench.simulation.visited
+        action()
+        return bench.simulation.visited - before
+
+    def written() -> Volume:
         volume = bench.create()
+        bench.write(volume, Contents("owner", PLACES))
+        return volume
+
+    volume = written()
+    whole = steps_of(lambda: moves.append(move(bench, volume, host)))
+    if not moves[-1]:
+        raise Lacking("the driver does not move volumes between its back-ends by itself")
+    last = written()
+    end = steps_of(lambda: bench.driver.delete_volume(bench.fresh(last)))
+    for nth in range(1, whole + 1):
+        if (nth > whole - end) is not deleting:
+            continue
+        volume = written()
         here_before, there_before = len(bench.objects()), len(there.objects())
-        step.attempt(lambda volume=volume: move(bench, volume, host))  # type: ignore[misc]
+        Step(bench, nth, kind).attempt(lambda volume=volume: move(bench, volume, host))  # type: ignore[misc]
         moved = len(bench.objects()) < here_before
         same("the number of objects at the destination", len(there.objects()), there_before + moved)
         (there if moved else bench).delete(volume)
 
 
-@law(source=INTERFACE, needs=["inventory"], kind=st.sampled_from(["eio", "enospc", "ebusy"]), weight=0.25)
+@law(source=INTERFACE, needs=["inventory"], kind=failures, weight=0.25)
 def a_move_is_done_or_not_begun(bench: Bench, kind: str) -> None:
     """Whichever step fails: if the driver says that it has moved a volume, the destination has it and the
     source has not; if it refuses, it is the other way round."""
@@ -211,15 +242,16 @@ def a_locked_volume_is_moved_like_an_available_one(bench: Bench, status: str) ->
     location=st.sampled_from(FOREIGN_LOCATIONS),
     written=contents(),
     protocol=st.sampled_from(["iSCSI", "ceph", "nfs", "FC", "unknown"]),
+    address=st.sampled_from(["node9@other#pool", "node9@other"]),
 )
 def a_foreign_destination_is_refused(
-    bench: Bench, location: str | None, protocol: str, written: Contents
+    bench: Bench, location: str | None, protocol: str, address: str, written: Contents
 ) -> None:
     """A destination that is not the driver's own, or does not say where it is, gets (False, None)."""
     volume = bench.create()
     bench.write(volume, written)
     capabilities = {"location_info": location, "storage_protocol": protocol, "vendor_name": "Other"}
-    host = {"host": "node9@other#pool", "cluster_name": None, "capabilities": capabilities}
+    host = {"host": address, "cluster_name": None, "capabilities": capabilities}
     same("whether the volume was moved", move(bench, volume, host), False)
     bench.must_hold(volume, written, "the volume that was not moved")
 
@@ -384,6 +416,21 @@ def a_moved_volume_is_what_its_type_says(bench: Bench, limit: str, value: int) -
     fresh = there.create(volume_type_id="type-1", host=there.plan.address)
     wanted = look(bench, there.plan, fresh)
     if wanted is not None:
+        same("what the moved volume is like", look(bench, there.plan, volume), wanted)
+
+
+@law(source=f"{MIGRATE}; LP 1897598", needs=["data path"], written=contents())
+def a_moved_volume_is_provisioned_as_its_destination(bench: Bench, written: Contents) -> None:
+    """A volume that moves between a thick and a thin back-end is provisioned like those of its destination."""
+    if bench.plan.kind != "lvm":
+        raise Lacking("nobody says how to configure thick and thin back-ends")
+    there = other(bench)
+    there.use(lvm_type="default" if bench.plan.thin else "thin")
+    volume = bench.create()
+    bench.write(volume, written)
+    if move(bench, volume, host_of(there)):
+        there.must_hold(volume, written, "the moved volume")
+        wanted = look(bench, there.plan, there.create(host=there.plan.address))
         same("what the moved volume is like", look(bench, there.plan, volume), wanted)
 
 

@@ -118,16 +118,20 @@ def a_failed_swap_changes_nothing(
     needs=["snapshots"],
     before=contents("before"),
     after=contents("after"),
+    reboots=st.booleans(),
 )
-def a_volume_in_use_can_be_snapshotted(move: Move, before: Contents, after: Contents) -> None:
+def a_volume_in_use_can_be_snapshotted(move: Move, before: Contents, after: Contents, reboots: bool) -> None:
     """A snapshot of a volume in use holds what the guest had written; the guest goes on, also when it is
-    deleted."""
+    started anew, and when the snapshot is deleted."""
     move.open("subject")
     volume = move.create("subject")
     server = move.attach(volume)
     move.guest_writes(server, volume, before)
     snapshot = move.act(move.cloud.api.create_snapshot, OWNER, volume)
     same("the status of the snapshot", move.cloud.database.get_snapshot(snapshot.id).status, "available")
+    if reboots:
+        move.reboot(server)
+        move.guest_reads(server, volume, before, "the disk of the guest that was started anew")
     move.guest_writes(server, volume, after)
     move.guest_reads(server, volume, after, "the guest's disk")
     made = move.act(move.cloud.api.create_volume, OWNER, 1, snapshot_id=snapshot.id).id
@@ -136,9 +140,44 @@ def a_volume_in_use_can_be_snapshotted(move: Move, before: Contents, after: Cont
     move.delete(made)
     move.act(move.cloud.api.delete_snapshot, OWNER, snapshot.id)
     same("whether the snapshot is on record", snapshot.id in move.cloud.database.snapshots, False)
+    if reboots:
+        move.reboot(server)
     move.guest_reads(server, volume, after, "the guest's disk")
+    newest = Contents("newest", after.places)
+    move.guest_writes(server, volume, newest)
     move.detach(server, volume)
-    move.must_hold(volume, after, "the volume")
+    move.must_hold(volume, newest, "the volume")
+
+
+@law(
+    source="cinder.volume.manager:VolumeManager.delete_snapshot; Nova's volume_snapshot_delete",
+    needs=["snapshots"],
+    order=st.integers(2, 3).flatmap(lambda count: st.permutations(range(count))),
+)
+def snapshots_of_a_volume_in_use_go_in_any_order(move: Move, order: list[int]) -> None:
+    """Of several snapshots of a volume in use any is deleted; those that stay keep their state, and the guest
+    goes on, also when it is started anew."""
+    move.open("subject")
+    volume = move.create("subject")
+    server = move.attach(volume)
+    taken = {}
+    for number in range(len(order)):
+        state = Contents(f"state {number}", ("first", "middle"))
+        move.guest_writes(server, volume, state)
+        taken[number] = move.act(move.cloud.api.create_snapshot, OWNER, volume).id, state
+    newest = Contents("newest", ("first", "last"))
+    move.guest_writes(server, volume, newest)
+    for number in order:
+        move.act(move.cloud.api.delete_snapshot, OWNER, taken.pop(number)[0])
+        move.guest_reads(server, volume, newest, "the guest's disk")
+        move.reboot(server)
+        move.guest_reads(server, volume, newest, "the disk of the guest that was started anew")
+        for snapshot, state in taken.values():
+            made = move.act(move.cloud.api.create_volume, OWNER, 1, snapshot_id=snapshot).id
+            move.must_hold(made, state, "the volume from a snapshot that stays")
+    same("the snapshots on record", list(move.cloud.database.snapshots), [])
+    move.detach(server, volume)
+    move.must_hold(volume, newest, "the volume")
 
 
 @law(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.attached import must_show_nothing_of
+from conformance.attached import compare, must_show_nothing_of
 from conformance.bench import ADMIN, HOST, Bench
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.law import Chapter, same
+from fake_backends.block_store import PAGE
 from harness.control_plane.manager_base import host_connector
 from harness.model import GIB, VolumeType
 
@@ -232,6 +234,37 @@ def an_answer_leaves_to_cinder_what_is_cinders(bench: Bench, operation: str) -> 
     }
     bench.store(record, calls[operation](), f"the call ({operation})")
     same("the record", {field: getattr(bench.fresh(record), field) for field in fields}, before)
+
+
+@law(
+    source="OSSA-2024-001: what a guest writes is no image's header",
+    needs=["data path"],
+    size=sizes(3),
+    operation=st.sampled_from(["connect", "extend", "clone", "restart"]),
+)
+def what_a_guest_writes_is_no_format(bench: Bench, size: int, operation: str) -> None:
+    """A volume whose first page says that it is an image of another size and format is what it was, page by
+    page, whatever is done to it; a clone of it, too, unless the driver refuses to make one."""
+    volume = bench.create(size)
+    header = struct.pack(">4sIQIIQ", b"QFI\xfb", 2, 0, 0, 16, (size + 1) * GIB).ljust(PAGE, b"\0")
+    attached = bench.attach(volume)
+    attached.write({0: header})
+    bench.detach(attached)
+    if operation == "extend":
+        size += 1
+        bench.extend(volume, size)
+    elif operation == "restart":
+        bench.restart()
+    elif operation == "clone" and bench.subject.has("create_cloned_volume"):
+        try:
+            volume = bench.clone(volume)
+        except Exception as error:
+            if not bench.is_foreign(error):
+                raise
+    bench.must_have_size(volume, size, "the volume that looks like an image")
+    attached = bench.attach(volume)
+    compare(attached.read([0]), {0: header}, "the volume that looks like an image")
+    bench.detach(attached)
 
 
 @law(

@@ -81,6 +81,17 @@ class MovesSmall(RbdDriver):
         return super().migrate_volume(context, volume, host) if volume.size < 10 else (False, None)
 
 
+@mutant("assisted-copy-stays", "assisted/a_copy_that_fails_leaves_nothing", "leaves a copy that has failed")
+class CopyStays(RbdDriver):
+    def migrate_volume(self, context: Any, volume: Any, host: Any) -> Any:
+        cluster, _, fsid, _, pool = host["capabilities"]["location_info"].split(":")
+        if fsid != self._pool().cluster.fsid:
+            return False, None
+        self._pool().copy(volume.name, self._connect(cluster, pool), volume.name)
+        self.delete_volume(volume)
+        return True, None
+
+
 ELSEWHERE = "assisted/a_destination_on_another_system_is_refused"
 
 
@@ -96,6 +107,21 @@ def at(host: Any, part: int, value: str) -> Any:
 class AnyNode(LvmDriver):
     def migrate_volume(self, context: Any, volume: Any, host: Any) -> Any:
         return super().migrate_volume(context, volume, at(host, 1, self.hostname))
+
+
+@mutant(
+    "assisted-own-type", "assisted/a_moved_volume_is_provisioned_as_its_destination", "provisions as its source"
+)
+class OwnType(LvmDriver):
+    def migrate_volume(self, context: Any, volume: Any, host: Any) -> Any:
+        return super().migrate_volume(context, volume, at(host, 3, self.lvm_type))
+
+
+@mutant("assisted-needs-pool", "assisted/a_foreign_destination_is_refused", "wants a pool in every address")
+class NeedsPool(LvmDriver):
+    def migrate_volume(self, context: Any, volume: Any, host: Any) -> Any:
+        host["host"].split("#")[1]
+        return super().migrate_volume(context, volume, host)
 
 
 @mutant("assisted-no-group", ELSEWHERE, "answers (None, False) if there is no such group")

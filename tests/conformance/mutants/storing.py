@@ -6,6 +6,7 @@ from typing import Any
 
 from fake_backends.lvm import dd
 from fake_backends.lvm.driver import LvmDriver
+from fake_backends.nfs import snapshots
 from fake_backends.nfs.driver import NfsDriver
 from fake_backends.rbd.driver import RbdDriver
 from harness.model import GIB
@@ -132,9 +133,56 @@ class SnapshotsUnlocked(NfsDriver):
     create_snapshot = NfsDriver.create_snapshot.__wrapped__  # type: ignore[attr-defined]
 
 
+@mutant(
+    "snapshot-forgets-attachment",
+    "in use/a_volume_in_use_can_be_snapshotted",
+    "leaves the old file in the connection info of the attachment",
+)
+class ForgetsAttachment(NfsDriver):
+    def create_snapshot(self, snapshot: Any) -> None:
+        before = [(each, each.connection_info) for each in snapshot.volume.volume_attachment]
+        super().create_snapshot(snapshot)
+        for attachment, info in before:
+            attachment.connection_info = info
+            attachment.save()
+
+
 @mutant("snapshot-deletion-unlocked", SNAPSHOTS, "deletes snapshots without a lock")
 class DeletesUnlocked(NfsDriver):
     delete_snapshot = NfsDriver.delete_snapshot.__wrapped__  # type: ignore[attr-defined]
+
+
+@mutant("format-guessed", "volumes/what_a_guest_writes_is_no_format", "believes what a file looks like")
+class GuessesFormat(NfsDriver):
+    def initialize_connection(self, volume: Any, connector: Any) -> Any:
+        other = volume.copy()
+        other.__dict__["admin_metadata"] = {}
+        return super().initialize_connection(other, connector)
+
+
+class Offline(NfsDriver):
+    """Deletes snapshots as if nobody used the volume."""
+
+    def delete_snapshot(self, snapshot: Any) -> None:
+        volume = snapshot.volume.copy()
+        volume.__dict__["attach_status"] = "detached"
+        snapshots.delete(self._share(volume), volume, snapshot.id, None)
+
+
+@mutant(
+    "snapshot-offline", "in use/a_volume_in_use_can_be_snapshotted", "deletes snapshots behind the guest's back"
+)
+class DeletesOffline(Offline):
+    pass
+
+
+@mutant(
+    "snapshots-offline",
+    "in use/snapshots_of_a_volume_in_use_go_in_any_order",
+    "deletes them in any case the same",
+)
+class DeletesAllOffline(Offline):
+    pass
 
 
 CALLED = "names/what_is_made_of_a_volume_may_be_called_anything"
