@@ -61,7 +61,7 @@ def _recognises_container(s: Situation) -> bool:
 
 def _cuts_container(s: Situation) -> bool:
     """The file is longer than the disk, by its tables, and its last clusters hold the disk's end."""
-    return s.offline and s.source.qcow2 and s.destination.qcow2 and s.cell.fill == "full"
+    return s.offline and s.source.qcow2 and s.cell.fill == "full"
 
 
 def _replaces_container(s: Situation) -> bool:
