@@ -113,6 +113,39 @@ def tally(laws: Iterable[LawResult]) -> Tally:
     return Tally(counts["passed"], counts["known"], counts["failed"] + counts["error"], counts["skipped"])
 
 
+class Search:
+    """What came of many seeds: how many, laws by status, examples, and what is wrong with each of them."""
+
+    def __init__(self) -> None:
+        self.seeds = 0
+        self.examples = 0
+        self.laws = Counter[str]()
+        self._stale: set[str] = set()
+
+    def add(self, certificate: Certificate) -> None:
+        """One seed more."""
+        stale = set(certificate.stale)
+        self._stale = self._stale & stale if self.seeds else stale
+        self.seeds += 1
+        for law in certificate.laws:
+            self.laws["known" if law.status == "failed" and law.known else law.status] += 1
+            self.examples += law.examples
+
+    @property
+    def stale(self) -> list[str]:
+        """Faults of the list of known failures, with whichever seed."""
+        return sorted(self._stale)
+
+    @property
+    def verdict(self) -> Verdict:
+        """As that of one certificate."""
+        if self.laws["error"]:
+            return "error"
+        if self.laws["failed"] or self._stale:
+            return "breaks"
+        return "keeps" if self.laws["passed"] or self.laws["known"] else "unchecked"
+
+
 def by_level(certificate: Certificate) -> dict[str, list[LawResult]]:
     """The laws by level, in the order of their first law."""
     levels: dict[str, list[LawResult]] = {}

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from harness.certificates import VERDICTS, Certificate, LawResult, by_level, tally
+from harness.certificates import VERDICTS, Certificate, LawResult, Search, Verdict, by_level, tally
 from reports.printable import printable, quoted
 
 STYLES = {"passed": "green", "failed": "red", "skipped": "yellow", "error": "magenta", "known": "cyan"}
@@ -48,6 +48,24 @@ class CertificateTerminal:
         """No more laws come."""
         self._bar.stop()
 
+    def seed(self, certificate: Certificate) -> None:
+        """One of many seeds: only what broke is shown."""
+        self._bar.update(self._task, advance=1, law=f"seed {certificate.seed}")
+        self._failures(certificate)
+
+    def searched(self, found: Search, duration_s: float) -> None:
+        """What many seeds came to."""
+        counts = ", ".join(
+            f"{found.laws[status]} {status}" for status in ("passed", "failed", "error", "known")
+        )
+        for text in found.stale:
+            self._line(Text(f"Known failures: {printable(text)}", style=STYLES["failed"]))
+        self._line(
+            f"{found.seeds} seeds: laws {counts}, {found.laws['skipped']} skipped; "
+            f"{found.examples} examples in {duration_s:.1f} s"
+        )
+        self._verdict(found.verdict)
+
     def end(self, certificate: Certificate) -> None:
         """Everything that a person must know."""
         self._groups(certificate.laws)
@@ -60,11 +78,11 @@ class CertificateTerminal:
         self._levels(certificate)
         self._line()
         self._line(totals(certificate))
-        self._line(
-            Text(f"verdict: {certificate.verdict}", style=VERDICT_STYLES[certificate.verdict]).append(
-                f" ({VERDICTS[certificate.verdict]})", style="default"
-            )
-        )
+        self._verdict(certificate.verdict)
+
+    def _verdict(self, verdict: Verdict) -> None:
+        said = Text(f"verdict: {verdict}", style=VERDICT_STYLES[verdict])
+        self._line(said.append(f" ({VERDICTS[verdict]})", style="default"))
 
     # -------------------------------------------------------------------------------------- its sections
 

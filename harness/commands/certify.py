@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -11,9 +14,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 import msgspec
 
+from harness.certificates import Search
 from harness.commands import options
 from harness.commands.options import Session
 from harness.documents import encode
+from harness.errors import InputError
 from harness.results import check_writable, write_atomically
 from reports.certificate import CertificateTerminal
 from reports.certificate_page import page
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from conformance.subjects import Subject
     from harness.certificates import Certificate
 
+SEEDS_MAX = 1_000_000
 EXIT_STATUS = {"keeps": 0, "breaks": 1, "unchecked": 1, "error": 3}
 xfail = click.option(
     "--xfail",
@@ -57,6 +63,11 @@ xfail = click.option(
     help="ci: few examples, no shrinking. nightly: many, and those that failed come first the next time.",
 )
 @options.seed
+@click.option(
+    "--seeds",
+    metavar="A-B",
+    help="Check with each seed from A to B and show what broke: a search for faults, and for false alarms.",
+)
 @click.option(
     "-j",
     "--jobs",
@@ -94,6 +105,7 @@ def certify(
     array: str | None,
     json_path: Path | None,
     html_path: Path | None,
+    seeds: str | None,
     **asked: Any,
 ) -> int:
     """Check a driver against the laws of Cinder's driver contract.
@@ -113,13 +125,52 @@ def certify(
     for path in (json_path, html_path):
         if path is not None:
             check_writable(path)
+    searched = seeds_of(seeds) if seeds is not None else None
+    if searched is not None and (json_path or html_path):
+        raise InputError("a certificate is of one seed: --json and --html do not go with --seeds")
     under_test = any_subject(driver, configs=configs, backend=backend, array=array)
+    if searched is not None:
+        return search(under_test, Request(**asked), searched, progress=sys.stderr, out=sys.stdout)
     certificate = run(under_test, Request(**asked), progress=sys.stderr, out=sys.stdout)
     if json_path is not None:
         write_atomically(json_path, encode(certificate))
     if html_path is not None:
         write_atomically(html_path, page(certificate, LEVELS).encode())
     return EXIT_STATUS[certificate.verdict]
+
+
+def seeds_of(text: str) -> range:
+    """The seeds of ``A-B``, both included. InputError."""
+    match = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,18})", text)
+    first, last = map(int, match.groups()) if match else (0, -1)
+    if not first <= last < first + SEEDS_MAX:
+        raise InputError(
+            f"--seeds {text}: should be the first and the last of at most {SEEDS_MAX:,} seeds, such as 0-99"
+        )
+    return range(first, last + 1)
+
+
+def search(
+    subject: Subject | Elsewhere, request: Request, seeds: range, *, progress: TextIO, out: TextIO
+) -> int:
+    """Check with one seed after the other; show what broke, and in the end how much was checked.
+
+    What is wrong with the list of known failures is told if it is so with each seed: what is known to fail may
+    pass by chance. InputError.
+    """
+    terminal = CertificateTerminal(console(out), console(progress), total=len(seeds))
+    found = Search()
+    begun_s = time.monotonic()
+    terminal.begin()
+    try:
+        for seed in seeds:
+            certificate = run(subject, replace(request, seed=seed), progress=io.StringIO())
+            found.add(certificate)
+            terminal.seed(certificate)
+    finally:
+        terminal.stop()
+    terminal.searched(found, time.monotonic() - begun_s)
+    return EXIT_STATUS[found.verdict]
 
 
 def run(

@@ -29,6 +29,42 @@ def test_a_driver_that_keeps_the_laws(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "1 laws came out the same" in capsys.readouterr().out
 
 
+def test_many_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line says how much was checked; both ends count."""
+    assert main(["certify", "rbd", *ONE_LAW, "--seeds", "3-5"]) == 0
+    out = capsys.readouterr().out
+    assert "3 seeds: laws 3 passed, 0 failed, 0 error, 0 known, 0 skipped; " in out
+    assert "verdict: keeps" in out
+
+
+def test_a_law_that_breaks_with_some_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each seed that breaks it is shown, with the line that repeats it; status 1."""
+    driver = "tests.conformance.mutants.volumes:DecimalSize"
+    law = ["-k", "a_volume_has_exactly", "--profile", "ci"]
+    assert main(["certify", driver, *law, "--seeds", "7-8"]) == 1
+    out = capsys.readouterr().out
+    repeats = [f"--seed {seed} -k volumes/a_volume_has_exactly_its_size" for seed in (7, 8)]
+    assert [repeat in out for repeat in repeats] == [True, True]
+    assert "2 seeds: laws 0 passed, 2 failed" in out
+
+
+def test_what_is_known_may_pass_by_chance(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """An entry of the list is stale if its law passes with every seed."""
+    known = tmp_path / "known.toml"
+    known.write_text('[[xfail]]\nlaw = "volumes/deleting_twice_succeeds"\nreason = "none"\n')
+    assert main(["certify", "rbd", *ONE_LAW, "--xfail", str(known), "--seeds", "0-1"]) == 1
+    assert "it passes now; remove the entry" in capsys.readouterr().out
+    found = certificates.Search()
+    for stale in (["a", "b"], ["b"], []):
+        found.add(
+            certificates.Certificate(
+                crucible="", python="", subject="", driver="", version="", digest="", profile="ci", seed=0,
+                started="", duration_s=0.0, verdict="keeps", laws=[], stale=stale,
+            )
+        )  # fmt: skip
+    assert (found.stale, found.verdict) == ([], "unchecked")
+
+
 def test_nothing_is_left_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No database of examples, no cache."""
     monkeypatch.chdir(tmp_path)
@@ -74,6 +110,10 @@ def test_nothing_checked_is_no_pass(capsys: pytest.CaptureFixture[str]) -> None:
         (["certify", "rbd", "--level", "gold"], "there is no level 'gold'; there are core,"),
         (["certify", "rbd", "-k", "nonsense"], "no law has 'nonsense'"),
         (["certify", "rbd", "--xfail", "none.toml"], "none.toml: cannot be read"),
+        (["certify", "rbd", "--seeds", "9-3"], "--seeds 9-3: should be the first and the last of at most"),
+        (["certify", "rbd", "--seeds", "7"], "--seeds 7: should be the first and the last of at most"),
+        (["certify", "rbd", "--seeds", "0-999999999999"], "at most 1,000,000 seeds, such as 0-99"),
+        (["certify", "rbd", "--seeds", "0-1", "--json", "c.json"], "do not go with --seeds"),
         (["certify", "nowhere.driver:X"], "there is no module nowhere"),
         (["verify", "none.json"], "none.json: cannot be read"),
     ],
