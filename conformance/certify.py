@@ -67,8 +67,9 @@ def certify(
     else:
         results = check(subject, laws, **how)
     names = [law.name for law in catalogue()]
-    results, stale = xfail.apply(results, xfail.known_of(subject), today, all_laws=names)
-    results, more = xfail.apply(results, expected, today, all_laws=names)
+    known = xfail.known_of(subject)
+    results, stale = xfail.apply(results, known, today, all_laws=names, release=subject.cinder)
+    results, more = xfail.apply(results, expected, today, all_laws=names, release=subject.cinder)
     stale += more
     return Certificate(
         crucible=harness.__version__,

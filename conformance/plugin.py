@@ -12,7 +12,6 @@ Nothing but pytest is imported until the option is given: the plug-in is loaded 
 from __future__ import annotations
 
 import datetime
-import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,18 +82,20 @@ def subject_at(name: str) -> Subject | Elsewhere:
     from conformance.elsewhere import Elsewhere, any_subject
     from conformance.subjects import Subject
     from harness.errors import InputError
-    from harness.registry import is_of_cinder
+    from harness.registry import imported, is_of_cinder
 
-    module, colon, attribute = name.partition(":")
+    _, colon, attribute = name.partition(":")
     if colon and not is_of_cinder(name):
-        try:
-            found = getattr(importlib.import_module(module), attribute, None)
-        except Exception as error:
-            raise InputError(f"cannot import {name}: {type(error).__name__}: {error}") from error
+        found = getattr(imported(name), attribute, None)
         if isinstance(found, Subject | Elsewhere):
             return found
         if callable(found) and not isinstance(found, type):
-            made = found()
+            try:
+                made = found()
+            except InputError:
+                raise
+            except Exception as error:
+                raise InputError(f"{name}() raises {type(error).__name__}: {error}") from error
             if isinstance(made, Subject | Elsewhere):
                 return made
             raise InputError(f"{name} returned {made!r}, but should return a conformance.Subject")
@@ -113,7 +114,7 @@ def _known(under_test: Subject | Elsewhere, path: str | None) -> list[Expected]:
     _, wrong = xfail.apply([], entries, today, all_laws=names)
     if wrong:
         raise InputError(f"{path}: {'; '.join(wrong)}")
-    return [*entries, *xfail.known_of(under_test)]
+    return [*(entry for entry in entries if entry.is_of(under_test.cinder)), *xfail.known_of(under_test)]
 
 
 class LawBroken(Exception):

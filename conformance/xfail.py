@@ -6,6 +6,7 @@
     bug = "https://bugs.launchpad.net/..."     # optional
     expires = 2027-06-30                       # optional
     parameters = { status = "in-use" }         # optional: only for examples with these values
+    releases = ">=25.3.1,<28"                  # optional: only on these releases of Cinder
     strict = false                             # optional: it may also pass
 
 The list is strict: a law that passes now, an entry that matches no law, and one that has expired are faults of
@@ -21,11 +22,15 @@ from importlib.resources import files
 from pathlib import Path
 
 import msgspec
+from packaging.specifiers import SpecifierSet
 
 from conformance.elsewhere import Elsewhere
 from conformance.subjects import Subject
 from harness.certificates import LawResult
 from harness.errors import InputError
+
+SIMULATED = "29.0.0"
+"""The release that a driver of Crucible's is checked on."""
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,7 +41,15 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bug: str = ""
     expires: datetime.date | None = None
     parameters: dict[str, str] = {}
+    releases: str = ""
     strict: bool = True
+
+    def __post_init__(self) -> None:
+        SpecifierSet(self.releases)  # ValueError, which msgspec tells with the place
+
+    def is_of(self, release: str | None) -> bool:
+        """True if it speaks of this release of Cinder; None is the simulated one."""
+        return SpecifierSet(self.releases).contains(release or SIMULATED, prereleases=True)
 
     def covers(self, result: LawResult) -> bool:
         """True if this failure is the one that was expected."""
@@ -69,8 +82,8 @@ def known(reference: str | None) -> list[Expected]:
 
 
 def known_of(subject: Subject | Elsewhere) -> list[Expected]:
-    """What a subject is known to fail: a reference driver for sure, what derives from it perhaps."""
-    entries = known(subject.known)
+    """What a subject is known to fail on its release: the list's own driver surely, a derived one perhaps."""
+    entries = [entry for entry in known(subject.known) if entry.is_of(subject.cinder)]
     if subject.is_reference:
         return entries
     return [msgspec.structs.replace(entry, strict=False) for entry in entries]
@@ -88,11 +101,17 @@ def _parsed(text: str, name: str) -> list[Expected]:
 
 
 def apply(
-    results: Sequence[LawResult], expected: Sequence[Expected], today: datetime.date, *, all_laws: Sequence[str]
+    results: Sequence[LawResult],
+    expected: Sequence[Expected],
+    today: datetime.date,
+    *,
+    all_laws: Sequence[str],
+    release: str | None = None,
 ) -> tuple[list[LawResult], list[str]]:
     """The results with their known failures marked, and what is wrong with the list.
 
-    `all_laws` are the names of every law that there is: an entry for one that was not selected is no fault.
+    `all_laws` are the names of every law that there is: an entry for one that was not selected is no fault, nor
+    is one for another `release` of Cinder than the results are of.
     """
     wrong = []
     excused: dict[str, str] = {}
@@ -103,7 +122,7 @@ def apply(
             wrong.append(f"{entry.law}: the list of known failures has it, but there is no such law")
         elif entry.expires is not None and entry.expires < today:
             wrong.append(f"{entry.law}: its entry in the list of known failures has expired on {entry.expires}")
-        elif result is None or result.status in ("skipped", "error"):
+        elif result is None or result.status in ("skipped", "error") or not entry.is_of(release):
             continue
         elif result.status == "passed":
             if entry.strict:

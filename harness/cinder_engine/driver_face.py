@@ -31,6 +31,10 @@ class DriverFace:
         self._plan = plan
         self._stage = stage
 
+    def __repr__(self) -> str:
+        """That of the driver: its user has never heard of a face."""
+        return repr(self._driver)
+
     def objects(self) -> list[str] | None:
         """Names of what is in the back-end, told by the storage; None if nobody can tell."""
         return objects_in(self._stage.playing.world, self._plan)

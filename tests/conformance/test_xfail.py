@@ -73,8 +73,26 @@ def test_an_entry_may_also_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("release", "known"),
+    [("25.3.0", ""), ("25.3.1", "r"), ("28.0.0.0rc1", "r"), ("29.0.0", ""), (None, "")],
+)
+def test_an_entry_may_be_for_some_releases(tmp_path: Path, release: str | None, known: str) -> None:
+    """On others it neither excuses nor is stale; the simulated Cinder is 29."""
+    entries = expected(tmp_path, '[[xfail]]\nlaw = "a"\nreason = "r"\nreleases = ">=25.3.1,<29"\n')
+    marked, wrong = xfail.apply([result("a", "failed")], entries, TODAY, all_laws=["a"], release=release)
+    assert (marked[0].known, wrong) == (known, [])
+    _, wrong = xfail.apply([result("a", "passed")], entries, TODAY, all_laws=["a"], release=release)
+    assert len(wrong) == (1 if known else 0)
+
+
+@pytest.mark.parametrize(
     ("text", "complaint"),
-    [("[[xfail]", "is no TOML"), ('[[xfail]]\nlaw = "a"', "reason"), ('[[xfial]]\nlaw = "a"', "xfial")],
+    [
+        ("[[xfail]", "is no TOML"),
+        ('[[xfail]]\nlaw = "a"', "reason"),
+        ('[[xfial]]\nlaw = "a"', "xfial"),
+        ('[[xfail]]\nlaw = "a"\nreason = "r"\nreleases = "28 up"', "Invalid specifier.*28 up.*xfail"),
+    ],
 )
 def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
     """In one line."""
