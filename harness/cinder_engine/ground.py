@@ -106,8 +106,8 @@ class ObjectNames:
         self._counts = {"v": 0, "s": 0}
 
     def of(self, otherwise: Callable[[object], str], value: object) -> str:
-        """A volume with its size, a snapshot, a type; all else as `otherwise` shows it."""
-        if isinstance(value, objects.Volume):
+        """A volume, object or row, with its size, a snapshot, a type; all else as `otherwise` shows it."""
+        if isinstance(value, objects.Volume) or getattr(value, "__tablename__", None) == "volumes":
             name_id = value.name_id
             renamed = f" alias {self._named('v', name_id)}" if name_id != value.id else ""
             return f"{self._named('v', value.id)}{renamed} of {value.size} GiB"
