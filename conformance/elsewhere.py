@@ -184,6 +184,7 @@ class Elsewhere:
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", PROGRAM],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,
         )  # fmt: skip
         self._end = weakref.finalize(self, _end, self._process)
         self._send(self.recipe)

@@ -123,6 +123,7 @@ def _work(
     parent: int, answers: Connection, laws: Sequence[Law], subject: Subject, profile: str, seed: int
 ) -> None:
     end_with(parent)
+    os.setsid()  # signals for the whole group are for this process alone, whoever sends them
     sys.stdout.flush()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):

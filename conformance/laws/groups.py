@@ -23,14 +23,14 @@ law = Chapter(
     "groups",
     level="consistency",
     stage=Move,
-    needs=["data path", "snapshots", "clones", "simulated Cinder"],
+    needs=["data path", "snapshots", "clones"],
     weight=0.4,
 )
 consistent = Chapter(
     "consistent groups",
     level="consistency",
     stage=Move,
-    needs=["data path", "consistent groups", "simulated Cinder"],
+    needs=["data path", "consistent groups"],
     weight=0.4,
 )
 MANAGER = "cinder.volume.manager:VolumeManager"
@@ -304,6 +304,7 @@ def told(answer: object, method: str, ids: Iterable[str], parts: int) -> None:
 @consistent(
     source=f"{MANAGER}.create_group ... delete_group_snapshot: model updates",
     stage=Bench,
+    needs=["simulated Cinder"],
     count=st.integers(1, 3),
 )
 def answers_have_the_form_that_the_manager_takes(bench: Bench, count: int) -> None:

@@ -16,9 +16,7 @@ from conformance.move import ADMIN, OWNER, Move
 from harness import errors
 from harness.model import Volume
 
-law = Chapter(
-    "records", level="migration-source", stage=Move, needs=["data path", "simulated Cinder"], weight=0.4
-)
+law = Chapter("records", level="migration-source", stage=Move, needs=["data path"], weight=0.4)
 MANAGER = "cinder.volume.manager:VolumeManager"
 API = "cinder.volume.api:API"
 others = st.sampled_from(["twin", "lvm", "rbd", "nfs"])
@@ -161,7 +159,7 @@ def of_two_migrations_at_once_one_is_accepted(move: Move, written: Contents) -> 
     kernel.failures.clear()
     refused = [task.error for task in tasks if task.error is not None]
     same("the number of refused migrations", len(refused), 1)
-    holds(isinstance(refused[0], errors.InvalidVolume), f"the refusal is {refused[0]!r}, but should be 400")
+    same("the code of the refusal", getattr(refused[0], "code", None), errors.InvalidVolume.code)
     move.must_have_moved(volume, "twin")
     move.must_hold(volume, written, "the migrated volume")
     move.must_be_tidy(before)

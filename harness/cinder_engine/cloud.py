@@ -22,6 +22,7 @@ from fake_backends.files.real import RealDirectory
 from fake_backends.host.file_systems import DirectoryFiles
 from fake_backends.world import Node, World
 from harness.cinder_engine.boot import Process
+from harness.cinder_engine.groups import GroupApi
 from harness.cinder_engine.rest import AttachmentApi, BackupApi, Rest, TransferApi, VolumeApi
 from harness.cinder_engine.rows import Database, Quotas
 from harness.cinder_engine.seams import clock, driver_calls, releases
@@ -93,6 +94,7 @@ class CinderCloud:
         self.attachments = AttachmentApi(self, rest)
         self.backups = BackupApi(self, rest)
         self.transfers = TransferApi(rest)
+        self.groups = GroupApi(self, rest)
         self.nova = Nova(self, nova)
         self.world.compute = self.nova
         self.managers: dict[str, VolumeService] = {}

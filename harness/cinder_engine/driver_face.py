@@ -1,6 +1,6 @@
 """A driver of Cinder's with the face that Crucible's laws know: the mirror image of `reference_driver`.
 
-Crucible's records become Cinder's objects on the way in, and errors of `cinder.exception` those of
+Crucible's records and images become Cinder's objects on the way in, and errors of `cinder.exception` those of
 `harness.errors` of the same name on the way out. What a driver changes in an object is changed in the record,
 too, because Cinder's manager goes on with that object.
 """
@@ -15,9 +15,11 @@ from cinder import context as cinder_context
 from cinder import exception, objects
 
 from harness import errors
+from harness.cinder_engine.seams.images import Glance
 from harness.cinder_engine.seams.stage import Stage
 from harness.cinder_engine.service import objects_in
 from harness.control_plane.deployment import BackendPlan
+from harness.control_plane.images import ImageService
 from harness.model import Context, Record, Snapshot, Volume, VolumeType
 
 _KINDS = {Volume: objects.Volume, Snapshot: objects.Snapshot, VolumeType: objects.VolumeType}
@@ -56,8 +58,8 @@ class DriverFace:
         with self._stage.inside(self._plan):
             try:
                 answer = method(
-                    *(_real(each, given) for each in arguments),
-                    **{name: _real(each, given) for name, each in keywords.items()},
+                    *(self._real(each, given) for each in arguments),
+                    **{name: self._real(each, given) for name, each in keywords.items()},
                 )
             except exception.CinderException as error:
                 raise crucible_error(error) from error
@@ -65,6 +67,20 @@ class DriverFace:
         for each in given:
             each.take_over()
         return answer
+
+    def _real(self, value: Any, given: list[Given]) -> Any:
+        """Cinder's own for a record, a context or an image service; anything else as it is."""
+        if isinstance(value, Context):
+            return cinder_context.get_admin_context()
+        if isinstance(value, ImageService):
+            return Glance(self._stage, value)
+        if not isinstance(value, Volume | Snapshot | VolumeType):
+            return value
+        real = _loaded(_KINDS[type(value)], value.id)
+        for name, changed in value.changes().items():
+            setattr(real, name, changed)
+        given.append(Given(value, real))
+        return real
 
 
 class Given:
@@ -87,19 +103,6 @@ class Given:
         for name, value in self._fields().items():
             if value != self._before.get(name):
                 setattr(self._record, name, value)
-
-
-def _real(value: Any, given: list[Given]) -> Any:
-    """Cinder's own for a record or a context; anything else as it is."""
-    if isinstance(value, Context):
-        return cinder_context.get_admin_context()
-    if not isinstance(value, Volume | Snapshot | VolumeType):
-        return value
-    real = _loaded(_KINDS[type(value)], value.id)
-    for name, changed in value.changes().items():
-        setattr(real, name, changed)
-    given.append(Given(value, real))
-    return real
 
 
 def _loaded(kind: Any, record_id: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from cinder import context as cinder_context
 from cinder import objects
@@ -98,6 +98,11 @@ class WatchedCloud(CinderCloud):
         return partial(self._watcher.call, f"{plan.name}.")
 
 
+def _is_volume(value: Any) -> TypeGuard[Any]:
+    """An object, or the row that the manager still passes here and there."""
+    return isinstance(value, objects.Volume) or getattr(value, "__tablename__", None) == "volumes"
+
+
 class ObjectNames:
     """Short names for Cinder's objects, v1, v2, s1, in the order in which they are met."""
 
@@ -107,7 +112,7 @@ class ObjectNames:
 
     def of(self, otherwise: Callable[[object], str], value: object) -> str:
         """A volume, object or row, with its size, a snapshot, a type; all else as `otherwise` shows it."""
-        if isinstance(value, objects.Volume) or getattr(value, "__tablename__", None) == "volumes":
+        if _is_volume(value):
             name_id = value.name_id
             renamed = f" alias {self._named('v', name_id)}" if name_id != value.id else ""
             return f"{self._named('v', value.id)}{renamed} of {value.size} GiB"

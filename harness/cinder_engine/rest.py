@@ -81,12 +81,13 @@ class VolumeApi:
         volume_type: str | None = None,
         source_volid: str | None = None,
         snapshot_id: str | None = None,
+        group_id: str | None = None,
         host: str | None = None,
     ) -> Volume:
         """`host` names the pool and skips the scheduler's choice, not the scheduler's part."""
         body = {
             "size": size, "name": name, "volume_type": volume_type, "source_volid": source_volid,
-            "snapshot_id": snapshot_id,
+            "snapshot_id": snapshot_id, "group_id": group_id,
         }  # fmt: skip
         answer = self._rest(
             context, "POST", "volumes",
@@ -98,8 +99,9 @@ class VolumeApi:
         self._note("create_volume", f"{size} GiB {volume.name}")
         return volume
 
-    def delete_volume(self, context: Context, volume_id: str) -> None:
-        self._rest(context, "DELETE", f"volumes/{volume_id}")
+    def delete_volume(self, context: Context, volume_id: str, *, cascade: bool = False) -> None:
+        """`cascade` takes its snapshots along."""
+        self._rest(context, "DELETE", f"volumes/{volume_id}" + ("?cascade=True" if cascade else ""))
         self._note("delete_volume", volume_id)
 
     def rename_volume(self, context: Context, volume_id: str, name: str) -> None:
@@ -155,6 +157,9 @@ class VolumeApi:
 
     def delete_snapshot(self, context: Context, snapshot_id: str) -> None:
         self._rest(context, "DELETE", f"snapshots/{snapshot_id}")
+
+    def update_readonly_flag(self, context: Context, volume_id: str, readonly: bool) -> None:
+        self._action(context, volume_id, "os-update_readonly_flag", {"readonly": readonly})
 
     def begin_detaching(self, context: Context, volume_id: str) -> None:
         self._action(context, volume_id, "os-begin_detaching", {})

@@ -15,7 +15,25 @@ from typing import Any
 from harness import errors
 from harness.control_plane.quota import Reservation, Usage
 from harness.control_plane.records import Records, Row
-from harness.model import Attachment, Encryption, QosSpecs, Record, Service, Snapshot, Volume, VolumeType
+from harness.model import (
+    Attachment,
+    Encryption,
+    Group,
+    GroupSnapshot,
+    QosSpecs,
+    Record,
+    Service,
+    Snapshot,
+    Volume,
+    VolumeType,
+)
+
+_PAIRS = {
+    "metadata": "volume_metadata",
+    "admin_metadata": "volume_admin_metadata",
+    "glance_metadata": "volume_glance_metadata",
+}
+"""Fields of a volume that are rows of their own, and their tables."""
 
 
 class Table(Mapping[str, Row]):
@@ -65,6 +83,8 @@ class Database(Records):
         self.services = Table(
             connection, "services", self._service, key="host", condition="binary = 'cinder-volume'"
         )
+        self.groups = Table(connection, "groups", self._group)
+        self.group_snapshots = Table(connection, "group_snapshots", self._group_snapshot)
         self.on_create: Callable[[Row], None] = lambda row: None
 
     # ---------------------------------------------------------------------------------------------- records
@@ -80,13 +100,12 @@ class Database(Records):
     def update(self, kind: type[Record], record_id: str, values: Mapping[str, Any]) -> None:
         """Write fields of a row behind Cinder's back, as an operator does with SQL; no row, no effect."""
         values = dict(values)
-        if "admin_metadata" in values:
-            self._connection.execute("DELETE FROM volume_admin_metadata WHERE volume_id = ?", (record_id,))
-            for name, value in values.pop("admin_metadata").items():
-                self._connection.execute(
-                    "INSERT INTO volume_admin_metadata (volume_id, key, value, deleted) VALUES (?, ?, ?, 0)",
-                    (record_id, name, value),
-                )
+        for field in {*_PAIRS} & {*values} if kind is Volume else ():
+            self._connection.execute(f"DELETE FROM {_PAIRS[field]} WHERE volume_id = ?", (record_id,))
+            self._connection.executemany(
+                f"INSERT INTO {_PAIRS[field]} (volume_id, key, value, deleted) VALUES (?, ?, ?, 0)",
+                [(record_id, name, value) for name, value in values.pop(field).items()],
+            )
         key = "host" if kind is Service else "id"
         for name, value in values.items():
             self._connection.execute(f"UPDATE {kind.TABLE} SET {name} = ? WHERE {key} = ?", (value, record_id))
@@ -113,9 +132,7 @@ class Database(Records):
         volume_id = row["id"]
         values = {name: row.get(name, default) for name, default in Volume.DEFAULTS.items()}
         values.update(
-            metadata=self._pairs("volume_metadata", "volume_id", volume_id),
-            admin_metadata=self._pairs("volume_admin_metadata", "volume_id", volume_id),
-            glance_metadata=self._pairs("volume_glance_metadata", "volume_id", volume_id),
+            **{field: self._pairs(table, "volume_id", volume_id) for field, table in _PAIRS.items()},
             multiattach=bool(row["multiattach"]),
             bootable=bool(row["bootable"]),
             use_quota=bool(row["use_quota"]),
@@ -158,6 +175,18 @@ class Database(Records):
             id=row["host"], disabled=bool(row["disabled"]), frozen=bool(row["frozen"]), heartbeat_us=0
         )
         return values
+
+    def _group(self, row: Row) -> Row:
+        return {
+            **{name: row.get(name, default) for name, default in Group.DEFAULTS.items()},
+            "created_at": None,
+        }
+
+    def _group_snapshot(self, row: Row) -> Row:
+        return {
+            **{name: row.get(name, default) for name, default in GroupSnapshot.DEFAULTS.items()},
+            "created_at": None,
+        }
 
     def _pairs(self, table: str, column: str, owner: str) -> dict[str, str]:
         rows = self._connection.execute(

@@ -165,18 +165,6 @@ class Database(Records):
         for attachment in self.attachments_of(volume_id):
             del self.attachments[attachment.id]
 
-    def volumes_of_group(self, group_id: str) -> list[Volume]:
-        """The members of a group, oldest first."""
-        return [Volume.from_row(row, self) for row in self.volumes.values() if row["group_id"] == group_id]
-
-    def snapshots_of_group_snapshot(self, group_snapshot_id: str) -> list[Snapshot]:
-        """The snapshots that belong to a group's snapshot, oldest first."""
-        return [
-            Snapshot.from_row(row, self)
-            for row in self.snapshots.values()
-            if row["group_snapshot_id"] == group_snapshot_id
-        ]
-
     # ---------------------------------------------------------------------- backups, transfers and groups
 
     def get_backup(self, backup_id: str) -> Backup:
@@ -190,18 +178,6 @@ class Database(Records):
         if transfer_id not in self.transfers:
             raise errors.TransferNotFound(transfer_id=transfer_id)
         return Transfer.from_row(self.transfers[transfer_id], self)
-
-    def get_group(self, group_id: str) -> Group:
-        """A copy of the row. GroupNotFound."""
-        if group_id not in self.groups:
-            raise errors.GroupNotFound(group_id=group_id)
-        return Group.from_row(self.groups[group_id], self)
-
-    def get_group_snapshot(self, group_snapshot_id: str) -> GroupSnapshot:
-        """A copy of the row. GroupSnapshotNotFound."""
-        if group_snapshot_id not in self.group_snapshots:
-            raise errors.GroupSnapshotNotFound(group_snapshot_id=group_snapshot_id)
-        return GroupSnapshot.from_row(self.group_snapshots[group_snapshot_id], self)
 
     def get_group_type(self, type_id: str) -> GroupType:
         """By id or name. GroupTypeNotFound."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness import errors
-from harness.model import Attachment, Record, Snapshot, Volume, VolumeType
+from harness.model import Attachment, Group, GroupSnapshot, Record, Snapshot, Volume, VolumeType
 
 Row = dict[str, Any]
 
@@ -19,6 +19,8 @@ class Records(ABC):
     snapshots: Mapping[str, Row]
     attachments: Mapping[str, Row]
     volume_types: Mapping[str, Row]
+    groups: Mapping[str, Row]
+    group_snapshots: Mapping[str, Row]
 
     @abstractmethod
     def save(self, record: Record) -> None:
@@ -66,4 +68,28 @@ class Records(ABC):
     def attachments_of(self, volume_id: str) -> list[Attachment]:
         return [
             Attachment.from_row(row, self) for row in self.attachments.values() if row["volume_id"] == volume_id
+        ]
+
+    def get_group(self, group_id: str) -> Group:
+        """A copy of the row. GroupNotFound."""
+        if group_id not in self.groups:
+            raise errors.GroupNotFound(group_id=group_id)
+        return Group.from_row(self.groups[group_id], self)
+
+    def get_group_snapshot(self, group_snapshot_id: str) -> GroupSnapshot:
+        """A copy of the row. GroupSnapshotNotFound."""
+        if group_snapshot_id not in self.group_snapshots:
+            raise errors.GroupSnapshotNotFound(group_snapshot_id=group_snapshot_id)
+        return GroupSnapshot.from_row(self.group_snapshots[group_snapshot_id], self)
+
+    def volumes_of_group(self, group_id: str) -> list[Volume]:
+        """The members of a group, oldest first."""
+        return [Volume.from_row(row, self) for row in self.volumes.values() if row["group_id"] == group_id]
+
+    def snapshots_of_group_snapshot(self, group_snapshot_id: str) -> list[Snapshot]:
+        """The snapshots that belong to a group's snapshot, oldest first."""
+        return [
+            Snapshot.from_row(row, self)
+            for row in self.snapshots.values()
+            if row["group_snapshot_id"] == group_snapshot_id
         ]

@@ -23,6 +23,11 @@ class EndsProcess(RbdDriver):
         os._exit(7)
 
 
+class EndsItsGroup(RbdDriver):
+    def extend_volume(self, volume: Any, new_size: int) -> None:
+        os.kill(0, signal.SIGKILL)
+
+
 class SwallowsEverything(RbdDriver):
     def extend_volume(self, volume: Any, new_size: int) -> None:
         while True:
@@ -49,6 +54,12 @@ def test_a_driver_that_ends_the_process_fails_that_law_only() -> None:
         ("failed", "the driver ends the process (exit status 7)"),
         ("passed", ""),
     ]
+
+
+def test_a_driver_that_ends_its_process_group_ends_nobody_else() -> None:
+    """We are in another one."""
+    results = check_isolated(subject(EndsItsGroup), LAWS[:2], profile="smoke")
+    assert [each.reason for each in results] == ["", "the driver ends the process (exit status -9)"]
 
 
 def test_a_driver_that_never_comes_back_is_killed() -> None:

@@ -23,12 +23,14 @@ class Glance:
 
     temp_images = None
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, images: ImageService | None = None) -> None:
+        """`images` are those of whatever is on stage, unless somebody brings others."""
         self._stage = stage
+        self._brought = images
 
     @property
     def _images(self) -> ImageService:
-        return self._stage.playing.images
+        return self._stage.playing.images if self._brought is None else self._brought
 
     def show(self, context: Any, image_id: str) -> dict[str, Any]:
         """What is known of an image. ImageNotFound."""
