@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -82,7 +83,10 @@ class _Worker:
         self.answers, theirs = context.Pipe(duplex=False)
         arguments = (os.getpid(), theirs, self.laws, *self._arguments)
         self._process = context.Process(target=_work, args=arguments, daemon=True)
-        self._process.start()
+        with warnings.catch_warnings():
+            # Of libraries with a loop or threads of their own, which a worker never needs: eventlet's for one.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._process.start()
         theirs.close()
         self._heard_s = time.monotonic()  # noqa: TID251 (foreign code hangs in real time)
 

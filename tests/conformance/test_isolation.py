@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,18 @@ def test_a_driver_that_ends_its_process_group_ends_nobody_else() -> None:
     """We are in another one."""
     results = check_isolated(subject(EndsItsGroup), LAWS[:2], profile="smoke")
     assert [each.reason for each in results] == ["", "the driver ends the process (exit status -9)"]
+
+
+def test_a_library_that_warns_of_forks_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eventlet does, wherever it was imported; here warnings are errors."""
+    fork = os.fork
+
+    def warning() -> int:
+        warnings.warn("using fork() is a bad idea", DeprecationWarning, stacklevel=2)
+        return fork()
+
+    monkeypatch.setattr(os, "fork", warning)
+    assert [each.status for each in check_isolated(subject("rbd"), LAWS[:1], profile="smoke")] == ["passed"]
 
 
 def test_a_driver_that_never_comes_back_is_killed() -> None:
