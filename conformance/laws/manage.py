@@ -144,7 +144,7 @@ SNAPSHOTS = "cinder.interface.volume_snapshotmanagement_driver:VolumeSnapshotMan
 
 @law(
     source=LISTING,
-    needs=["simulated Cinder", "manageable"],
+    needs=["manageable"],
     sizes_gb=st.lists(sizes(4), min_size=1, max_size=3),
     known=st.booleans(),
 )
@@ -169,7 +169,7 @@ def what_can_be_taken_over_is_listed(bench: Bench, sizes_gb: list[int], known: b
 
 @law(
     source=f"{SNAPSHOTS}.get_manageable_snapshots",
-    needs=["simulated Cinder", "manageable", "snapshots"],
+    needs=["manageable", "snapshots"],
     known=st.booleans(),
 )
 def snapshots_that_can_be_taken_over_are_listed(bench: Bench, known: bool) -> None:
@@ -182,7 +182,7 @@ def snapshots_that_can_be_taken_over_are_listed(bench: Bench, known: bool) -> No
 
 @law(
     source=f"{SNAPSHOTS}.manage_existing_snapshot, unmanage_snapshot",
-    needs=["simulated Cinder", "manage snapshots", "manageable", "snapshots", "data path"],
+    needs=["manage snapshots", "manageable", "snapshots", "data path"],
     before=contents("before"),
     between=contents("between"),
     first=st.booleans(),

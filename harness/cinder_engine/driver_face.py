@@ -8,7 +8,7 @@ too, because Cinder's manager goes on with that object.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cinder import context as cinder_context
@@ -23,6 +23,10 @@ from harness.control_plane.images import ImageService
 from harness.model import Context, Record, Snapshot, Volume, VolumeType
 
 _KINDS = {Volume: objects.Volume, Snapshot: objects.Snapshot, VolumeType: objects.VolumeType}
+
+
+_PAGE = (None, 1000, 0, ["reference"], ["asc"])
+"""Marker, limit, offset, and what is sorted by which way."""
 
 
 class DriverFace:
@@ -40,6 +44,14 @@ class DriverFace:
     def objects(self) -> list[str] | None:
         """Names of what is in the back-end, told by the storage; None if nobody can tell."""
         return objects_in(self._stage.playing.world, self._plan)
+
+    def get_manageable_volumes(self, volumes: Sequence[Volume]) -> Any:
+        """All of them on one page (`cinder.volume.manager:VolumeManager.get_manageable_volumes`)."""
+        return self._call(self._driver.get_manageable_volumes, (volumes, *_PAGE), {})
+
+    def get_manageable_snapshots(self, snapshots: Sequence[Snapshot]) -> Any:
+        """All of them on one page."""
+        return self._call(self._driver.get_manageable_snapshots, (snapshots, *_PAGE), {})
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._driver, name)
@@ -69,7 +81,9 @@ class DriverFace:
         return answer
 
     def _real(self, value: Any, given: list[Given]) -> Any:
-        """Cinder's own for a record, a context or an image service; anything else as it is."""
+        """Cinder's own for a record, a list of them, a context or an image service; anything else as it is."""
+        if isinstance(value, list):
+            return [self._real(each, given) for each in value]
         if isinstance(value, Context):
             return cinder_context.get_admin_context()
         if isinstance(value, ImageService):

@@ -41,7 +41,13 @@ SUBJECTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         {"configs": [EXAMPLE / "cinder.conf"], "backend": "norden"},
     ),
 }
-MOVES = ("migration from/a_volume_arrives_elsewhere", "in use/an_in_use_migration_leaves_nothing")
+MOVES = (
+    "migration from/a_volume_arrives_elsewhere",
+    "in use/an_in_use_migration_leaves_nothing",
+    "records/what_users_wrote_moves_along",
+    "groups/volumes_come_and_go",
+    "manage/what_can_be_taken_over_is_listed",
+)
 LAWS = {law.name: law for law in catalogue()}
 TURN = int(os.environ.get("CRUCIBLE_SAMPLE", "0"))
 CASES = [
