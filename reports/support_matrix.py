@@ -6,28 +6,42 @@ Cinder keeps such a table by hand (doc/source/reference/support-matrix.ini).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from harness.certificates import Certificate, by_level, tally
 from reports.printable import printable
 
-REACHED, KNOWN, MISSED, UNCHECKED = "yes", "known failures", "no", "not checked"
+REACHED, KNOWN, MISSED, UNCHECKED = "yes", "known failure", "no", "not checked"
+SIMULATED = "29, simulated"
 
 
 def rows(certificates: Sequence[Certificate]) -> tuple[list[str], list[list[str]]]:
     """The titles of the columns, and one row for each certificate."""
     levels = list(dict.fromkeys(level for each in certificates for level in by_level(each)))
-    titles = ["driver", "version", *levels]
+    titles = ["driver", "version", "Cinder", *levels]
     return titles, [
-        [printable(each.subject), printable(each.version), *(_cell(each, level) for level in levels)]
+        [
+            _name(each),
+            printable(each.version),
+            printable(each.cinder or SIMULATED),
+            *(_cell(each, level) for level in levels),
+        ]
         for each in certificates
     ]
+
+
+def _name(certificate: Certificate) -> str:
+    """The driver, and where it is configured: one driver may be certified in several ways."""
+    files = ", ".join(PurePath(path).name for path in certificate.configuration)
+    section = f"[{certificate.backend}] of " if certificate.backend else ""
+    return printable(certificate.subject + (f" ({section}{files})" if files else ""))
 
 
 def _cell(certificate: Certificate, level: str) -> str:
     """Whether a driver has reached a level; known failures show."""
     count = tally(by_level(certificate).get(level, []))
     if count.known and not count.failed:
-        return f"{count.known} {KNOWN}"
+        return f"{count.known} {KNOWN}{'s' if count.known > 1 else ''}"
     return {"reached": REACHED, "not reached": MISSED, "not checked": UNCHECKED}[count.state]
 
 
@@ -54,7 +68,7 @@ def restructured_text(certificates: Sequence[Certificate]) -> str:
 def _sources(certificates: Sequence[Certificate]) -> list[str]:
     """Which run each row comes from."""
     return [
-        f"{printable(each.subject)}: crucible {each.crucible}, {each.started[:10]}, profile {each.profile}, "
+        f"{_name(each)}: crucible {each.crucible}, {each.started[:10]}, profile {each.profile}, "
         f"seed {each.seed}, source {each.digest[:12]}"
         for each in certificates
     ]

@@ -38,9 +38,7 @@ from harness.signatures import Call
 
 KNOWN_ON = "29."
 """The release that the lists of known failures are of; on others they excuse, but nothing must fail."""
-ABSENT = {
-    "simulated Cinder": "this law needs a hand inside of Cinder, and has one in the simulated one only"
-}
+ABSENT = {"simulated Cinder": "this law needs a hand inside of Cinder, and has one in the simulated one only"}
 LAW_LIMIT_S = 600.0
 """A law that moves volumes on the real Cinder takes half a minute in the profile `dev`."""
 
