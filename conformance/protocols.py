@@ -32,6 +32,13 @@ def _either(one: Check, other: Check) -> Check:
     return lambda value: one(value) or other(value)
 
 
+_RBD: Mapping[str, Check] = {
+    "name": lambda value: _text(value) and value.count("/") >= 1,
+    "hosts": _several(_text),
+    "ports": _several(_either(_text, _number)),
+    "cluster_name": _text,
+}
+
 REQUIRED: Mapping[str, tuple[Mapping[str, Check], ...]] = {
     "iscsi": (
         {"target_portal": _portal, "target_iqn": _text, "target_lun": _number},
@@ -47,12 +54,8 @@ REQUIRED: Mapping[str, tuple[Mapping[str, Check], ...]] = {
         {"vol_uuid": _text, "portals": lambda value: isinstance(value, list | tuple) and bool(value)},
     ),
     "rbd": (
-        {
-            "name": lambda value: _text(value) and value.count("/") >= 1,
-            "hosts": _several(_text),
-            "ports": _several(_either(_text, _number)),
-            "cluster_name": _text,
-        },
+        {**_RBD, "auth_enabled": lambda value: not value},
+        {**_RBD, "auth_enabled": lambda value: value is True, "auth_username": _text, "secret_uuid": _text},
     ),
     "nfs": ({"export": _portal, "name": _text, "format": _text},),
     "local": ({"device_path": _text},),

@@ -147,6 +147,9 @@ def a_volume_in_use_can_be_snapshotted(move: Move, before: Contents, after: Cont
     move.guest_writes(server, volume, newest)
     move.detach(server, volume)
     move.must_hold(volume, newest, "the volume")
+    later = move.act(move.cloud.api.create_snapshot, OWNER, volume)
+    move.act(move.cloud.api.delete_snapshot, OWNER, later.id)
+    move.must_hold(volume, newest, "the volume that had another snapshot when it was idle again")
 
 
 @law(

@@ -148,6 +148,31 @@ def a_copy_has_the_limits_of_its_type(bench: Bench, qos: QosSpecs | None) -> Non
         same(f"what {what} is like", properties(bench.world, bench.plan, copied.name), wanted)
 
 
+@law(
+    source="cinder.volume.qos_specs; cinder.volume.drivers.rbd:QOS_KEY_MAP",
+    operation=st.sampled_from(["read", "write", "total"]),
+    unit=st.sampled_from(["iops", "bytes"]),
+    value=st.integers(1, 5000),
+)
+def a_limit_is_the_one_that_was_meant(bench: Bench, operation: str, unit: str, value: int) -> None:
+    """A limit on reads, writes or both, in operations or bytes, is set as such, with its value, and alone."""
+    qos = QosSpecs("q", "limits", "back-end", ((f"{operation}_{unit}_sec", str(value)),))
+    volume = bench.create(volume_type_id=kind(bench, "limited", {}, qos).id)
+    told = properties(bench.world, bench.plan, volume.name)
+    if told is None or "limits" not in told:
+        raise Lacking("nobody tells what the limits of a volume are")
+    same("the values of the limits", list(told["limits"].values()), [str(value)])
+    (name,) = told["limits"]
+    words = {"read": "read" in name, "write": "write" in name, "iops": "iops" in name, "bps": "bps" in name}
+    wanted = {
+        "read": operation == "read",
+        "write": operation == "write",
+        "iops": unit == "iops",
+        "bps": unit == "bytes",
+    }
+    same(f"what {name} limits", words, wanted)
+
+
 @law(source="cinder.volume.qos_specs: consumer back-end", needs=["retype"], qos=limits)
 def a_volume_has_the_limits_of_its_type(bench: Bench, qos: QosSpecs | None) -> None:
     """A volume whose type has limits is limited, where volumes can be: not like one without them."""

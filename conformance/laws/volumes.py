@@ -68,6 +68,22 @@ def volumes_share_nothing(bench: Bench, one: Contents, two: Contents) -> None:
     bench.must_hold(volumes[1], two, "the second volume")
 
 
+@law(source=f"{CREATE}; names, targets and units are counted", needs=["data path"], count=st.integers(17, 40),
+     weight=0.25)  # fmt: skip
+def many_volumes_share_nothing(bench: Bench, count: int) -> None:
+    """Dozens of volumes can be in use at once, on one host, and each keeps its own data."""
+    attached = [bench.attach(bench.create()) for _ in range(count)]
+    held = [pages_of(Contents(f"owner {number}", ("first", "last")), GIB) for number in range(count)]
+    for each, pages in zip(attached, held, strict=True):
+        each.write(pages)
+    for number, (each, pages) in enumerate(zip(attached, held, strict=True)):
+        compare(each.read(pages), pages, f"volume {number} of {count}")
+    for each in list(attached):
+        bench.detach(each)
+    for number, each in enumerate(attached):
+        bench.must_hold(each.volume, Contents(f"owner {number}", ("first", "last")), f"volume {number}")
+
+
 @law(
     source="OSSN-0064 and volume_clear; " + DELETE,
     needs=["data path"],

@@ -19,6 +19,14 @@ class NoPool(RbdDriver):
         return info
 
 
+@mutant("no-secret", "connections/connection_info_has_what_its_protocol_needs", "does not say which secret")
+class NoSecret(RbdDriver):
+    def initialize_connection(self, volume: Any, connector: Any) -> Any:
+        info = super().initialize_connection(volume, connector)
+        del info["data"]["secret_uuid"]
+        return info
+
+
 @mutant("not-json", "connections/connection_info_is_json", "hosts are a set")
 class NotJson(RbdDriver):
     def initialize_connection(self, volume: Any, connector: Any) -> Any:

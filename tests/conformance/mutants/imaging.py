@@ -62,6 +62,16 @@ class DownloadsPlaintext(RbdDriver):
 # -------------------------------------------------------------------------------------------------- limits
 
 
+@mutant("limits-swapped", "retype/a_limit_is_the_one_that_was_meant", "limits writes in place of reads")
+class SwapsLimits(RbdDriver):
+    def create_volume(self, volume: Any) -> Any:
+        answer = super().create_volume(volume)
+        limits = self._pool().image(volume.name).metadata
+        for name in [name for name in limits if "_read_" in name]:
+            limits[name.replace("_read_", "_write_")] = limits.pop(name)
+        return answer
+
+
 @mutant("retype-both", "retype/a_retyped_volume_has_the_limits_of_its_type", "forgets the consumer both")
 class ForgetsBoth(RbdDriver):
     def retype(self, context: Any, volume: Any, new_type: Any, diff: Any, host: Any) -> Any:

@@ -69,6 +69,15 @@ class AccessStays(LvmDriver):
         return attached > 1 or super().terminate_connection(volume, connector, **kwargs)
 
 
+@mutant("few-targets", "volumes/many_volumes_share_nothing", "has sixteen targets, and uses them again")
+class FewTargets(LvmDriver):
+    def initialize_connection(self, volume: Any, connector: Any) -> Any:
+        info = super().initialize_connection(volume, connector)
+        targets = list(self.node.targets.targets)
+        place = targets.index(info["data"]["target_iqn"])
+        return {**info, "data": {**info["data"], "target_iqn": targets[place % 16]}}
+
+
 LOST = "restart/exports_outlive_their_node"
 
 

@@ -152,6 +152,21 @@ class DeletesUnlocked(NfsDriver):
     delete_snapshot = NfsDriver.delete_snapshot.__wrapped__  # type: ignore[attr-defined]
 
 
+@mutant(
+    "snapshot-forgets-format",
+    "in use/a_volume_in_use_can_be_snapshotted",
+    "does not write down that a volume has become qcow2 for good",
+)
+class ForgetsFormat(NfsDriver):
+    def delete_snapshot(self, snapshot: Any) -> None:
+        before = snapshot.volume.admin_metadata.get("base_format")
+        super().delete_snapshot(snapshot)
+        volume = snapshot.volume
+        if before is not None:
+            volume.admin_metadata["base_format"] = before
+            volume.save()
+
+
 @mutant("format-guessed", "volumes/what_a_guest_writes_is_no_format", "believes what a file looks like")
 class GuessesFormat(NfsDriver):
     def initialize_connection(self, volume: Any, connector: Any) -> Any:
