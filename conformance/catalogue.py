@@ -24,6 +24,7 @@ from conformance.laws import (
     migration,
     multiattach,
     naming,
+    on_record,
     records,
     requests,
     restart,
@@ -41,9 +42,8 @@ from harness.errors import InputError
 
 MODULES = (
     interface, volumes, snapshots, clones, used_storage, extend, connections, exports, stats, naming, restart,
-    faults, concurrency, images, contents_of, requests, sequences, migration, destination, assisted, in_use,
-    records, bookkeeping, retype, retype_moves,
-    multiattach, manage, revert, groups,
+    faults, concurrency, images, contents_of, requests, on_record, sequences, migration, destination,
+    assisted, in_use, records, bookkeeping, retype, retype_moves, multiattach, manage, revert, groups,
 )  # fmt: skip
 
 

@@ -32,6 +32,8 @@ PLACE, COUNTERS, BEGUN = (
     BOOKS + "a_pool_counts_its_volumes",
     BOOKS + "what_a_dead_service_had_begun_is_taken_up",
 )
+BOOTS, TOLD = "on record/a_copy_boots_if_its_origin_does", "on record/a_server_is_told_how_to_use_a_volume"
+ANSWERS = "on record/what_a_driver_answers_is_on_record"
 ALONE, ROOM, QUOTA, UNDONE = (
     BOOKS + "a_volume_that_migrates_is_left_alone",
     BOOKS + "an_extension_without_room_is_undone",
@@ -345,6 +347,71 @@ FAULTS: dict[str, Fault] = {
             ),
             Mutation(Migration, "migrate_volume", 'in ("retyping", "maintenance")', 'in ("maintenance",)'),
         ],
+    ),
+    "a volume from an image does not boot": one(
+        BOOTS, VolumeManager, "_create_from_image", '"bootable": True, "glance_metadata"', '"glance_metadata"'
+    ),
+    "a volume from an image forgets what is on record of it": one(
+        BOOTS, VolumeManager, "_create_from_image", '"glance_metadata": metadata_of(image)', ""
+    ),
+    "a clone forgets the image": one(
+        BOOTS, VolumeManager, "_create_volume", "self._take_image_metadata(volume, source)", "pass"
+    ),
+    "a volume from a snapshot forgets the image": one(
+        BOOTS, VolumeManager, "_create_volume", "self._take_image_metadata(volume, snapshot.volume)", "pass"
+    ),
+    "a new volume belongs to no service": one(
+        BOOTS, VolumeManager, "_create_volume", "volume.service_uuid = self.db.service(self.host).uuid", "pass"
+    ),
+    "nobody knows when a volume was launched": one(
+        BOOTS, VolumeManager, "_create_volume", ', "launched_at": self.simulation.kernel.now_us', ""
+    ),
+    "a snapshot is never complete": one(BOOTS, Snapshots, "_create_snapshot", ', "progress": "100%"', ""),
+    "the hypervisor sets limits of the back-end": one(
+        TOLD, Connections, "_with_connection_options", 'if qos.consumer in ("front-end", "both"):', "if True:"
+    ),
+    "the hypervisor leaves limits of both to the back-end": one(
+        TOLD, Connections, "_with_connection_options", '("front-end", "both")', '("front-end",)'
+    ),
+    "a server is not told that a volume is read-only": one(
+        TOLD, Connections, "_with_connection_options",
+        '"ro" if volume.admin_metadata.get("readonly") == "True" else "rw"', '"rw"',
+    ),
+    "a server is told that every volume is encrypted": one(
+        TOLD, Connections, "_with_connection_options", "volume.encryption_key_id is not None", "True"
+    ),
+    "the driver is not asked whether a connector will do": one(
+        TOLD, Connections, "_connection", 'self.drive("validate_connector", connector)', "pass"
+    ),
+    "the connector of a server is not on record": one(
+        TOLD, Connections, "attachment_update", ', "connector": connector', ""
+    ),
+    **{
+        f"the answer to {method} is not on record": one(
+            ANSWERS, VolumeManager, function,
+            f'volume.update(self.drive("{method}", {arguments}) or {{}})',
+            f'self.drive("{method}", {arguments})',
+        )
+        for method, function, arguments in (
+            ("create_volume", "_create_raw", "volume"),
+            ("create_cloned_volume", "_create_volume", "volume, source"),
+            ("create_volume_from_snapshot", "_create_volume", "volume, snapshot"),
+        )
+    },
+    "the answer to create_snapshot is not on record": one(
+        ANSWERS, Snapshots, "_create_snapshot", "snapshot.update(update or {})", "pass"
+    ),
+    "the answer to create_export is not on record": one(
+        ANSWERS, Connections, "_connection", "if model_update:", "if False:"
+    ),
+    "the answer to retype is not on record": one(
+        ANSWERS, Retype, "_retype_by_driver", "bool(answer[0]), answer[1]", "bool(answer[0]), None"
+    ),
+    "the answer to a retype in place is not on record": one(
+        ANSWERS, Retype, "_retyped_in_place", ", **(update or {})", ""
+    ),
+    "the answer to migrate_volume is not on record": one(
+        ANSWERS, Migration, "_migrate_assisted", "**(model_update or {}),", ""
     ),
 }  # fmt: skip
 """By what is wrong. Those whose names begin with M were made of bugs of Cinder's manager."""

@@ -1,0 +1,140 @@
+"""What Cinder has on record of a new volume, of a connection, and of what a driver answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from conformance.contents import Contents
+from conformance.law import Chapter, holds, same
+from conformance.laws.retype_moves import kinds
+from conformance.move import OWNER, Move
+from harness.model import QosSpecs, service_host
+
+law = Chapter("on record", level="core", stage=Move, needs=["data path", "simulated Cinder"], weight=0.3)
+MANAGER = "cinder.volume.manager:VolumeManager"
+
+
+@law(
+    source=f"{MANAGER}.create_volume: service_uuid, launched_at; glance metadata", needs=["clones", "snapshots"]
+)
+def a_copy_boots_if_its_origin_does(move: Move) -> None:
+    """A volume from an image boots, with what is on record of the image; so do its clone, a volume from its
+    snapshot, and a clone that has moved. Each belongs to the service of its host and has its time of launch."""
+    move.open("subject", "lvm")
+    api, database, host = move.cloud.api, move.cloud.database, move.plan("subject").address
+    image = move.act(api.upload_image, OWNER, move.create("subject"), "image")
+    volume = move.act(api.create_volume, OWNER, 1, image_id=image.id, host=host).id
+    origin = move.volume(volume)
+    holds(origin.bootable and origin.glance_metadata, "a volume that was made from an image does not boot")
+    snapshot = move.act(api.create_snapshot, OWNER, volume).id
+    same("the progress of a snapshot", database.get_snapshot(snapshot).progress, "100%")
+    clone = move.act(api.create_volume, OWNER, 1, source_volid=volume).id
+    copy = move.act(api.create_volume, OWNER, 1, snapshot_id=snapshot).id
+    boots = (True, origin.glance_metadata)
+    service = database.service(service_host(host)).uuid
+    for each in (volume, clone, copy):
+        row = move.volume(each)
+        same("(bootable, glance_metadata)", (row.bootable, row.glance_metadata), boots)
+        same("service_uuid", row.service_uuid, service)
+        holds(row.launched_at is not None, "launched_at is not set, but should be")
+    move.migrate(clone, "lvm", force_host_copy=True)
+    moved = move.volume(clone)
+    same("(bootable, glance_metadata) of what has moved", (moved.bootable, moved.glance_metadata), boots)
+
+
+@law(
+    source=f"{MANAGER}._parse_connection_options",
+    consumer=st.sampled_from(["front-end", "back-end", "both"]),
+    read_only=st.booleans(),
+)
+def a_server_is_told_how_to_use_a_volume(move: Move, consumer: str, read_only: bool) -> None:
+    """The driver sees the connector before it exports and connects the volume. What is on record of the
+    connection says whether it is read-only or encrypted, and which limits the hypervisor has to set: those that
+    are not the back-end's business."""
+    move.open("subject")
+    limits = (("read_iops_sec", "1000"),)
+    move.cloud.create_type("limited", qos_specs=QosSpecs("qos", "limits", consumer, limits))
+    volume = move.create("subject", volume_type="limited")
+    if read_only:
+        move.act(move.cloud.api.update_readonly_flag, OWNER, volume, True)
+    begun = len(move.watch.steps)
+    move.attach(volume)
+    calls = ("validate_connector", "create_export", "initialize_connection")
+    asked = [step.removeprefix("subject.").partition("(")[0] for step in move.watch.steps[begun:]]
+    same("what the driver was asked", [each for each in asked if each in calls], list(calls))
+    (row,) = move.cloud.database.attachments.values()
+    told = {name: row["connection_info"].get(name) for name in ("access_mode", "encrypted", "qos_specs")}
+    wanted = {
+        "access_mode": "ro" if read_only else "rw",
+        "encrypted": False,
+        "qos_specs": None if consumer == "back-end" else dict(limits),
+    }
+    same("what the server is told", told, wanted)
+    holds(row["connector"], "the connector of the server is not on record")
+
+
+class Answering:
+    """A driver that answers as another one does, but to one method also names an id of its own."""
+
+    def __init__(self, driver: Any, method: str) -> None:
+        self.__dict__.update(_driver=driver, _method=method)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._driver, name)
+        if name != self._method:
+            return value
+        return lambda *arguments, **keywords: _with_id(value(*arguments, **keywords))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._driver, name, value)
+
+
+ITS_ID = "known to the array by this"
+
+
+def _with_id(answer: Any) -> Any:
+    """A model update, or (yes, model update) where the driver may say no."""
+    if isinstance(answer, bool):
+        return (answer, {"provider_id": ITS_ID}) if answer else answer
+    if isinstance(answer, tuple):
+        return (answer[0], {**(answer[1] or {}), "provider_id": ITS_ID}) if answer[0] else answer
+    return {**(answer or {}), "provider_id": ITS_ID}
+
+
+@law(source=f"{MANAGER}: model_update", needs=["clones", "snapshots"])
+def what_a_driver_answers_is_on_record(move: Move) -> None:
+    """The fields that a driver answers with are on record of what was made, copied, exported, retyped
+    or moved."""
+    move.open("subject", "twin")
+    kinds(move, "subject", "subject", **{"vendor:tier": "gold"})
+    api, database = move.cloud.api, move.cloud.database
+    manager = move.cloud.managers[move.plan("subject").service]
+    origin = move.create("subject", volume_type="old")
+    snapshot = move.act(api.create_snapshot, OWNER, origin).id
+    volume, mover = move.create("subject", volume_type="old"), move.create("subject")
+    host = move.plan("subject").address
+    requests: dict[str, Callable[[], object]] = {
+        "create_volume": lambda: move.act(api.create_volume, OWNER, 1, host=host).id,
+        "create_cloned_volume": lambda: move.act(api.create_volume, OWNER, 1, source_volid=origin).id,
+        "create_volume_from_snapshot": lambda: move.act(api.create_volume, OWNER, 1, snapshot_id=snapshot).id,
+        "create_snapshot": lambda: move.act(api.create_snapshot, OWNER, origin).id,
+        "create_export": lambda: move.write(volume, Contents("owner", ("first",))),
+        "retype": lambda: move.retype(volume, "new", "never"),
+        "migrate_volume": lambda: move.migrate(mover, "twin"),
+    }
+    driver = manager.driver
+    for method, request in requests.items():
+        for row in database.volumes.values():
+            row["provider_id"] = None
+        answered = len(move.watch.steps)
+        manager.driver = Answering(driver, method)
+        made = request() or (mover if method == "migrate_volume" else volume)
+        manager.driver = driver
+        said = [step for step in move.watch.steps[answered:] if step.startswith(f"subject.{method}(")]
+        holds(said, f"the driver was not asked to {method}")
+        if not said[-1].endswith(("-> False", "-> (False, None)")):
+            row = {**database.volumes, **database.snapshots}[made]
+            same(f"the provider_id that {method} answered with", row["provider_id"], ITS_ID)
