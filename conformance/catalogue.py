@@ -34,6 +34,7 @@ from conformance.laws import (
     sequences,
     snapshots,
     stats,
+    trouble,
     used_storage,
     volumes,
 )
@@ -43,7 +44,8 @@ from harness.errors import InputError
 MODULES = (
     interface, volumes, snapshots, clones, used_storage, extend, connections, exports, stats, naming, restart,
     faults, concurrency, images, contents_of, requests, on_record, sequences, migration, destination,
-    assisted, in_use, records, bookkeeping, retype, retype_moves, multiattach, manage, revert, groups,
+    assisted, in_use, records, bookkeeping, retype, retype_moves, multiattach,
+    manage, revert, groups, trouble,
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from conformance.altered import Altered
 from conformance.contents import Contents
 from conformance.law import Chapter, holds, same
 from conformance.laws.retype_moves import kinds
@@ -76,23 +77,12 @@ def a_server_is_told_how_to_use_a_volume(move: Move, consumer: str, read_only: b
     holds(row["connector"], "the connector of the server is not on record")
 
 
-class Answering:
-    """A driver that answers as another one does, but to one method also names an id of its own."""
-
-    def __init__(self, driver: Any, method: str) -> None:
-        self.__dict__.update(_driver=driver, _method=method)
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._driver, name)
-        if name != self._method:
-            return value
-        return lambda *arguments, **keywords: _with_id(value(*arguments, **keywords))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        setattr(self._driver, name, value)
-
-
 ITS_ID = "known to the array by this"
+
+
+def naming_an_id(own: Callable[..., Any]) -> Callable[..., Any]:
+    """The driver answers as it does, and names an id of its own besides."""
+    return lambda *arguments, **keywords: _with_id(own(*arguments, **keywords))
 
 
 def _with_id(answer: Any) -> Any:
@@ -130,7 +120,7 @@ def what_a_driver_answers_is_on_record(move: Move) -> None:
         for row in database.volumes.values():
             row["provider_id"] = None
         answered = len(move.watch.steps)
-        manager.driver = Answering(driver, method)
+        manager.driver = Altered(driver, method, naming_an_id)
         made = request() or (mover if method == "migrate_volume" else volume)
         manager.driver = driver
         said = [step for step in move.watch.steps[answered:] if step.startswith(f"subject.{method}(")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from harness.control_plane import migration
+from harness.control_plane.api import moves
 from harness.control_plane.api.chapter import Chapter
 from harness.control_plane.api.moves import Moves
 from harness.control_plane.api.volumes import Volumes
@@ -34,6 +35,17 @@ PLACE, COUNTERS, BEGUN = (
 )
 BOOTS, TOLD = "on record/a_copy_boots_if_its_origin_does", "on record/a_server_is_told_how_to_use_a_volume"
 ANSWERS = "on record/what_a_driver_answers_is_on_record"
+TROUBLE = "trouble/"
+BUSY, WITHOUT, STARTS, SLOW, SHARED, LIMITS, LET_GO, HEARS = (
+    TROUBLE + "what_is_busy_is_available_again",
+    TROUBLE + "a_service_without_its_driver_does_nothing",
+    TROUBLE + "a_start_exports_what_is_in_use",
+    TROUBLE + "a_creation_that_takes_too_long_ends_the_migration",
+    TROUBLE + "a_retype_makes_a_volume_multiattach_or_not",
+    TROUBLE + "limits_of_a_hypervisor_stay_with_what_it_uses",
+    TROUBLE + "what_is_let_go_is_charged_no_more",
+    TROUBLE + "a_server_hears_of_an_extension",
+)
 ALONE, ROOM, QUOTA, UNDONE = (
     BOOKS + "a_volume_that_migrates_is_left_alone",
     BOOKS + "an_extension_without_room_is_undone",
@@ -412,6 +424,91 @@ FAULTS: dict[str, Fault] = {
     ),
     "the answer to migrate_volume is not on record": one(
         ANSWERS, Migration, "_migrate_assisted", "**(model_update or {}),", ""
+    ),
+    "a busy volume is deleting for ever": one(
+        BUSY, VolumeManager, "_delete_volume", 'self._clear_db(volume, "available")', "pass"
+    ),
+    "a busy volume is in error": one(
+        BUSY, VolumeManager, "_delete_volume", "except errors.VolumeIsBusy:", "except errors.SnapshotIsBusy:"
+    ),
+    "a busy snapshot is in error": one(
+        BUSY, Snapshots, "delete_snapshot",
+        "except errors.SnapshotIsBusy as error:", "except errors.VolumeIsBusy as error:",
+    ),
+    "a busy snapshot is deleting for ever": one(
+        BUSY, Snapshots, "delete_snapshot", 'snapshot.status = "available"', "pass"
+    ),
+    "nobody looks whether a driver is set up": one(
+        WITHOUT, VolumeManager, "require_driver_initialized", "if not self.initialized:", "if False:"
+    ),
+    "an extension without a driver goes on for ever": one(
+        WITHOUT, VolumeManager, "extend_volume", 'volume.status = "error_extending"', "pass"
+    ),
+    "a migration without a driver goes on for ever": one(
+        WITHOUT, Migration, "migrate_volume",
+        'stays in maintenance.\n        volume.migration_status = "error"', "stays in maintenance.",
+    ),
+    "a retype without a driver goes on for ever": one(
+        WITHOUT, Retype, "retype",
+        "except errors.DriverNotInitialized:\n        # Reservations stay open here, until they expire.\n"
+        "        volume.update(restored)", "except errors.DriverNotInitialized:",
+    ),
+    "a start exports nothing again": one(
+        STARTS, Start, "_init_host", "self._export_again(volume)", "pass"
+    ),
+    "a start exports what nobody uses": one(
+        STARTS, Start, "_init_host", 'if volume.status == "in-use":', "if True:"
+    ),
+    "what cannot be exported again stays in use": one(
+        STARTS, Start, "_export_again",
+        'self.db.conditional_update(volume, {"status": "error"}, {"status": "in-use"})', "pass",
+    ),
+    "a failed start is final": one(
+        TROUBLE + "a_failed_start_is_tried_again", Start, "init_host",
+        'self.cloud.node_options(self.plan)["reinit_driver_count"]', "0",
+    ),
+    "an extension of what could not be exported fails": one(
+        TROUBLE + "a_target_that_was_not_told_fails_no_extension", VolumeManager, "extend_volume",
+        "except errors.TargetUpdateFailed as error:", "except errors.VolumeIsBusy as error:",
+    ),
+    "Cinder waits for ever for a temporary volume": one(
+        SLOW, Migration, "_wait_for_temporary", "kernel.now_us > deadline_us", "False"
+    ),
+    "Cinder looks for a temporary volume every few seconds": one(
+        SLOW, Migration, "_wait_for_temporary", "tries**2 * SECOND_US", "5 * SECOND_US"
+    ),
+    "a retype leaves multiattach as it was": one(
+        SHARED, Moves, "retype", "volume.multiattach = kind.multiattach\n", "pass\n"
+    ),
+    "a volume stays multiattach": one(
+        SHARED, Moves, "retype",
+        "volume.multiattach = kind.multiattach\n", "volume.multiattach |= kind.multiattach\n",
+    ),
+    "a volume in use becomes multiattach": one(
+        SHARED, Moves, "retype", 'if volume.status != "available":', "if False:"
+    ),
+    "a retype from limits of the hypervisor": one(
+        LIMITS, moves, "_qos_allows_retype", "in (old_qos, kind.qos_specs))", "in (kind.qos_specs,))"
+    ),
+    "a retype to limits of the hypervisor": one(
+        LIMITS, moves, "_qos_allows_retype", "in (old_qos, kind.qos_specs))", "in (old_qos,))"
+    ),
+    "a refused retype keeps its reservations": one(
+        LIMITS, Moves, "retype", "self.cloud.quotas.rollback([*reservations, *old_reservations])", "pass"
+    ),
+    "what is let go is deleted": one(
+        LET_GO, VolumeManager, "_delete_volume",
+        'self.drive("unmanage", volume)', 'self.drive("delete_volume", volume)',
+    ),
+    "what cannot be taken over is available": one(
+        LET_GO, Managing, "manage_existing", 'volume.status = "error_managing"', 'volume.status = "available"'
+    ),
+    "no server hears of an extension": one(
+        HEARS, VolumeManager, "extend_volume",
+        "if servers and not self.cloud.nova.extend_volume(servers, volume.id):", "if False:",
+    ),
+    "nobody hears that no server was told": one(
+        HEARS, VolumeManager, "extend_volume", "self.cloud.user_messages.create", "str.format"
     ),
 }  # fmt: skip
 """By what is wrong. Those whose names begin with M were made of bugs of Cinder's manager."""
