@@ -8,6 +8,7 @@ can be cleaned up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 
 from conformance.bench import ADMIN, HOST, Bench
 from conformance.contents import Contents, contents
-from conformance.law import Chapter, same
+from conformance.law import Broken, Chapter, same
 from harness.control_plane.manager_base import host_connector
+from harness.errors import KernelError
+from harness.model import Snapshot, Volume
 
 law = Chapter("faults", level="core", stage=Bench, weight=0.25)
 MANAGER = "cinder.volume.manager:VolumeManager"
@@ -254,3 +257,32 @@ def failed_stats_can_be_read_again(bench: Bench, kind: str) -> None:
     for step in every_step(bench, kind):
         step.attempt(lambda: bench.driver.get_volume_stats(refresh=True))
         same("the stats after a failure", dict(bench.driver.get_volume_stats(refresh=True)), before)
+
+
+@law(
+    source="cinder.coordination:synchronized: a lock ends with the call",
+    needs=["snapshots", "clones"],
+    kind=kinds,
+    operation=st.sampled_from(["snapshot", "clone", "extend", "from a snapshot"]),
+    weight=0.5,
+)
+def a_failure_holds_nobody_up(bench: Bench, kind: str, operation: str) -> None:
+    """Whatever an operation has locked when it fails is free afterwards: the next one on the same volume may
+    fail again, but does not wait."""
+    operations: dict[str, Callable[[Volume, Snapshot], Any]] = {
+        "snapshot": lambda volume, snapshot: bench.snapshot(volume),
+        "clone": lambda volume, snapshot: bench.clone(volume),
+        "extend": lambda volume, snapshot: bench.extend(volume, 2),
+        "from a snapshot": lambda volume, snapshot: bench.from_snapshot(snapshot),
+    }
+    for step in every_step(bench, kind):
+        volume = bench.create()
+        act = partial(operations[operation], volume, bench.snapshot(volume))
+        step.attempt(act)
+        try:
+            act()
+        except KernelError as error:
+            raise Broken(f"after a failure the next operation would wait for ever: {error}") from error
+        except Exception as error:
+            if not bench.is_foreign(error):
+                raise

@@ -243,7 +243,8 @@ def a_retype_makes_no_objects(bench: Bench, new: dict[str, str]) -> None:
     back=st.booleans(),
 )
 def multiattach_can_be_switched(bench: Bench, written: Contents, back: bool) -> None:
-    """A retype to multiattach, and back, keeps the data; a multiattach volume then serves two hosts."""
+    """A retype to multiattach, and back, keeps the data; in between the volume is like one that was created so,
+    and serves two hosts."""
     plain, shared = kind(bench, "plain", {}), kind(bench, "shared", {"multiattach": "<is> True"})
     volume = bench.create(volume_type_id=plain.id)
     bench.write(volume, written)
@@ -252,6 +253,9 @@ def multiattach_can_be_switched(bench: Bench, written: Contents, back: bool) -> 
     record = bench.fresh(volume)
     record.multiattach = True
     record.save()
+    created = bench.create(volume_type_id=shared.id, multiattach=True)
+    wanted = properties(bench.world, bench.plan, created.name)
+    same("what the retyped volume is like", properties(bench.world, bench.plan, volume.name), wanted)
     one, two = bench.attach(volume, "host1"), bench.attach(volume, "host2")
     pages = pages_of(written, one.size)
     same("what host2 reads", two.read(pages), dict(pages))

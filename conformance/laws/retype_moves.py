@@ -153,6 +153,37 @@ def an_encrypted_volume_holds_its_data(move: Move, provider: str, written: Conte
 
 
 @encrypted_law(
+    source="cinder.volume.drivers: encrypted volumes; cinder.volume.flows.api.create_volume: keys of copies",
+    needs=["simulated Cinder", "clones", "snapshots"],
+    provider=st.sampled_from(["luks", "luks2"]),
+    operation=st.sampled_from(["clone", "snapshot", "extend"]),
+    written=contents(),
+)
+def an_encrypted_volume_is_copied_and_extended(
+    move: Move, provider: str, operation: str, written: Contents
+) -> None:
+    """Clones of an encrypted volume, volumes from its snapshots, and what it becomes by an extension, are read
+    decrypted."""
+    volume = encrypted(move, "subject", "subject", provider, None)
+    server = move.attach(volume, "writer")
+    size = server.disks[volume].device.size
+    move.guest_writes(server, volume, written)
+    move.detach(server, volume)
+    if operation == "extend":
+        move.extend(volume, 2)
+    else:
+        source = {"source_volid": volume}
+        if operation == "snapshot":
+            source = {"snapshot_id": move.act(move.cloud.api.create_snapshot, OWNER, volume).id}
+        volume = move.act(move.cloud.api.create_volume, OWNER, 1, **source).id
+        same("the status of the copy", move.volume(volume).status, "available")
+    server = move.attach(volume, "reader")
+    holds(server.disks[volume].device.size >= size, "the copy is smaller than what it is a copy of")
+    move.guest_reads(server, volume, written, "the decrypted volume", size)
+    move.detach(server, volume)
+
+
+@encrypted_law(
     source="cinder.volume.manager:VolumeManager._copy_volume_data: ciphertext is copied",
     provider=st.just("luks"),
     there=st.sampled_from(["lvm"]),

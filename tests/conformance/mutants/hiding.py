@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fake_backends.lvm.driver import LvmDriver
+from fake_backends.nfs.driver import NfsDriver
 from fake_backends.rbd.driver import RbdDriver
 from harness.errors import CrucibleError
 from tests.conformance.mutants.planted import mutant
@@ -84,6 +85,15 @@ class HidesSnapshotDeletion(LvmDriver):
             super().delete_snapshot(snapshot)
         except CrucibleError:
             return None
+
+
+@mutant("keeps-lock", "faults/a_failure_holds_nobody_up", "holds its lock after a failure")
+class KeepsLock(NfsDriver):
+    def create_snapshot(self, snapshot: Any) -> None:
+        lock = self.world.lock(f"snapshot-{snapshot.volume_id}")
+        lock.__enter__()
+        super().create_snapshot(snapshot)
+        lock.__exit__(None, None, None)
 
 
 @mutant("hides-setup", "restart/storage_that_is_not_there_is_told", "starts without its pool")

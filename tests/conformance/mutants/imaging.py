@@ -8,6 +8,7 @@ from fake_backends.nfs import qemu_img
 from fake_backends.nfs.driver import NfsDriver
 from fake_backends.rbd.driver import RbdDriver
 from harness.errors import InvalidVolume
+from harness.model import GIB
 from tests.conformance.mutants.planted import mutant
 
 UPLOAD = "images/an_upload_is_the_whole_volume"
@@ -70,6 +71,28 @@ class SwapsLimits(RbdDriver):
         for name in [name for name in limits if "_read_" in name]:
             limits[name.replace("_read_", "_write_")] = limits.pop(name)
         return answer
+
+
+@mutant("multiattach-exclusive", "retype/multiattach_can_be_switched", "creates multiattach volumes as others")
+class CreatesExclusive(RbdDriver):
+    def create_volume(self, volume: Any) -> Any:
+        kind = volume.volume_type
+        if kind is not None and kind.multiattach:
+            self._pool().create(volume.name, volume.size * GIB)
+            return {}
+        return super().create_volume(volume)
+
+
+@mutant(
+    "clone-encrypts-anew",
+    "encryption/an_encrypted_volume_is_copied_and_extended",
+    "makes an empty volume of its own where a clone is to be encrypted",
+)
+class EncryptsAnew(RbdDriver):
+    def create_cloned_volume(self, volume: Any, src_vref: Any) -> Any:
+        if volume.encryption_key_id:
+            return self.create_volume(volume)
+        return super().create_cloned_volume(volume, src_vref)
 
 
 @mutant("retype-both", "retype/a_retyped_volume_has_the_limits_of_its_type", "forgets the consumer both")
