@@ -410,3 +410,43 @@ def test_records_that_stay_keep_the_counters_right() -> None:
     for axes in ({"meanwhile": "attach"}, {"precondition": "source-delete-fails"}):
         assert "capacity" not in _expect("lvm-a", "rbd-a", **axes).violations
     assert _expect("lvm-a", "rbd-a").violations == {"capacity": "OPEN-ALLOC"}
+
+
+# Other releases than the newest
+
+RETYPE_IN_USE = {"operation": "retype", "status": "in-use"}
+
+
+@pytest.mark.parametrize(
+    ("pair", "axes", "release", "rule", "outcome"),
+    [
+        (("rbd-a", "rbd-b"), RETYPE_IN_USE, "23.0.0", "rbd-moved-under-server", "data-loss"),
+        (("rbd-a", "rbd-b"), RETYPE_IN_USE, "23.1.0", "swapped-in-cluster", "succeeded"),
+        (("rbd-a", "rbd-b"), {"status": "in-use"}, "23.0.0", "swapped-in-cluster", "succeeded"),
+        (("rbd-a", "rbd-shared"), {"status": "in-use"}, "25.3.0", "rbd-same-pool", "succeeded"),
+        (("rbd-a", "rbd-shared"), {"status": "in-use"}, "25.3.1", "swapped-in-cluster", "succeeded"),
+        (("rbd-a", "rbd-b"), {"operation": "retype"}, "25.3.0", "retype-not-offered", "succeeded"),
+        (("rbd-a", "rbd-b"), {"operation": "retype"}, "25.3.1", "rbd-moves", "succeeded"),
+        (("lvm-a", "lvm-b"), {"operation": "retype"}, "27.0.0", "retype-not-moved", "succeeded"),
+        (("lvm-a", "lvm-b"), {"operation": "retype"}, "28.0.0", "lvm-moves", "succeeded"),
+        (("nfs-qcow2", "nfs-far"), {}, "27.0.0", "qcow2-container-kept", "succeeded"),
+        (("nfs-qcow2", "nfs-far"), {"fill": "full"}, "27.0.0", "qcow2-container-cut", "data-loss"),
+        (("nfs-qcow2", "nfs-far"), {}, "28.0.0", "qcow2-container-copied", "data-loss"),
+    ],
+)  # fmt: skip
+def test_older_releases_go_their_own_ways(
+    pair: tuple[str, str], axes: dict[str, str], release: str, rule: str, outcome: str
+) -> None:
+    """As was seen on them: docs/releases.md."""
+    cell = Cell(source=pair[0], destination=pair[1], **axes)
+    expected = expect(cell, BACKENDS[pair[0]], BACKENDS[pair[1]], release=release)
+    assert (expected.rule, expected.outcome) == (rule, outcome)
+
+
+@pytest.mark.parametrize(("release", "fault"), [("27.0.0", "LP-2117273"), ("28.0.0", None)])
+def test_a_move_by_the_driver_leaves_the_service_behind_up_to_27(release: str, fault: str | None) -> None:
+    """`names` breaks, and nothing else that did not break before."""
+    cell = Cell(source="rbd-a", destination="rbd-b")
+    violations = expect(cell, BACKENDS["rbd-a"], BACKENDS["rbd-b"], release=release).violations
+    assert violations.get("names") == fault
+    assert set(violations) - {"names"} == {"capacity"}
