@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from conformance.altered import Altered
 from conformance.contents import Contents
 from conformance.law import Chapter, holds, same
-from conformance.laws.retype_moves import kinds
+from conformance.laws.retype_moves import encrypted, kinds
 from conformance.move import OWNER, Move
+from harness.control_plane.manager_base import host_connector
 from harness.model import QosSpecs, service_host
 
 law = Chapter("on record", level="core", stage=Move, needs=["data path", "simulated Cinder"], weight=0.3)
@@ -78,6 +79,44 @@ def a_server_is_told_how_to_use_a_volume(move: Move, consumer: str, read_only: b
 
 
 ITS_ID = "known to the array by this"
+
+
+@law(
+    source="cinder.volume.manager:VolumeManager.attachment_update: attach_mode; microversion 3.54",
+    mode=st.sampled_from(["ro", "rw"]),
+)
+def the_mode_that_was_asked_for_counts(move: Move, mode: str) -> None:
+    """An attachment has the mode that it was made with, whatever the connector says; so it was before Queens,
+    and further connections have that mode, too."""
+    move.open("subject")
+    api, attachments = move.cloud.api, move.cloud.attachments
+    volume, older = move.create("subject"), move.create("subject")
+    other = {"ro": "rw", "rw": "ro"}[mode]
+    connector = {**host_connector("host"), "mode": other}
+    made = move.act(attachments.create, OWNER, volume, "server", mode)
+    move.act(attachments.update, OWNER, made.id, connector)
+    same("the mode of the attachment", move.cloud.database.get_attachment(made.id).attach_mode, mode)
+    move.act(api.reserve, OWNER, older)
+    move.act(api.initialize_connection, OWNER, older, host_connector("host"))
+    move.act(api.attach, OWNER, older, instance_uuid="server", mountpoint="/dev/vdb", mode=mode)
+    info = move.act(api.initialize_connection, OWNER, older, host_connector("host"))
+    same("the access_mode of the connection", info["data"]["access_mode"], mode)
+    (row,) = [each for each in move.cloud.database.attachments.values() if each["volume_id"] == older]
+    got = (row["attach_mode"], row["mountpoint"], move.volume(older).status)
+    same("(mode, mountpoint, status)", got, (mode, "/dev/vdb", "in-use"))
+
+
+@law(
+    source=f"{MANAGER}._parse_connection_options: encrypted",
+    level="encryption",
+    provider=st.sampled_from(["luks", "luks2"]),
+)
+def a_server_is_told_that_a_volume_is_encrypted(move: Move, provider: str) -> None:
+    """A server that is not told writes plaintext."""
+    volume = encrypted(move, "subject", "subject", provider, None)
+    move.attach(volume)
+    (row,) = move.cloud.database.attachments.values()
+    same("whether the connection is encrypted", row["connection_info"].get("encrypted"), True)
 
 
 def naming_an_id(own: Callable[..., Any]) -> Callable[..., Any]:

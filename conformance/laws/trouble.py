@@ -16,7 +16,7 @@ from conformance.laws.records import quota_must_be_true
 from conformance.laws.retype_moves import kinds
 from conformance.move import ADMIN, OWNER, Move
 from harness import errors
-from harness.model import QosSpecs
+from harness.model import QosSpecs, Volume
 
 law = Chapter("trouble", level="core", stage=Move, needs=["data path", "simulated Cinder"], weight=0.3)
 MANAGER = "cinder.volume.manager:VolumeManager"
@@ -222,6 +222,13 @@ def what_is_let_go_is_charged_no_more(move: Move) -> None:
     same("the volumes on record", list(move.cloud.database.volumes), [])
     quota_must_be_true(move)
     counters_must_be_true(move)
+    owned = move.create("subject")
+    move.fail_at("driver.unmanage", 1, "eio")
+    move.act(api.unmanage_volume, ADMIN, owned)
+    move.heal()
+    same("the status of what could not be let go", move.volume(owned).status, "error_unmanaging")
+    move.cloud.database.update(Volume, owned, {"status": "available"})  # by an operator
+    move.delete(owned)
     lost = move.act(api.manage_volume, ADMIN, move.plan("subject").address, {"source-name": "nothing"}).id
     same("the status of what is not there", move.volume(lost).status, "error_managing")
     move.act(api.delete_volume, ADMIN, lost)
@@ -252,3 +259,37 @@ def a_server_hears_of_an_extension(move: Move) -> None:
         [each.resource_uuid for each in move.cloud.user_messages.all(OWNER)],
         [volume],
     )
+
+
+@law(source=f"{MANAGER}.unmanage_snapshot", level="manage", needs=["manage snapshots", "manageable"])
+def a_snapshot_that_is_let_go_stays(move: Move) -> None:
+    """A snapshot that Cinder forgets costs no quota, and can be taken over again."""
+    move.open("subject")
+    api, database = move.cloud.api, move.cloud.database
+    volume = move.create("subject")
+    snapshot = move.act(api.create_snapshot, OWNER, volume).id
+    move.act(api.unmanage_snapshot, ADMIN, snapshot)
+    same("the snapshots on record", list(database.snapshots), [])
+    quota_must_be_true(move)
+    found = move.act(api.get_manageable_snapshots, ADMIN, move.plan("subject").address)
+    if not found:
+        raise Lacking("the driver does not list its snapshots: thin ones of LVM are no snapshots to lvs")
+    again = move.act(api.manage_snapshot, ADMIN, volume, found[0]["reference"]).id
+    same("the status of the snapshot", database.get_snapshot(again).status, "available")
+
+
+@law(source="cinder.volume.flows.manager.create_volume:OnFailureRescheduleTask", needs=["inventory"])
+def what_one_back_end_cannot_make_another_makes(move: Move) -> None:
+    """A creation that fails goes back to the scheduler, and leaves nothing where it failed; pools count what
+    they have, and nobody is charged twice."""
+    move.open("subject", "twin")
+    objects = move.objects()
+    move.fail_at("driver.create_volume", 1, "eio")
+    made = move.act(move.cloud.api.create_volume, OWNER, 1).id
+    move.heal()
+    same("the status", move.volume(made).status, "available")
+    move.must_be_tidy(objects)
+    counters_must_be_true(move)
+    quota_must_be_true(move)
+    move.delete(made)
+    counters_must_be_true(move)

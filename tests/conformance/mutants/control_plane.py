@@ -36,6 +36,8 @@ PLACE, COUNTERS, BEGUN = (
 BOOTS, TOLD = "on record/a_copy_boots_if_its_origin_does", "on record/a_server_is_told_how_to_use_a_volume"
 ANSWERS = "on record/what_a_driver_answers_is_on_record"
 TROUBLE = "trouble/"
+MODE = "on record/the_mode_that_was_asked_for_counts"
+ELSEWHERE = TROUBLE + "what_one_back_end_cannot_make_another_makes"
 BUSY, WITHOUT, STARTS, SLOW, SHARED, LIMITS, LET_GO, HEARS = (
     TROUBLE + "what_is_busy_is_available_again",
     TROUBLE + "a_service_without_its_driver_does_nothing",
@@ -509,6 +511,39 @@ FAULTS: dict[str, Fault] = {
     ),
     "nobody hears that no server was told": one(
         HEARS, VolumeManager, "extend_volume", "self.cloud.user_messages.create", "str.format"
+    ),
+    "the connector decides how a volume is attached": one(
+        MODE, Connections, "attachment_update", "if attachment.attach_mode:", "if False:"
+    ),
+    "the mode of an attachment is forgotten": one(
+        MODE, Connections, "_with_connection_options",
+        'volume.admin_metadata.get("attached_mode") or readonly', "readonly",
+    ),
+    "the mode of an attachment is not noted": one(
+        MODE, Connections, "attach_volume", 'volume.admin_metadata["attached_mode"] = mode', "pass"
+    ),
+    "a server is not told that a volume is encrypted": one(
+        "on record/a_server_is_told_that_a_volume_is_encrypted", Connections, "_with_connection_options",
+        "volume.encryption_key_id is not None", "False",
+    ),
+    "what could not be let go is like what could not be deleted": one(
+        LET_GO, VolumeManager, "_delete_volume",
+        '"error_unmanaging" if unmanage_only else "error_deleting"', '"error_deleting"',
+    ),
+    "a snapshot that is let go is deleted": one(
+        TROUBLE + "a_snapshot_that_is_let_go_stays", Snapshots, "delete_snapshot",
+        '"unmanage_snapshot" if unmanage_only else "delete_snapshot"', '"delete_snapshot"',
+    ),
+    "a creation that fails is final": one(
+        ELSEWHERE, VolumeManager, "create_volume", "if spec.tried and", "if False and"
+    ),
+    "a creation that fails stays counted": one(
+        ELSEWHERE, VolumeManager, "create_volume",
+        "self.update_allocated_capacity(volume, decrement=True, host=host)", "pass",
+    ),
+    "a creation that is tried again is forgotten": one(
+        ELSEWHERE, VolumeManager, "_reschedule",
+        'self.messaging.cast(TOPIC, "create_volume", volume, spec)', "pass",
     ),
 }  # fmt: skip
 """By what is wrong. Those whose names begin with M were made of bugs of Cinder's manager."""
