@@ -268,12 +268,14 @@ def a_snapshot_that_is_let_go_stays(move: Move) -> None:
     api, database = move.cloud.api, move.cloud.database
     volume = move.create("subject")
     snapshot = move.act(api.create_snapshot, OWNER, volume).id
+    host = move.plan("subject").address
+    if not move.act(api.get_manageable_snapshots, ADMIN, host):
+        raise Lacking("the driver does not list its snapshots: thin ones of LVM are no snapshots to lvs")
     move.act(api.unmanage_snapshot, ADMIN, snapshot)
     same("the snapshots on record", list(database.snapshots), [])
     quota_must_be_true(move)
-    found = move.act(api.get_manageable_snapshots, ADMIN, move.plan("subject").address)
-    if not found:
-        raise Lacking("the driver does not list its snapshots: thin ones of LVM are no snapshots to lvs")
+    found = move.act(api.get_manageable_snapshots, ADMIN, host)
+    same("how many snapshots could be taken over", len(found), 1)
     again = move.act(api.manage_snapshot, ADMIN, volume, found[0]["reference"]).id
     same("the status of the snapshot", database.get_snapshot(again).status, "available")
 
