@@ -226,7 +226,7 @@ FAULTS: dict[str, Fault] = {
         "                volume.size,\n", "                0,\n", "nfs",
     ),
     "an uploaded volume stays uploading": one(
-        "images and backups/an_image_of_a_volume_is_whole", Content, "copy_volume_to_image",
+        "images and backups/an_image_of_a_volume_is_whole", Content, "_end_uploading",
         '"in-use" if attached else "available"', '"uploading"',
     ),
     "a copied volume forgets what it was cloned from": one(
