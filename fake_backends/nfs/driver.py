@@ -291,13 +291,17 @@ class NfsDriver(VolumeDriver):
         self, context: Context, volume: Volume, image_service: Images, image_id: str,
         disable_sparse: bool = False,
     ) -> None:  # fmt: skip
-        """In the format of the volume's file."""
-        image_service.download(image_id, self._disk(volume))
+        """Into the volume's own file, in its format, also where snapshots have made it the one that they keep
+        their data in (`cinder.volume.drivers.remotefs:RemoteFSDriver.copy_image_to_volume`, `local_path`)."""
+        share = self._share(volume)
+        image_service.download(image_id, self._opened(share, volume.name, volume))
 
     def _disk(self, volume: Volume) -> BlockDevice:
         share = self._share(volume)
+        return self._opened(share, snapshots.active_file(share, volume.name), volume)
+
+    def _opened(self, share: Share, name: str, volume: Volume) -> BlockDevice:
         recorded = volume.admin_metadata.get("format")
-        name = snapshots.active_file(share, volume.name)
         return qemu_img.open_image(share, name, "raw" if recorded == "raw" else None)
 
     # ----------------------------------------------------------------------------------------- migration
