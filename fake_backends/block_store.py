@@ -27,6 +27,7 @@ BLOCKS_PER_CHUNK = CHUNK // DD_BLOCK
 Chunk: TypeAlias = Mapping[int, bytes]
 EMPTY: Chunk = MappingProxyType({})
 _ZERO_PAGE = bytes(PAGE)
+_ZERO_BLOCK = bytes(DD_BLOCK)
 ZERO_CHUNK = bytes(CHUNK)
 """What every reader of an empty chunk gets: comparing it with itself, or copying it whole, costs nothing."""
 
@@ -136,6 +137,12 @@ class BlockDevice(ABC):
         self.store(number, patched(self.load(number), start, data))
 
 
+def is_zero(data: bytes) -> bool:
+    """True if all bytes are zero. Most blocks and chunks of a copy are: they cost one comparison."""
+    known = {DD_BLOCK: _ZERO_BLOCK, CHUNK: ZERO_CHUNK}
+    return data == (known.get(len(data)) or bytes(len(data)))
+
+
 class _Layers(Mapping[int, bytes]):
     """Two chunks, of which the one above wins."""
 
@@ -163,8 +170,9 @@ def merged(below: Chunk, above: Chunk) -> Chunk:
 
 def patched(chunk: Chunk, start: int, data: bytes) -> Chunk:
     """A chunk with `data` written at byte `start`; pages that become zero are dropped."""
-    if data == ZERO_CHUNK:
-        return EMPTY
+    if not (start % PAGE or len(data) % PAGE) and is_zero(data):
+        first, last = start // PAGE, (start + len(data)) // PAGE
+        return {index: page for index, page in chunk.items() if not first <= index < last} if chunk else EMPTY
     pages = dict(chunk)
     position = 0
     while position < len(data):
