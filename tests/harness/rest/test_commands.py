@@ -261,9 +261,39 @@ def typist() -> Iterator[Typist]:
 
 
 @pytest.fixture(scope="module")
-def known() -> dict[str, str]:
-    """The ids that lines have printed."""
-    return {"server": "5e12e125-0000-4000-8000-00000000000a"}
+def conversation(served: Served, typist: Typist) -> Conversation:
+    """One for all tests of a process."""
+    return Conversation(served, typist)
+
+
+class Conversation:
+    """What was typed so far, and the ids that lines have printed."""
+
+    def __init__(self, served: Served, typist: Typist) -> None:
+        self._served, self._typist = served, typist
+        self._left = list(LINES)
+        self._known = {"server": "5e12e125-0000-4000-8000-00000000000a"}
+
+    def reach(self, subject: str) -> None:
+        """Type everything up to the end of a block that was not typed yet: blocks need those before them."""
+        while subject in self._left:
+            for line in lines(LINES[self._left.pop(0)]):
+                self._type(line)
+
+    def _type(self, line: str) -> None:
+        for name, value in self._known.items():
+            line = line.replace("{" + name + "}", value)
+        line, _, complaint = line.partition(" ! ")
+        line, _, kept = line.partition(" => ")
+        if line.startswith("pass "):
+            self._served.pass_time(float(line.removeprefix("pass ")))
+            return
+        user, command = line[1:].split(" ", 1) if line.startswith("@") else ("admin", line)
+        said = self._typist.type({**self._served.environment, "OS_USER_ID": user}, command)
+        assert complaint in said.error if complaint else not said.error, (line, said)
+        if kept:
+            name, _, field = kept.partition("/")
+            self._known[name] = said.field(field or "id")
 
 
 def lines(text: str) -> list[str]:
@@ -278,19 +308,6 @@ def test_no_command_is_left_out(typist: Typist) -> None:
 
 
 @pytest.mark.parametrize("subject", LINES)
-def test_the_client_is_answered(subject: str, served: Served, typist: Typist, known: dict[str, str]) -> None:
+def test_the_client_is_answered(subject: str, conversation: Conversation) -> None:
     """Each line of it, one after another."""
-    for line in lines(LINES[subject]):
-        for name, value in known.items():
-            line = line.replace("{" + name + "}", value)
-        line, _, complaint = line.partition(" ! ")
-        line, _, kept = line.partition(" => ")
-        if line.startswith("pass "):
-            served.pass_time(float(line.removeprefix("pass ")))
-            continue
-        user, command = line[1:].split(" ", 1) if line.startswith("@") else ("admin", line)
-        said = typist.type({**served.environment, "OS_USER_ID": user}, command)
-        assert complaint in said.error if complaint else not said.error, (line, said)
-        if kept:
-            name, _, field = kept.partition("/")
-            known[name] = said.field(field or "id")
+    conversation.reach(subject)
