@@ -173,16 +173,18 @@ def a_limit_is_the_one_that_was_meant(bench: Bench, operation: str, unit: str, v
     same(f"what {name} limits", words, wanted)
 
 
-@law(source="cinder.volume.qos_specs: consumer back-end", needs=["retype"], qos=limits)
+@law(source="cinder.volume.qos_specs: consumer back-end", needs=["retype"], qos=limits | qualities)
 def a_volume_has_the_limits_of_its_type(bench: Bench, qos: QosSpecs | None) -> None:
-    """A volume whose type has limits is limited, where volumes can be: not like one without them."""
+    """A volume whose type has limits is limited, where volumes can be: not like one without them, or one that
+    the hypervisor limits (front-end)."""
     told = [
         properties(bench.world, bench.plan, bench.create(volume_type_id=each.id).name)
         for each in (kind(bench, "limited", {}, qos), kind(bench, "free", {}))
     ]
     if told[0] is None or "limits" not in told[0]:
         raise Lacking("nobody tells what the limits of a volume are")
-    same("whether the volume is limited", told[0] != told[1], qos is not None)
+    limited = qos is not None and qos.consumer != "front-end"
+    same("whether the volume is limited", told[0] != told[1], limited)
 
 
 def must_be_as_created(
@@ -264,3 +266,7 @@ def multiattach_can_be_switched(bench: Bench, written: Contents, back: bool) -> 
     if back:
         change(bench, volume, plain, host_of(bench))
         bench.must_hold(volume, written, "the volume that is not multiattach any more")
+        created = bench.create(volume_type_id=plain.id)
+        wanted = properties(bench.world, bench.plan, created.name)
+        found = properties(bench.world, bench.plan, volume.name)
+        same("what the volume is like that is not multiattach any more", found, wanted)

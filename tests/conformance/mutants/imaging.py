@@ -7,10 +7,12 @@ from typing import Any
 from fake_backends.nfs import qemu_img
 from fake_backends.nfs.driver import NfsDriver
 from fake_backends.rbd.driver import RbdDriver
+from fake_backends.rbd.type_settings import MULTIATTACH_EXCLUSIONS, QOS_OPTIONS
 from harness.errors import InvalidVolume
 from harness.model import GIB
 from tests.conformance.mutants.planted import mutant
 
+COPIED = "encryption/an_encrypted_volume_is_copied_and_extended"
 UPLOAD = "images/an_upload_is_the_whole_volume"
 
 
@@ -85,7 +87,7 @@ class CreatesExclusive(RbdDriver):
 
 @mutant(
     "clone-encrypts-anew",
-    "encryption/an_encrypted_volume_is_copied_and_extended",
+    COPIED,
     "makes an empty volume of its own where a clone is to be encrypted",
 )
 class EncryptsAnew(RbdDriver):
@@ -93,6 +95,44 @@ class EncryptsAnew(RbdDriver):
         if volume.encryption_key_id:
             return self.create_volume(volume)
         return super().create_cloned_volume(volume, src_vref)
+
+
+@mutant("from-snapshot-encrypted-short", COPIED, "grows an encrypted volume from a snapshot by MiB")
+class GrowsByMebibytes(RbdDriver):
+    def create_volume_from_snapshot(self, volume: Any, snapshot: Any) -> Any:
+        answer = super().create_volume_from_snapshot(volume, snapshot)
+        if volume.encryption_key_id and volume.size > snapshot.volume_size:
+            size = self._pool().image(snapshot.volume_name).size
+            with self._pool().open(volume.name) as handle:
+                handle.image.resize(size + ((volume.size - snapshot.volume_size) << 20))
+        return answer
+
+
+@mutant(
+    "limits-of-front-end", "retype/a_volume_has_the_limits_of_its_type", "sets limits of the hypervisor, too"
+)
+class LimitsFrontEnd(RbdDriver):
+    def create_volume(self, volume: Any) -> Any:
+        answer = super().create_volume(volume)
+        qos = volume.volume_type.qos_specs if volume.volume_type is not None else None
+        with self._pool().open(volume.name) as handle:
+            for key, value in qos.specs if qos is not None else ():
+                handle.image.config_set(QOS_OPTIONS[key], value)
+        return answer
+
+
+@mutant(
+    "multiattach-for-ever",
+    "retype/multiattach_can_be_switched",
+    "leaves features off that multiattach excludes",
+)
+class MultiattachForEver(RbdDriver):
+    def retype(self, context: Any, volume: Any, new_type: Any, diff: Any, host: Any) -> Any:
+        answer = super().retype(context, volume, new_type, diff, host)
+        with self._pool().open(volume.name) as handle:
+            if handle.image.features & MULTIATTACH_EXCLUSIONS:
+                handle.image.set_features(handle.image.features & MULTIATTACH_EXCLUSIONS, False)
+        return answer
 
 
 @mutant("retype-both", "retype/a_retyped_volume_has_the_limits_of_its_type", "forgets the consumer both")
