@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.altered import Altered, raising
+from conformance.altered import Altered, Change, raising
 from conformance.bench import Lacking
 from conformance.contents import Contents, contents
 from conformance.law import Chapter, holds, same
@@ -23,7 +23,7 @@ MANAGER = "cinder.volume.manager:VolumeManager"
 SECOND_US = 1_000_000
 
 
-def alter(move: Move, backend: str, method: str, change: Any) -> None:
+def alter(move: Move, backend: str, method: str, change: Change) -> None:
     """From now on the driver of a back-end does one thing in another way."""
     manager = move.cloud.managers[move.plan(backend).service]
     manager.driver = Altered(manager.driver, method, change)
