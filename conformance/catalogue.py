@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from conformance.law import Law, laws_of
 from conformance.laws import (
     assisted,
+    assisted_failures,
     bookkeeping,
     clones,
     concurrency,
@@ -44,7 +45,7 @@ from harness.errors import InputError
 MODULES = (
     interface, volumes, snapshots, clones, used_storage, extend, connections, exports, stats, naming, restart,
     faults, concurrency, images, contents_of, requests, on_record, sequences, migration, destination,
-    assisted, in_use, records, bookkeeping, retype, retype_moves, multiattach,
+    assisted, assisted_failures, in_use, records, bookkeeping, retype, retype_moves, multiattach,
     manage, revert, groups, trouble,
 )  # fmt: skip
 
