@@ -189,6 +189,37 @@ def limits_of_a_hypervisor_stay_with_what_it_uses(move: Move, old: bool, consume
     refused(move, volume, "new")
 
 
+@law(source=f"{MANAGER}._set_replication_status", level="retype", needs=["retype"])
+def a_retype_says_whether_a_volume_is_replicated(move: Move) -> None:
+    """Where the driver says nothing of it, replication_status follows the extra spec replication_enabled."""
+    move.open("subject")
+    name = move.plan("subject").volume_backend_name
+    move.cloud.create_type("plain", extra_specs={"volume_backend_name": name})
+    move.cloud.create_type(
+        "replicated", extra_specs={"volume_backend_name": name, "replication_enabled": "<is> True"}
+    )
+    alter(move, "subject", "get_volume_stats", replicating)
+    alter(move, "subject", "retype", lambda own: lambda *arguments: True)
+    move.cloud.managers[move.plan("subject").service].publish_service_capabilities()
+    volume = move.create("subject", volume_type="plain")
+    for kind, wanted in (("replicated", "enabled"), ("plain", "disabled")):
+        move.retype(volume, kind, "never")
+        row = move.volume(volume)
+        same("(status, replication_status)", (row.status, row.replication_status), ("available", wanted))
+
+
+def replicating(own: Callable[..., Any]) -> Callable[..., Any]:
+    """The driver reports that it replicates, if somebody wants that."""
+
+    def method(*arguments: Any, **keywords: Any) -> dict[str, Any]:
+        stats = {**own(*arguments, **keywords), "replication_enabled": True}
+        if "pools" in stats:
+            stats["pools"] = [{**pool, "replication_enabled": True} for pool in stats["pools"]]
+        return stats
+
+    return method
+
+
 def refused(move: Move, volume: str, kind: str) -> None:
     """Broken unless a retype is refused with 400, and neither type nor quota are touched."""
     before = move.volume(volume)

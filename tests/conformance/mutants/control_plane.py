@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from harness.control_plane import migration
+from harness.control_plane import migration, retype
 from harness.control_plane.api import moves
 from harness.control_plane.api.chapter import Chapter
 from harness.control_plane.api.moves import Moves
@@ -36,6 +36,7 @@ PLACE, COUNTERS, BEGUN = (
 BOOTS, TOLD = "on record/a_copy_boots_if_its_origin_does", "on record/a_server_is_told_how_to_use_a_volume"
 ANSWERS = "on record/what_a_driver_answers_is_on_record"
 TROUBLE = "trouble/"
+REPLICATED = TROUBLE + "a_retype_says_whether_a_volume_is_replicated"
 MODE = "on record/the_mode_that_was_asked_for_counts"
 ELSEWHERE = TROUBLE + "what_one_back_end_cannot_make_another_makes"
 BUSY, WITHOUT, STARTS, SLOW, SHARED, LIMITS, LET_GO, HEARS = (
@@ -544,6 +545,12 @@ FAULTS: dict[str, Fault] = {
     "a creation that is tried again is forgotten": one(
         ELSEWHERE, VolumeManager, "_reschedule",
         'self.messaging.cast(TOPIC, "create_volume", volume, spec)', "pass",
+    ),
+    "a retype leaves the replication status as it was": one(
+        REPLICATED, Retype, "_retyped_in_place", "fields.update(_replication_status(diff, fields))", "pass"
+    ),
+    "whatever speaks of replication enables it": one(
+        REPLICATED, retype, "_replication_status", '"enabled" if enabled else "disabled"', '"enabled"'
     ),
 }  # fmt: skip
 """By what is wrong. Those whose names begin with M were made of bugs of Cinder's manager."""
