@@ -82,8 +82,12 @@ class ShelfDriver(VolumeDriver):
         return len(volume.volume_attachment) > 1
 
     def remove_export(self, context: Any, volume: Any) -> None:
-        """Nobody is to have it any more, also if the last `terminate_connection` failed."""
-        self.shelf.withdraw(volume.name, None)
+        """Nobody is to have it any more, also if the last `terminate_connection` failed.
+
+        Not so while servers use it: an upload of a volume in use ends the service's own connection like this.
+        """
+        if not volume.volume_attachment:
+            self.shelf.withdraw(volume.name, None)
 
     def update_migrated_volume(
         self, ctxt: Any, volume: Any, new_volume: Any, original_volume_status: str
