@@ -56,7 +56,7 @@ CASES = [
     if law.level == "core" or law.name in MOVES
 ]
 MISTAKES = {
-    "volumes/a_new_volume_shows_nothing_of_a_deleted_one": "shows what a deleted volume held",
+    "volumes/a_new_volume_shows_nothing_of_a_deleted_one": "shows what somebody else's volume held",
     "extend/extending_keeps_the_data": "the driver ends the process (exit status 9)",
     "names/a_migrated_volume_is_deleted": "the objects after the deletion",
 }
