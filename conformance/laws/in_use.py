@@ -287,12 +287,15 @@ def a_guest_comes_back_with_the_storage_node(
 
 @law(
     source="cinder.volume.api:API.copy_volume_to_image: force, enable_force_upload",
-    needs=["simulated Cinder"],
+    needs=["simulated Cinder", "image copies"],
     written=contents(),
     after=contents("after"),
 )
 def a_volume_in_use_can_be_uploaded(move: Move, written: Contents, after: Contents) -> None:
-    """An image of a volume in use holds what the guest had written; the guest goes on."""
+    """An image of a volume in use holds what the guest had written; the guest goes on.
+
+    Where Cinder has to connect the volume for the upload, it removes the export afterwards, whoever uses it.
+    """
     move.open("subject")
     move.cloud.options["enable_force_upload"] = True
     volume = move.create("subject")
