@@ -66,6 +66,11 @@ RARE = [
         "nfs-qcow2", "migration from/a_volume_arrives_on_used_storage",
         {"there": "lvm", "secret": Contents("former owner", ("first", "last")), **WRITTEN},
     ),
+    ("nfs-qcow2", "in use/a_volume_in_use_migrates_twice", {"away": "twin", "detached": True, **WRITTEN}),
+    *(
+        (name, "groups/a_failed_group_snapshot_is_told", {"nth": 5, "kind": "ebusy", "deletes": True})
+        for name in ("nfs", "nfs-qcow2")
+    ),
     ("lvm-thin", "migration to/what_is_empty_takes_no_space", {"here": "lvm", "size": 20, "force": False}),
     ("rbd", "records/a_change_of_encryption_is_done_or_undone", {"old": "luks", "new": "luks", **WRITTEN}),
 ]  # fmt: skip
