@@ -71,7 +71,6 @@ RARE = [
         (name, "groups/a_failed_group_snapshot_is_told", {"nth": 5, "kind": "ebusy", "deletes": True})
         for name in ("nfs", "nfs-qcow2")
     ),
-    ("lvm-thin", "migration to/what_is_empty_takes_no_space", {"here": "lvm", "size": 20, "force": False}),
     ("rbd", "records/a_change_of_encryption_is_done_or_undone", {"old": "luks", "new": "luks", **WRITTEN}),
 ]  # fmt: skip
 """What drivers that are as Cinder's break with one seed in several, and not with the first."""
