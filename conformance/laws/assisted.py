@@ -33,11 +33,16 @@ FOREIGN_LOCATIONS = (
     "x",
     ":",
     "LVMVolumeDriver:a:b",
-    "LVMVolumeDriver:h:v:thin:x",
     "ceph:/etc/ceph/ceph.conf:00000000-0000-0000-0000-000000000000:cinder:volumes",
     "SomeArray:192.0.2.7:pool",
 )
-UNREACHABLE_LOCATIONS = ("::::", "LVMVolumeDriver:elsewhere:vg:default:0", "a:b:c:d:e", "a:0:c:thin:0")
+UNREACHABLE_LOCATIONS = (
+    "::::",
+    "LVMVolumeDriver:elsewhere:vg:default:0",
+    "LVMVolumeDriver:h:v:thin:x",
+    "a:b:c:d:e",
+    "a:0:c:thin:0",
+)
 """Of the form that some driver's own have, on storage that there is not."""
 SYSTEM = {"lvm": (1, 2), "rbd": (2,)}
 """Which parts of a reference driver's location say where it is: the node and the group, the cluster's fsid."""
