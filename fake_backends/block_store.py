@@ -161,18 +161,25 @@ class _Layers(Mapping[int, bytes]):
         return len(set(self._below) | set(self._above))
 
 
-def merged(below: Chunk, above: Chunk) -> Chunk:
-    """The pages of both, of which those above win. Pages that are made only when they are read stay unread."""
-    if not below:
-        return above
-    return {**below, **above} if isinstance(above, dict) else _Layers(below, above)
+def _outside(chunk: Chunk, first: int, last: int) -> Chunk:
+    return {index: page for index, page in chunk.items() if not first <= index < last} if chunk else EMPTY
+
+
+def replaced(chunk: Chunk, first: int, count: int, pages: Chunk) -> Chunk:
+    """A chunk of which `count` pages from page `first` on are those in `pages`, or zero.
+
+    Pages that are made only when they are read stay unread.
+    """
+    kept = _outside(chunk, first, first + count)
+    if not kept:
+        return pages
+    return {**kept, **pages} if isinstance(pages, dict) else _Layers(kept, pages)
 
 
 def patched(chunk: Chunk, start: int, data: bytes) -> Chunk:
     """A chunk with `data` written at byte `start`; pages that become zero are dropped."""
     if not (start % PAGE or len(data) % PAGE) and is_zero(data):
-        first, last = start // PAGE, (start + len(data)) // PAGE
-        return {index: page for index, page in chunk.items() if not first <= index < last} if chunk else EMPTY
+        return _outside(chunk, start // PAGE, (start + len(data)) // PAGE)
     pages = dict(chunk)
     position = 0
     while position < len(data):
@@ -243,8 +250,7 @@ class RegularFile(BlockDevice):
         end = number * CHUNK + (first + count) * PAGE
         if end > self.size:
             self.truncate(end)
-        kept = {index: page for index, page in self.load(number).items() if not first <= index < first + count}
-        self.store(number, merged(kept, pages))
+        self.store(number, replaced(self.load(number), first, count, pages))
 
 
 class MemoryFile(MemoryDevice, RegularFile):

@@ -20,11 +20,11 @@ from fake_backends.block_store import (
     Chunk,
     StoredChunk,
     chunks_between,
+    is_zero,
 )
 from fake_backends.files.directory import SparseFile
 
 _ZERO_PAGE = bytes(PAGE)
-_ZERO_BLOCK = bytes(DD_BLOCK)
 
 OpenFile = Callable[[], AbstractContextManager[SparseFile]]
 
@@ -171,7 +171,7 @@ def _is_written(file: SparseFile, start: int) -> bool:
     """Whether a block has any byte that is not zero. Mostly its first page tells."""
     for first, last in ((0, PAGE), (PAGE, DD_BLOCK)):
         data = file.read(start + first, last - first)
-        if data != _ZERO_BLOCK[: len(data)]:
+        if not is_zero(data):
             return True
     return False
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK, Chunk, RegularFile, merged
+from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK, Chunk, RegularFile, replaced
 from fake_backends.files.directory import Directory
 from fake_backends.files.names import check_text, safe_name, true_name
 from fake_backends.host.file_systems import BLOCK, Statistics
@@ -101,8 +101,7 @@ class File(RegularFile):
         base = number * PAGES_PER_CHUNK + first
         self.size = max(self.size, (base + count) * PAGE)
         self._take(base, base + count)
-        kept = {index: page for index, page in self.load(number).items() if not first <= index < first + count}
-        self.content.store(number, merged(kept, pages), self.size)
+        self.content.store(number, replaced(self.load(number), first, count, pages), self.size)
         self.structure = None
 
     def truncate(self, size: int) -> None:

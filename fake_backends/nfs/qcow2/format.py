@@ -67,6 +67,16 @@ def packed(entries: array[int]) -> bytes:
     return swapped.tobytes()
 
 
+def l1_entries(size: int) -> int:
+    """How many L2 tables a disk of `size` bytes has, at the most."""
+    return -(-size // (L2_ENTRIES * CLUSTER))
+
+
+def l1_clusters(entries: int) -> int:
+    """How many clusters an L1 table takes."""
+    return max(1, -(-8 * entries // CLUSTER))
+
+
 def clusters_of(entries: bytes) -> array[int]:
     """The clusters that entries lead to: without the flags in the first byte, and in units of 64 KiB."""
     numbers = bytearray(len(entries))

@@ -21,6 +21,8 @@ from fake_backends.nfs.qcow2.format import (
     SECTOR,
     TABLE,
     first_cluster,
+    l1_clusters,
+    l1_entries,
     packed,
 )
 
@@ -41,7 +43,7 @@ def create(
     size = -(-size // SECTOR) * SECTOR
     layout = _layout(size, preallocated)
     l1 = array("Q", [at * CLUSTER | COPIED for at, _ in layout.tables])
-    l1_size = -(-size // (L2_ENTRIES * CLUSTER))
+    l1_size = l1_entries(size)
     l1.extend([0] * (l1_size - len(l1)))
     file.truncate(0)
     file.truncate(layout.end * CLUSTER if preallocated else layout.l1 * CLUSTER + 8 * l1_size)
@@ -80,12 +82,11 @@ class _Layout:
 
 @lru_cache(maxsize=4)
 def _layout(size: int, preallocated: bool) -> _Layout:
-    l1_size = -(-size // (L2_ENTRIES * CLUSTER))
     clusters = -(-size // CLUSTER) if preallocated else 0
     at_most = clusters + 2 * clusters // L2_ENTRIES + 16
     block = TABLE + -(-at_most // (REFCOUNTS * L2_ENTRIES))
     l1 = block + 1
-    end = l1 + max(1, -(-8 * l1_size // CLUSTER))
+    end = l1 + l1_clusters(l1_entries(size))
     blocks = [block]
 
     def take(count: int) -> int:

@@ -22,6 +22,8 @@ from fake_backends.nfs.qcow2.format import (
     REFCOUNTS,
     clusters_of,
     first_cluster,
+    l1_clusters,
+    l1_entries,
     packed,
 )
 from harness.errors import InvalidArgument, NoSpace
@@ -80,7 +82,7 @@ class Tables:
         tables = [(entry & OFFSET) // CLUSTER for entry in self._l1]
         blocks = [entry // CLUSTER for entry in self._entries(self._table_at, self._table_size * L2_ENTRIES)]
         at, l1_at = self._table_at // CLUSTER, self._l1_at // CLUSTER
-        l1 = range(l1_at, l1_at + max(1, -(-8 * self._l1_size // CLUSTER)))
+        l1 = range(l1_at, l1_at + l1_clusters(self._l1_size))
         return {0, *range(at, at + self._table_size), *l1, *tables, *blocks}
 
     def reserve(self, guests: list[int]) -> list[int]:
@@ -116,8 +118,8 @@ class Tables:
 
     def grow(self, size: int) -> None:
         """Make room in the L1 table, at a new place where the old one has no more."""
-        l1_size = -(-size // (L2_ENTRIES * CLUSTER))
-        old_clusters, clusters = (max(1, -(-8 * n // CLUSTER)) for n in (self._l1_size, l1_size))
+        l1_size = l1_entries(size)
+        old_clusters, clusters = l1_clusters(self._l1_size), l1_clusters(l1_size)
         self._l1.extend([0] * (l1_size - self._l1_size))
         if clusters > old_clusters:
             old, self._l1_at = self._l1_at // CLUSTER, self._take(clusters) * CLUSTER
