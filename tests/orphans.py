@@ -27,6 +27,25 @@ def stay():
 """Source of `stay`, which writes the process and its parent to a file, and never comes back."""
 
 
+def killed_in_a_call(directory: Path, base: str, how: signal.Signals) -> list[int]:
+    """Certify a driver, derived from the class `base`, that never comes back, and kill who does that.
+
+    Returns the numbers of the process that is in the call and of its parent, if that one was not killed.
+    """
+    module, _, name = base.rpartition(".")
+    file = directory / "pids"
+    (directory / "staying_driver.py").write_text(
+        f"from {module} import {name}\n"
+        + LEAVES_ITS_PIDS.format(file=str(file))
+        + f"class Staying({name}):\n    def delete_volume(self, volume):\n        stay()\n"
+    )
+    code = (
+        "from harness.cli import main; "
+        "main(['certify', 'staying_driver:Staying', '--profile', 'ci', '-k', 'deleting_twice'])"
+    )
+    return killed_while(code, file, how)
+
+
 def killed_while(code: str, file: Path, how: signal.Signals) -> list[int]:
     """Run Python code in a process that is killed when `file` is there; returns the numbers that are in it."""
     asking = subprocess.Popen(

@@ -16,7 +16,7 @@ from conformance.isolation import check_isolated
 from conformance.runner import check
 from conformance.subjects import subject
 from fake_backends.rbd.driver import RbdDriver
-from tests.orphans import LEAVES_ITS_PIDS, killed_while, must_end
+from tests.orphans import killed_in_a_call, must_end
 
 
 class EndsProcess(RbdDriver):
@@ -97,15 +97,5 @@ def test_results_are_those_of_one_process() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parents")
 def test_who_is_killed_leaves_no_worker_behind(tmp_path: Path) -> None:
     """The processes that check laws end with the one that started them, in the middle of a call."""
-    file = tmp_path / "pids"
-    (tmp_path / "staying_driver.py").write_text(
-        "from fake_backends.rbd.driver import RbdDriver\n"
-        + LEAVES_ITS_PIDS.format(file=str(file))
-        + "class Staying(RbdDriver):\n    def delete_volume(self, volume):\n        stay()\n"
-    )
-    code = (
-        "from harness.cli import main; "
-        "main(['certify', 'staying_driver:Staying', '--profile', 'ci', '-k', 'deleting_twice'])"
-    )
-    (worker,) = killed_while(code, file, signal.SIGKILL)
+    (worker,) = killed_in_a_call(tmp_path, "fake_backends.rbd.driver.RbdDriver", signal.SIGKILL)
     must_end(worker)

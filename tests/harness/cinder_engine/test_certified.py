@@ -23,7 +23,7 @@ from conformance.elsewhere import Elsewhere, any_subject
 from harness.certificates import Certificate, LawResult
 from harness.cinder_engine.release import installed
 from harness.cli import main
-from tests.orphans import LEAVES_ITS_PIDS, killed_while, must_end
+from tests.orphans import killed_in_a_call, must_end
 
 pytestmark = pytest.mark.skipif(
     installed() is None, reason="Cinder is not installed: pip install 'cinder-crucible[cinder]'"
@@ -148,15 +148,5 @@ def test_what_cannot_be_had_is_one_line(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parents")
 def test_who_is_killed_leaves_no_interpreter_behind(tmp_path: Path) -> None:
     """Neither the interpreter that runs Cinder nor the process that checks a law outlives who wants to know."""
-    file = tmp_path / "pids"
-    (tmp_path / "staying_driver.py").write_text(
-        "from cinder.volume.drivers.lvm import LVMVolumeDriver\n"
-        + LEAVES_ITS_PIDS.format(file=str(file))
-        + "class Staying(LVMVolumeDriver):\n    def delete_volume(self, volume):\n        stay()\n"
-    )
-    code = (
-        "from harness.cli import main; "
-        "main(['certify', 'staying_driver:Staying', '--profile', 'ci', '-k', 'deleting_twice'])"
-    )
-    for pid in killed_while(code, file, signal.SIGTERM):
+    for pid in killed_in_a_call(tmp_path, LVM, signal.SIGTERM):
         must_end(pid)
