@@ -143,20 +143,18 @@ class TargetPortal:
         if target.allowed is not None and initiator not in target.allowed:
             target.allowed[initiator] = chap or target.chap
 
-    def deny(self, iqn: str, initiator: str | None) -> None:
-        """Undo `allow`, for everybody if `initiator` is None; their sessions end. Absent ones are fine.
+    def deny(self, iqn: str, initiator: str) -> None:
+        """Undo `allow`; the initiator's sessions end. One that is not admitted is fine.
 
         NotFound if there is no such target; no-op where everybody may log in.
         """
-        self._visit("deny", f"{iqn} to {initiator or 'everybody'}")
+        self._visit("deny", f"{iqn} to {initiator}")
         target = self.targets.get(iqn)
         if target is None:
             raise NotFound(f"Could not find target {iqn}")
         if target.allowed is None:
             return
-        target.allowed = {
-            other: chap for other, chap in target.allowed.items() if initiator not in (None, other)
-        }
+        target.allowed.pop(initiator, None)
         for session in list(self.sessions):
             if session.target is target and session.initiator not in target.allowed:
                 self._end(session)

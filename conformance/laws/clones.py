@@ -152,6 +152,20 @@ def a_clone_can_be_extended(bench: Bench, size: int, more: int, written: Content
     bench.must_have_size(volume, size, "the source")
 
 
+@law(source=CLONE, needs=["data path", "snapshots"], size=sizes(2), more=sizes(2), written=contents())
+def a_clone_of_a_volume_with_a_snapshot_can_be_extended(
+    bench: Bench, size: int, more: int, written: Contents
+) -> None:
+    """A clone grows like any volume, also when its source has a snapshot."""
+    volume = bench.create(size)
+    bench.snapshot(volume)
+    bench.write(volume, written)
+    clone = bench.clone(volume)
+    bench.extend(clone, size + more)
+    bench.must_have_size(clone, size + more, "the clone")
+    bench.must_hold(clone, written, "the clone", size)
+
+
 @law(source=CLONE)
 def a_clone_of_an_absent_volume_is_an_error(bench: Bench) -> None:
     """Cloning a volume whose object is gone raises: success would promise what is not there."""

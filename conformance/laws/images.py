@@ -102,6 +102,16 @@ def an_image_is_written_over_the_volume(
     bench.must_have_size(volume, size + more, "the volume with the image")
 
 
+@law(source=DOWNLOAD, more=sizes(2), written=contents("image"))
+def a_volume_with_an_image_can_be_extended(bench: Bench, more: int, written: Contents) -> None:
+    """A volume that an image was written to grows like any other."""
+    images, volume = service(bench), bench.create()
+    download(bench, images, volume, image_of(images, 1, pages_of(written, GIB)))
+    bench.extend(volume, 1 + more)
+    bench.must_have_size(volume, 1 + more, "the extended volume")
+    bench.must_hold(volume, written, "the extended volume", 1)
+
+
 @law(source=DOWNLOAD, needs=["snapshots"], before=contents("before"), written=contents("image"))
 def an_image_leaves_snapshots_alone(bench: Bench, before: Contents, written: Contents) -> None:
     """A volume that has a snapshot can have an image written over it, and the snapshot keeps its data."""

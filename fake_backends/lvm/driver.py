@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from fake_backends.lvm import dd, manageable
 from fake_backends.lvm.exports import STORAGE_PROTOCOL, IscsiExports
@@ -234,16 +234,17 @@ class LvmDriver(VolumeDriver):
         return self.exports.initialize(volume, connector)
 
     def terminate_connection(self, volume: Volume, connector: Connector | None, **kwargs: Any) -> bool:
-        """True while other attachments use the one export. An initiator that has two keeps its access."""
-        attachments = volume.volume_attachment
-        same = [
-            attachment
-            for attachment in attachments
-            if attachment.connector and self.exports.same_connector(attachment.connector, connector)
-        ]
-        if volume.multiattach and len(same) > 1:
-            return True
-        self.exports.terminate(volume, connector)
+        """True while other attachments use the one export. An initiator that has two keeps its access.
+
+        The original looks into a connector that is None, too, and so does this: TypeError with LIO, and
+        AttributeError for a multiattach volume that is attached (docs/bugs/lio-terminate-without-connector.md).
+        """
+        theirs, attachments = cast(Connector, connector), volume.volume_attachment
+        if volume.multiattach:
+            connectors = [attachment.connector for attachment in attachments if attachment.connector]
+            if sum(self.exports.same_connector(each, theirs) for each in connectors) > 1:
+                return True
+        self.exports.terminate(volume, theirs)
         return len(attachments) > 1
 
     # -------------------------------------------------------------------------------------------- images

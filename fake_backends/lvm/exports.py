@@ -79,11 +79,10 @@ class IscsiExports:
             "data": self._properties(volume, multipath=bool(connector.get("multipath"))),
         }
 
-    def terminate(self, volume: Volume, connector: Connector | None) -> None:
-        """LIO: withdraw the admission of the connector's initiator, or of all. tgt: nothing."""
+    def terminate(self, volume: Volume, connector: Connector) -> None:
+        """LIO: withdraw the admission of the connector's initiator. tgt: nothing."""
         if self._lio and volume.provider_location is not None:
-            initiator = connector["initiator"] if connector is not None else None
-            self._portal.deny(volume.provider_location.split(" ")[1], initiator)
+            self._portal.deny(volume.provider_location.split(" ")[1], connector["initiator"])
 
     @staticmethod
     def validate(connector: Connector) -> None:
@@ -92,9 +91,9 @@ class IscsiExports:
             raise InvalidConnectorException(missing="initiator")
 
     @staticmethod
-    def same_connector(one: Connector, other: Connector | None) -> bool:
+    def same_connector(one: Connector, other: Connector) -> bool:
         """True if both are of the same initiator."""
-        return bool(one.get("initiator")) and other is not None and one["initiator"] == other.get("initiator")
+        return bool(one.get("initiator")) and one["initiator"] == other.get("initiator")
 
     def _create(self, volume: Volume, group: VolumeGroup, chap: Chap | None) -> tuple[str, int]:
         iqn = self._prefix + volume.name

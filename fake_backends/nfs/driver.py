@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from fake_backends.block_store import BlockDevice
+from fake_backends.block_store import MemoryDevice
 from fake_backends.nfs import qemu_img, snapshots
 from fake_backends.nfs.share import Share
 from fake_backends.nfs.shares_config import DEFAULT_FILE, read_shares
@@ -284,25 +284,29 @@ class NfsDriver(VolumeDriver):
     def copy_volume_to_image(
         self, context: Context, volume: Volume, image_service: Images, image_meta: Mapping[str, Any]
     ) -> None:
-        """The disk that is in the active file, whatever the file's format."""
-        image_service.upload(image_meta["id"], self._disk(volume), volume.size)
+        """The disk that is in the active file, in the format that it looks like.
+
+        Invalid for a volume with snapshots: a file with a backing file does not pass the safety check of the
+        conversion (`cinder.image.image_utils:qemu_img_info`, docs/bugs/nfs-upload-with-snapshot.md).
+        """
+        share = self._share(volume)
+        active = snapshots.active_file(share, volume.name)
+        if qemu_img.info(share, active).backing_file is not None:
+            raise Invalid
+        image_service.upload(image_meta["id"], qemu_img.open_image(share, active), volume.size)
 
     def copy_image_to_volume(
         self, context: Context, volume: Volume, image_service: Images, image_id: str,
         disable_sparse: bool = False,
     ) -> None:  # fmt: skip
-        """Into the volume's own file, in its format, also where snapshots have made it the one that they keep
-        their data in (`cinder.volume.drivers.remotefs:RemoteFSDriver.copy_image_to_volume`, `local_path`)."""
-        share = self._share(volume)
-        image_service.download(image_id, self._opened(share, volume.name, volume))
+        """Raw over the volume's own file, also where that is the one that snapshots keep their data in.
 
-    def _disk(self, volume: Volume) -> BlockDevice:
-        share = self._share(volume)
-        return self._opened(share, snapshots.active_file(share, volume.name), volume)
-
-    def _opened(self, share: Share, name: str, volume: Volume) -> BlockDevice:
-        recorded = volume.admin_metadata.get("format")
-        return qemu_img.open_image(share, name, "raw" if recorded == "raw" else None)
+        The format on record stays, even where it says qcow2
+        (`cinder.volume.drivers.remotefs:RemoteFSDriver.copy_image_to_volume`, `local_path`).
+        """
+        image = MemoryDevice(volume.size * GIB)
+        image_service.download(image_id, image)
+        qemu_img.overwrite(self._share(volume), volume.name, image)
 
     # ----------------------------------------------------------------------------------------- migration
 

@@ -75,8 +75,15 @@ def convert(share: Share, source: str, destination: tuple[Share, str], format: s
     else:
         qcow2.create(file, disk.size)
         copy = Qcow2Image(file)
-    for number in disk.occupied(0, disk.chunk_count):
-        copy.store(number, disk.load(number))
+    _fill(copy, disk)
+
+
+def overwrite(share: Share, name: str, disk: BlockDevice) -> None:
+    """``qemu-img convert -O raw`` of a disk from elsewhere: the file holds its bytes then, and nothing else."""
+    share.visit("qemu_img", f"qemu-img convert -O raw {name}")
+    file = share.create(name)
+    file.open_truncated(disk.size)
+    _fill(file, disk)
 
 
 def resize(share: Share, name: str, size: int, format: str | None = None) -> None:
@@ -131,6 +138,11 @@ def rebase(share: Share, name: str, backing: str) -> None:
     """``qemu-img rebase -u -b BACKING``: only the header changes."""
     share.visit("qemu_img", f"qemu-img rebase -u -b {backing} {name}")
     Qcow2Image(share.file(name)).rebase(backing, info(share, backing).file_format)
+
+
+def _fill(copy: BlockDevice, disk: BlockDevice) -> None:
+    for number in disk.occupied(0, disk.chunk_count):
+        copy.store(number, disk.load(number))
 
 
 def _held(disk: BlockDevice) -> Iterable[int]:

@@ -208,10 +208,25 @@ class Connections(Start):
             self.note("attach_volume", volume.name)
             return attachment_id
 
-    def detach_volume(self, volume_id: str, attachment_id: str) -> None:
-        """Mark the volume as detached and remove its export (`VolumeManager.detach_volume`)."""
+    def detach_volume(self, volume_id: str, attachment_id: str | None) -> None:
+        """Mark the volume as detached and remove its export (`VolumeManager.detach_volume`).
+
+        Without an id its only attachment is meant: InvalidVolume if there are several. A volume that has none
+        becomes available.
+        """
         with self.cloud.lock(f"{volume_id}-detach_volume"):
             volume = self.db.get_volume(volume_id)
+            if attachment_id is None:
+                attachments = volume.volume_attachment
+                if len(attachments) > 1:
+                    raise errors.InvalidVolume(
+                        reason="Detach volume failed: More than one attachment, but no attachment_id provided."
+                    )
+                if not attachments:
+                    volume.update({"status": "available", "attach_status": "detached"})
+                    volume.save()
+                    return
+                attachment_id = attachments[0].id
             known = attachment_id in self.db.attachments
             if known:
                 self.notify(volume, "detach.start")

@@ -554,8 +554,28 @@ def test_terminate_tells_whether_others_use_the_export() -> None:
     assert driver.terminate_connection(volume, CONNECTOR) is True
     [target] = lab.node.targets.targets.values()
     assert list(target.allowed or ()) == [CONNECTOR["initiator"]]
-    assert driver.terminate_connection(volume, None) is True
+    volume.volume_attachment[0].update({"connector": {"initiator": "another"}})
+    volume.volume_attachment[0].save()
+    volume.refresh()
+    assert driver.terminate_connection(volume, CONNECTOR) is True
     assert target.allowed == {}
+
+
+@pytest.mark.parametrize(("multiattach", "told"), [
+    (False, "'NoneType' object is not subscriptable"),
+    (True, "'NoneType' object has no attribute 'get'"),
+])  # fmt: skip
+def test_terminating_without_a_connector_fails_as_in_cinder(multiattach: bool, told: str) -> None:
+    """`LioAdm.terminate_connection` and `ISCSITarget.are_same_connector` look into one that is None."""
+    lab = Lab(target_helper="lioadm")
+    driver = lab.driver()
+    volume = lab.exported(driver, lab.created(driver, multiattach=multiattach))
+    driver.initialize_connection(volume, CONNECTOR)
+    values = {"volume_id": volume.id, "connector": CONNECTOR, "attach_status": "attached"}
+    lab.database.create(Attachment, values)
+    volume.refresh()
+    with pytest.raises((TypeError, AttributeError), match=told):
+        driver.terminate_connection(volume, None, force=True)
 
 
 # --------------------------------------------------------------------------------------- migration, retype

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fake_backends.block_store import MemoryDevice
 from fake_backends.connectors import connect
 from fake_backends.nfs import qemu_img
 from fake_backends.nfs.driver import SECURE_INDICATOR, NfsDriver
@@ -16,9 +17,11 @@ from fake_backends.nfs.share import Share
 from fake_backends.nfs.shares_config import read_shares
 from fake_backends.world import World
 from harness.control_plane.database import Database
+from harness.control_plane.images import ImageService
 from harness.driver import Configuration
 from harness.errors import (
     ExtendVolumeError,
+    ImageNotFound,
     Invalid,
     InvalidArgument,
     InvalidSnapshot,
@@ -262,6 +265,44 @@ def test_a_disk_that_a_guest_has_enlarged_is_not_connected(lab: Lab) -> None:
     image = lab.world.shares[A].file(volume.name)
     lab.world.shares[A].file(raw.name).write(0, image.read(0, 1 << 16))
     assert driver.initialize_connection(raw, CONNECTOR)["data"]["format"] == "raw"
+
+
+def test_a_volume_with_snapshots_cannot_be_uploaded(lab: Lab) -> None:
+    """The safety check of the conversion refuses a backing file; a qcow2 volume without one is its disk."""
+    images = ImageService(0, lab.simulation)
+    driver = lab.driver(nfs_qcow2_volumes=True)
+    volume, image = lab.created(driver), images.create("project", name="upload")
+    lab.disk(driver, volume).write(5, b"data")
+    driver.copy_volume_to_image(CONTEXT, volume, images, {"id": image.id})
+    assert (images.show(image.id).size, images.disks[image.id].read(5, 4)) == (GIB, b"data")
+    driver.create_snapshot(lab.snapshot(volume))
+    with pytest.raises(Invalid, match="Unacceptable parameters"):
+        driver.copy_volume_to_image(CONTEXT, volume, images, {"id": image.id})
+
+
+def test_an_image_makes_a_qcow2_volume_raw(lab: Lab) -> None:
+    """Only the record says qcow2 then: it is connected, and cannot be extended."""
+    images = ImageService(0, lab.simulation)
+    disk = MemoryDevice(GIB)
+    disk.write(5, b"image")
+    image = images.fill(images.create("project", name="image").id, disk)
+    driver = lab.driver(nfs_qcow2_volumes=True)
+    volume = lab.created(driver, 2)
+    driver.copy_image_to_volume(CONTEXT, volume, images, image.id)
+    file = lab.world.shares[A].file(volume.name)
+    assert (file.size, file.read(5, 5), lab.disk(driver, volume).read(5, 5)) == (2 * GIB, b"image", b"image")
+    with pytest.raises(InvalidArgument, match="not in qcow2 format"):
+        driver.extend_volume(volume, 3)
+
+
+def test_an_image_that_is_not_there_overwrites_nothing(lab: Lab) -> None:
+    """It is fetched before the file is opened."""
+    driver = lab.driver()
+    volume = lab.created(driver)
+    lab.disk(driver, volume).write(5, b"data")
+    with pytest.raises(ImageNotFound):
+        driver.copy_image_to_volume(CONTEXT, volume, ImageService(0, lab.simulation), "absent")
+    assert lab.disk(driver, volume).read(5, 4) == b"data"
 
 
 def test_encryption_multiattach_and_revert_are_not_there(lab: Lab) -> None:

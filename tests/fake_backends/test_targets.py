@@ -125,15 +125,6 @@ def test_initiators_on_a_list_are_admitted_and_withdrawn() -> None:
     assert (portal.sessions, portal.targets[IQN].allowed) == ([], {})
 
 
-def test_denying_nobody_in_particular_denies_everybody() -> None:
-    """That is what a forced detach does."""
-    portal = Portal()
-    portal.export(allowed=[ME, "other"])
-    portal.login(IQN, "other", CHAP)
-    portal.deny(IQN, None)
-    assert portal.sessions == []
-
-
 def test_access_list_of_an_absent_target_is_not_found() -> None:
     """The helper looks the target up first."""
     portal = Portal()

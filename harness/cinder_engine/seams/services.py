@@ -21,6 +21,9 @@ from harness.cinder_engine.seams.stage import Stage
 class ComputeApi:
     """`cinder.compute.nova:API` over the servers of the running cell."""
 
+    NotFound = exception.NotFound
+    """What `get_server_volume` raises."""
+
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
 
@@ -39,6 +42,13 @@ class ComputeApi:
         if server is None:
             raise exception.ServerNotFound(uuid=server_id)
         return server
+
+    def get_server_volume(self, context: Any, server_id: str, volume_id: str) -> Any:
+        """What Nova knows of a volume of a server, with its `attachment_id`. NotFound."""
+        server = self._stage.playing.nova.servers.get(self._stage.playing.server_name(server_id))
+        if server is None or volume_id not in server.disks:
+            raise self.NotFound
+        return server.disks[volume_id]
 
     def create_volume_snapshot(self, context: Any, volume_id: str, create_info: dict[str, Any]) -> None:
         """Nova takes part in a snapshot, and tells Cinder so, which waits for it."""

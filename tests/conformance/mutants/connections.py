@@ -38,10 +38,10 @@ class NotJson(RbdDriver):
 @mutant(
     "terminate-needs-connector", "connections/terminating_without_connector_succeeds", "connector None fails"
 )
-class NeedsConnector(LvmDriver):
-    def terminate_connection(self, volume: Any, connector: Any, **kwargs: Any) -> bool:
-        connector["initiator"]
-        return super().terminate_connection(volume, connector, **kwargs)
+class NeedsConnector(RbdDriver):
+    def terminate_connection(self, volume: Any, connector: Any, **kwargs: Any) -> None:
+        connector["host"]
+        super().terminate_connection(volume, connector, **kwargs)
 
 
 @mutant("terminate-without-force", "connections/terminate_takes_force", "does not take force")
@@ -104,7 +104,9 @@ class ConnectsFirst(LvmDriver):
 )
 class EndsAll(LvmDriver):
     def terminate_connection(self, volume: Any, connector: Any, **kwargs: Any) -> bool:
-        return super().terminate_connection(volume, None, **kwargs)
+        for other in list(self.node.targets.targets[volume.provider_location.split(" ")[1]].allowed or ()):
+            super().terminate_connection(volume, {"initiator": other}, **kwargs)
+        return super().terminate_connection(volume, connector, **kwargs)
 
 
 @mutant("old-signature", "interface/methods_take_what_the_manager_passes", "create_export takes no connector")

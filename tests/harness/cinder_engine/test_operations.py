@@ -27,6 +27,7 @@ from harness.sim.simulation import Simulation
 OWNER = Context("user", "project", is_admin=False)
 ADMIN = Context("admin", "admin-project", is_admin=True)
 HERE, THERE = "lvm-a", "lvm-b"
+SERVER = "0e5e1a52-0b0a-4a0c-8f3e-6a5d3f2b1c00"
 
 
 class Plane(ABC):
@@ -97,6 +98,9 @@ class Plane(ABC):
     def set_frozen(self, backend: str, *, frozen: bool) -> Any: ...
 
     @abstractmethod
+    def force_detach(self, volume: Any, connector: Any) -> Any: ...
+
+    @abstractmethod
     def group(self) -> str:
         """An empty group for volumes of a type that leads here."""
 
@@ -130,6 +134,9 @@ class Simulated(Plane):
     def set_frozen(self, backend: str, *, frozen: bool) -> Any:
         method = self.cloud.api.freeze_host if frozen else self.cloud.api.thaw_host
         return self.act(method, ADMIN, self.plans[backend].service)
+
+    def force_detach(self, volume: Any, connector: Any) -> Any:
+        return self.act(self.cloud.api.force_detach, ADMIN, volume.id, None, connector)
 
     def group(self) -> str:
         self.cloud.create_type("here", extra_specs={"volume_backend_name": HERE})
@@ -177,6 +184,10 @@ class Real(Plane):
     def set_frozen(self, backend: str, *, frozen: bool) -> Any:
         verb = "freeze" if frozen else "thaw"
         return self.ask(ADMIN, "PUT", f"os-services/{verb}", {"host": self.plans[backend].service})
+
+    def force_detach(self, volume: Any, connector: Any) -> Any:
+        wish = {"os-force_detach": {"connector": connector}}
+        return self.ask(ADMIN, "POST", f"volumes/{volume.id}/action", wish)
 
     def group(self) -> str:
         self.cloud.create_type("here", extra_specs={"volume_backend_name": HERE})
@@ -260,6 +271,29 @@ def frozen(plane: Plane) -> list[Any]:
     found += [plane.act(plane.cloud.api.delete_volume, OWNER, other.id), plane.migrate(volume), plane.volumes()]
     plane.set_frozen(THERE, frozen=False)
     return [*found, plane.service(THERE), plane.set_frozen(THERE, frozen=False)]
+
+
+def detached_by_force(plane: Plane) -> list[Any]:
+    """Without the connector, and with it."""
+    volume = plane.create()
+    attachment = plane.act(plane.cloud.attachments.create, OWNER, volume.id, SERVER)
+    connector = {"host": "compute1", "initiator": "iqn.1994-05.com.example:compute1"}
+    plane.act(plane.cloud.attachments.update, OWNER, attachment.id, connector)
+    plane.act(plane.cloud.attachments.complete, OWNER, attachment.id)
+    return [
+        plane.volumes(),
+        plane.force_detach(volume, None), plane.volumes(),
+        plane.force_detach(volume, connector), plane.volumes(),
+    ]  # fmt: skip
+
+
+def held_by_a_server(plane: Plane) -> list[Any]:
+    """An operator may not take a volume from a server that Nova knows to have it."""
+    volume, server = plane.create(), plane.cloud.nova.create_server("server")
+    plane.act(plane.cloud.nova.attach_volume, server, volume.id)
+    found = [plane.force_detach(volume, {"initiator": "anybody"}), plane.volumes()]
+    plane.act(plane.cloud.nova.detach_volume, server, volume.id)
+    return [*found, plane.volumes()]
 
 
 def stats_are_old(plane: Plane) -> list[Any]:
@@ -357,6 +391,12 @@ STORIES = {
     "a frozen back-end is not to be changed": Story(
         frozen,
         [[True, True, "frozen"], 400, 400, 400, ["available/-", "available/-"], [False, False, ""], 400],
+    ),
+    "LIO does not detach without a connector": Story(
+        detached_by_force, [["in-use/-"], 500, ["in-use/-"], None, ["available/-"]]
+    ),
+    "only Nova takes a volume from its server": Story(
+        held_by_a_server, [409, ["in-use/-"], ["available/-"]]
     ),
     "a scheduler with old stats tries three times": Story(stats_are_old, [3, ["error/-", "error/-"], 0]),
     "a clone needs room where its original is": Story(clone_without_room, [["available/-", "error/-"], 2]),

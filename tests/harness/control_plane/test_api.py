@@ -573,6 +573,24 @@ def test_only_nova_takes_a_volume_from_its_server(lab: Lab) -> None:
     assert lab.act(lab.attachments.delete, lab.cloud.nova.context, attachment.id) == []
 
 
+def test_a_detachment_without_an_id_is_of_the_only_attachment(lab: Lab) -> None:
+    """With two of them nobody knows which is meant; with none the volume becomes available."""
+    service = lab.cloud.nova.context
+    lab.cloud.create_type("shared", extra_specs={"multiattach": "<is> True"})
+    volume = lab.volume(volume_type="shared")
+    for host in ("compute1", "compute2"):
+        lab.act(lab.api.attach, service, volume.id, host_name=host)
+    with pytest.raises(errors.InvalidVolume, match="More than one attachment"):
+        lab.act(lab.api.detach, service, volume.id)
+    first, _ = lab.now(volume).volume_attachment
+    lab.act(lab.api.detach, service, volume.id, first.id)
+    lab.act(lab.api.detach, service, volume.id)
+    assert (lab.states(volume), lab.database.attachments) == (("available", "detached", None), {})
+    lab.write(volume, status="in-use", attach_status="attached")
+    lab.act(lab.api.detach, service, volume.id)
+    assert lab.states(volume) == ("available", "detached", None)
+
+
 def test_an_admin_can_end_a_migration_in_error_under_the_copier(lab: Lab) -> None:
     """Completion with `error` looks at no more than the pair, and deletes the temporary volume.
 
