@@ -1,9 +1,9 @@
 """Foreign code is kept at arm's length: every call of a driver goes through here.
 
 What a driver returns or raises is for the law to judge. What no driver may do, whatever the law, is noted as
-misconduct: leave by sys.exit or another BaseException, print to standard output, leave a thread behind, write
-files, start programs, not come back. A call may take `CALL_LIMIT_S` seconds of real time and `CALL_LIMIT_US`
-of virtual time; then `Overdue` is thrown into it, again and again until it gives way.
+misconduct: leave by sys.exit or another BaseException, print to standard output, leave a thread behind, touch
+the machine, not come back. Into a call that takes longer than `conformance.patience` allows, `Overdue` is
+thrown, again and again until it gives way.
 """
 
 from __future__ import annotations
@@ -18,22 +18,17 @@ from types import FrameType
 from typing import Any
 
 from conformance import machine, threads
+from conformance.machine import Machine
+from conformance.patience import CALL_LIMIT_US, Overdue, Patience
 from harness.errors import TaskKilled
 from harness.sim.simulation import Simulation
 
-CALL_LIMIT_S = 30.0
-"""Far more than any call takes, for machines that are busy with other things."""
-CALL_LIMIT_US = 30 * 86_400 * 1_000_000
-"""Thirty days: clearing a volume of 16 TiB takes two."""
 THROW_AGAIN_S = 0.2
+DAY_US = 86_400 * 1_000_000
 SHOWN = 300
 """Characters of an answer that a step shows."""
 ADDRESS = re.compile(" at 0x[0-9a-fA-F]+")
 """Where an object is in memory: it differs from run to run."""
-
-
-class Overdue(BaseException):
-    """Thrown into a call that takes too long. No Exception: a driver that retries must not survive it."""
 
 
 class Misconduct(Exception):
@@ -51,7 +46,7 @@ class LimitedSimulation(Simulation):
         super().visit(name, detail, cost_us=cost_us)
         self.visited += 1
         if self.deadline_us is not None and self.kernel.now_us > self.deadline_us:
-            raise Overdue("virtual")
+            raise Overdue(f"within {CALL_LIMIT_US // DAY_US} days of virtual time")
 
 
 class Watch:
@@ -80,8 +75,9 @@ class Watch:
             f"{key}={self.name(value)}" for key, value in keywords.items()
         ]
         step = f"{where}{method}({', '.join(shown)})"
-        running, done = _running(), _done()
-        self._enter()
+        recorder = sys.stdout if isinstance(sys.stdout, _Recorder) else None
+        before = recorder.noted() if recorder else (0, 0)
+        self._enter(recorder, method)
         try:
             answer = function(*args, **keywords)
         except TaskKilled:
@@ -95,38 +91,36 @@ class Watch:
             raise
         except BaseException as error:  # noqa: BLE001 (sys.exit, GeneratorExit and their like: it is noted)
             if isinstance(error, Overdue):
-                what = _too_long(error)
+                what = (
+                    f"does not return {error if error.args or not recorder else recorder.patience.lose(method)}"
+                )
             else:
                 what = f"raises {described(error)}, which is no Exception and would end the service"
             self.steps.append(f"{step} {what}")
             self.misconduct.append(f"{method} {what}")
             raise Misconduct(f"{method} {what}") from None
         finally:
-            self._leave()
-            self._look_around(method, running, done)
+            self._leave(recorder)
+            if recorder:
+                self.misconduct += [f"{method} {each}" for each in recorder.news(*before)]
         self.steps.append(f"{step} -> {shortened(answer)}")
         return answer
 
-    def _enter(self) -> None:
+    def _enter(self, recorder: _Recorder | None, method: str) -> None:
         self._inside += 1
         self.simulation.deadline_us = self.simulation.kernel.now_us + CALL_LIMIT_US
-        if _armed():
-            signal.setitimer(signal.ITIMER_REAL, CALL_LIMIT_S, THROW_AGAIN_S)
+        if recorder:
+            recorder.machine.enter()
+            recorder.limit(recorder.patience.limit_s(method))
 
-    def _leave(self) -> None:
+    def _leave(self, recorder: _Recorder | None) -> None:
         self._inside -= 1
+        if recorder:
+            recorder.machine.leave()
         if not self._inside:
             self.simulation.deadline_us = None
-            if _armed():
-                signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def _look_around(self, method: str, running: int, done: int) -> None:
-        if isinstance(sys.stdout, _Recorder) and (text := sys.stdout.taken()):
-            self.misconduct.append(f"{method} prints {shortened(text)} to standard output")
-        if _running() > running:
-            self.misconduct.append(f"{method} leaves a thread running")
-        if isinstance(sys.stdout, _Recorder) and len(sys.stdout.deeds) > done:
-            self.misconduct.append(f"{method} {sys.stdout.deeds[done]}")
+            if recorder:
+                recorder.limit(0)
 
 
 class Guarded:
@@ -163,25 +157,44 @@ def shortened(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
-def _too_long(error: BaseException) -> str:
-    if error.args == ("virtual",):
-        return f"does not return within {CALL_LIMIT_US // 86_400_000_000} days of virtual time"
-    return f"does not return within {CALL_LIMIT_S:g} s"
-
-
 # ------------------------------------------------------------------------------------- around a whole run
 
 
+_ALARM = getattr(signal, "SIGALRM", None)
+_HANDLED = sorted(signal.valid_signals())
+
+
 class _Recorder(io.StringIO):
-    """Standard output while drivers run. `armed` tells that the alarm has our handler; `threads` are theirs,
-    and `deeds` what they have done to the machine."""
+    """Standard output while drivers run. `armed` tells that the alarm has our handler, `machine` is the one
+    that they run on, and `threads` are theirs."""
 
     armed = False
 
-    def __init__(self) -> None:
+    def __init__(self, machine: Machine, patience: Patience) -> None:
         super().__init__()
+        self.machine = machine
+        self.patience = patience
         self.threads: set[object] = set()
-        self.deeds: list[str] = []
+
+    def limit(self, seconds: float) -> None:
+        """The alarm, if it is armed: without our handler it would end the process. 0 stops it."""
+        if self.armed:
+            signal.setitimer(signal.ITIMER_REAL, seconds, THROW_AGAIN_S if seconds else 0)
+
+    def noted(self) -> tuple[int, int]:
+        """How many threads of drivers run, and how much they have tried to do to the machine so far."""
+        return len(self.threads), len(self.machine.deeds)
+
+    def news(self, threads: int, deeds: int) -> Iterator[str]:
+        """What has come since `noted`: at most one sentence of each kind."""
+        if text := self.taken():
+            yield f"prints {shortened(text)} to standard output"
+        if sys.stdout is not self:
+            sys.stdout = self
+            yield "replaces the standard output of the service"
+        if len(self.threads) > threads:
+            yield "leaves a thread running"
+        yield from self.machine.deeds[deeds : deeds + 1]
 
     def taken(self) -> str:
         text = self.getvalue()
@@ -191,55 +204,38 @@ class _Recorder(io.StringIO):
         return text
 
 
-_ALARM = getattr(signal, "SIGALRM", None)
-_HANDLED = sorted(signal.valid_signals())
-
-
 def _throw(number: int, frame: FrameType | None) -> None:
-    raise Overdue("real")
-
-
-def _armed() -> bool:
-    """True while our handler is in place: without it the alarm would end the process."""
-    return isinstance(sys.stdout, _Recorder) and sys.stdout.armed
-
-
-def _running() -> int:
-    """How many threads drivers have started that still run."""
-    return len(sys.stdout.threads) if isinstance(sys.stdout, _Recorder) else 0
-
-
-def _done() -> int:
-    """How much was done to the machine so far, by drivers and others."""
-    return len(sys.stdout.deeds) if isinstance(sys.stdout, _Recorder) else 0
+    raise Overdue
 
 
 @contextmanager
-def contained() -> Iterator[None]:
+def contained(patience: Patience | None = None) -> Iterator[None]:
     """While this lasts, drivers cannot print, and the alarm of `Watch` is armed. Both are put back as they
     were.
 
-    Handlers of signals that a driver has changed are put back, too.
+    Handlers of signals that a driver has changed are put back, too. One inside of another has its patience.
     """
-    stdout, recorder = sys.stdout, _Recorder()
-    before = signal_handlers()
-    if _ALARM is not None:
+    stdout, before = sys.stdout, signal_handlers()
+    outer = stdout.patience if isinstance(stdout, _Recorder) else Patience()
+    with machine.watched() as watched:
+        recorder = _Recorder(watched, patience or outer)
+        if _ALARM is not None:
+            try:
+                signal.signal(_ALARM, _throw)
+                recorder.armed = True
+            except ValueError:
+                pass  # not the main thread, which alone can have handlers: calls are not limited then
+        sys.stdout = recorder
         try:
-            signal.signal(_ALARM, _throw)
-            recorder.armed = True
-        except ValueError:
-            pass  # not the main thread, which alone can have handlers: calls are not limited then
-    sys.stdout = recorder
-    try:
-        with threads.watched(recorder.threads), machine.watched(recorder.deeds):
-            yield
-    finally:
-        sys.stdout = stdout
-        if recorder.armed and _ALARM is not None:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            for number, handler in before.items():
-                if handler is not None and signal.getsignal(number) is not handler:
-                    signal.signal(number, handler)
+            with threads.watched(recorder.threads):
+                yield
+        finally:
+            sys.stdout = stdout
+            recorder.limit(0)
+            if recorder.armed:
+                for number, handler in before.items():
+                    if handler is not None and signal.getsignal(number) is not handler:
+                        signal.signal(number, handler)
 
 
 def changed_signals(before: dict[int, Any]) -> str:

@@ -1,9 +1,9 @@
 """Laws in processes of their own, for drivers that may do anything: end the process, or never come back.
 
-A worker is a fork of this process. It checks one law after another and tells what came of each. If it
-ends, or says nothing for `LAW_LIMIT_S` seconds, that is the verdict on the law that it was at, and
-another worker goes on with the next one. What drivers write to the standard output and error of a
-worker, by whatever means, goes nowhere. No worker outlives this process.
+A worker is a fork of this process. It checks one law after another, tells what came of each, and meanwhile that
+it is still there. If it ends, or says nothing for as long as it may, that is the verdict on the law that it was
+at, and another worker goes on with the next one. What drivers write to the standard error of a worker goes
+nowhere; what they write to its standard output, by whatever means, is noticed. No worker outlives this process.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from tempfile import TemporaryFile
+from typing import IO
 
 import msgspec
 
@@ -27,8 +29,13 @@ from harness.certificates import LawResult
 from harness.children import end_with
 from harness.documents import compact
 
-LAW_LIMIT_S = 120.0
-"""A law of the ci and dev profiles takes a second or two."""
+SILENCE_LIMIT_S = 120.0
+"""An example takes milliseconds, and about a second where volumes move on the real Cinder."""
+AGAIN_LIMIT_S = 20.0
+"""For a driver that had to be killed before: the other laws shall be checked before long."""
+TELL_EVERY_S = 1.0
+_STILL_THERE = b""
+_PRINTS = "the driver, or what it uses, prints to the standard output of the process"
 LOOK_EVERY_S = 1.0
 
 
@@ -39,7 +46,7 @@ def check_isolated(
     profile: str = DEFAULT,
     seed: int = 0,
     jobs: int = 1,
-    limit_s: float = LAW_LIMIT_S,
+    limit_s: float = SILENCE_LIMIT_S,
     on_result: Callable[[LawResult], None] = lambda result: None,
     asker: int | None = None,
 ) -> list[LawResult]:
@@ -97,15 +104,18 @@ class _Worker:
         now_s = time.monotonic()  # noqa: TID251 (foreign code hangs in real time)
         if self.answers.poll():
             try:
-                result = msgspec.json.decode(self.answers.recv_bytes(), type=LawResult)
+                answer = self.answers.recv_bytes()
             except (EOFError, OSError):
                 self._process.join()
                 return self._lost(f"the driver ends the process (exit status {self._process.exitcode})")
             self._heard_s = now_s
+            if answer == _STILL_THERE:
+                return None
             del self.laws[0]
-            return result
+            return msgspec.json.decode(answer, type=LawResult)
         if now_s - self._heard_s > self._limit_s:
-            return self._lost(f"the driver does not come back within {self._limit_s:g} s, and had to be killed")
+            limit_s, self._limit_s = self._limit_s, min(self._limit_s, AGAIN_LIMIT_S)
+            return self._lost(f"the driver does not come back within {limit_s:g} s, and had to be killed")
         return None
 
     def _lost(self, reason: str) -> LawResult:
@@ -130,7 +140,31 @@ def _work(
     os.setsid()  # signals for the whole group are for this process alone, whoever sends them
     sys.stdout.flush()
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in (1, 2):
-        os.dup2(nowhere, descriptor)
-    for result in each(subject, laws, profile=profile, seed=seed):
-        answers.send_bytes(compact(result))
+    os.dup2(nowhere, 2)
+    with TemporaryFile() as printed:
+        os.dup2(printed.fileno(), 1)
+        for result in each(subject, laws, profile=profile, seed=seed, on_example=_telling(answers)):
+            if _emptied(printed) and result.status == "passed":
+                result = msgspec.structs.replace(result, status="failed", reason=_PRINTS)
+            answers.send_bytes(compact(result))
+
+
+def _emptied(printed: IO[bytes]) -> bool:
+    """True if there was anything in the file."""
+    length = printed.seek(0, os.SEEK_CUR)
+    printed.seek(0)
+    return length > 0
+
+
+def _telling(answers: Connection) -> Callable[[], None]:
+    """What tells now and then that this process is still there."""
+    told_s = time.monotonic()  # noqa: TID251 (foreign code hangs in real time)
+
+    def tell() -> None:
+        nonlocal told_s
+        now_s = time.monotonic()  # noqa: TID251 (foreign code hangs in real time)
+        if now_s - told_s >= TELL_EVERY_S:
+            told_s = now_s
+            answers.send_bytes(_STILL_THERE)
+
+    return tell

@@ -1,104 +1,179 @@
-"""What foreign code does to the machine that it runs on: files that it writes, programs that it starts.
+"""What foreign code does to the machine that it runs on: files, programs, signals, connections.
 
-A driver under test has simulated hosts for that. The directory for temporary files is nobody's business.
+A driver under test has simulated hosts for that. What it tries on this machine is refused, as if it had no
+permission, and told. The interpreter itself says what is about to be done (PEP 578), by whatever name and in
+whichever library; what leads to a simulated host never gets there. The directory for temporary files is free.
 """
 
 from __future__ import annotations
 
-import _thread
-import builtins
-import io
+import errno
 import os
-import subprocess
+import sys
 import tempfile
+import threading  # noqa: TID251 (to know those that are none of the driver's)
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import BuiltinFunctionType
+from functools import cache
 from typing import Any
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_IN_THE_WORKING_DIRECTORY = -1
 
 
-def _opens(path: Any, mode: str = "r", *rest: Any, **more: Any) -> str:
-    return _writes(path) if {*mode} & {*"wax+"} else ""
+class Machine:
+    """Between `enter` and `leave` a driver is at work. `deeds` has what it tried, in sentences without a
+    subject.
+
+    Only the thread that made this object is watched, and those that were started after it.
+    """
+
+    def __init__(self) -> None:
+        self.deeds: list[str] = []
+        self._depth = 0
+        self._others = {each.native_id for each in threading.enumerate()} - {threading.get_native_id()}
+
+    def enter(self) -> None:
+        """A call of a driver begins; maybe in the middle of another one."""
+        self._depth += 1
+
+    def leave(self) -> None:
+        """It ends."""
+        self._depth -= 1
+
+    def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """PermissionError if that is none of a driver's business."""
+        if not self._depth or (told := _DEEDS.get(event)) is None or threading.get_native_id() in self._others:
+            return
+        if deed := told(*arguments):
+            self.deeds.append(deed)
+            raise PermissionError(errno.EPERM, f"a driver under test {deed}")
 
 
-def _opens_for(path: Any, flags: int, *rest: Any, **more: Any) -> str:
+@contextmanager
+def watched() -> Iterator[Machine]:
+    """While this lasts, drivers keep their hands off this machine; the working directory is put back."""
+    # Whoever asks first tries the directory out, by writing there.
+    tempfile.gettempdir()
+    directory = os.getcwd()
+    auditor = _auditor()
+    outer, auditor.machine = auditor.machine, Machine()
+    try:
+        yield auditor.machine
+    finally:
+        auditor.machine = outer
+        os.chdir(directory)
+
+
+class _Auditor:
+    """What the interpreter tells, for as long as it lives: nobody can stop listening."""
+
+    machine: Machine | None = None
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.machine is not None:
+            self.machine.audit(event, arguments)
+
+
+@cache
+def _auditor() -> _Auditor:
+    auditor = _Auditor()
+    sys.addaudithook(auditor)
+    return auditor
+
+
+# ------------------------------------------------------------------------------- what the events tell of
+
+
+def _opens(path: Any, mode: str | None, flags: int) -> str:
     return _writes(path) if flags & _WRITING else ""
 
 
-def _writes(path: Any, *rest: Any, **more: Any) -> str:
+def _writes(path: Any, *rest: Any) -> str:
+    return _writes_in(path, _IN_THE_WORKING_DIRECTORY)
+
+
+def _writes_in(path: Any, directory: int, *rest: Any) -> str:
+    """`directory` is the descriptor of the one that a relative path begins in."""
     if not isinstance(path, str | bytes | os.PathLike):
         return ""  # a file that is open already
-    real = os.path.realpath(os.fsdecode(path))
+    name = os.fsdecode(path)
+    start = "." if directory == _IN_THE_WORKING_DIRECTORY else f"/proc/self/fd/{directory}"
+    real = os.path.realpath(os.path.join(start, name))
     temporary = os.path.realpath(tempfile.gettempdir())
-    mine = f"{real}/".startswith((f"{temporary}/", "/dev/", "/proc/"))
-    return "" if mine else f"writes {os.fsdecode(path)}, outside of the directory for temporary files"
+    # Python keeps the byte code of what is imported first.
+    mine = f"{real}/".startswith((f"{temporary}/", "/dev/", "/proc/")) or "/__pycache__/" in f"{real}/"
+    return "" if mine else f"writes {name}, outside of the directory for temporary files"
+
+
+def _renames(old: Any, new: Any, old_directory: int, new_directory: int) -> str:
+    return _writes_in(old, old_directory) or _writes_in(new, new_directory)
 
 
 def _moves(*arguments: Any) -> str:
     return "changes the working directory"
 
 
-def _starts(program: Any, *rest: Any, **more: Any) -> str:
-    words = [program] if isinstance(program, str | bytes | os.PathLike) else list(program)
-    return f"starts {os.fsdecode(words[0])} on the machine that the laws are checked on"
+def _starts(program: Any, *rest: Any) -> str:
+    return f"starts {os.fsdecode(program)} on the machine that the laws are checked on"
 
 
-_DEEDS: tuple[tuple[Any, str, Callable[..., str]], ...] = (
-    (builtins, "open", _opens),
-    (io, "open", _opens),
-    (os, "open", _opens_for),
-    (os, "mkdir", _writes),
-    (os, "remove", _writes),
-    (os, "unlink", _writes),
-    (os, "chdir", _moves),
-    (os, "system", _starts),
-    (subprocess.Popen, "__init__", lambda process, *arguments, **more: _starts(*arguments, **more)),
-)
-"""Where it is done, and what is said of it; nothing is said of what is harmless."""
+def _forks(*arguments: Any) -> str:
+    return "starts a process on the machine that the laws are checked on"
 
 
-@contextmanager
-def watched(deeds: list[str]) -> Iterator[None]:
-    """While this lasts, `deeds` gets what this thread does, in sentences without a subject."""
-    thread = _thread.get_ident()
-
-    def watching(do: Callable[..., Any], told: Callable[..., str]) -> Callable[..., Any]:
-        # On the real Cinder paths of the simulated hosts are opened in its place (`cinder_engine.seams.files`).
-        is_fake = getattr(getattr(do, "__self__", None), "is_fake", lambda path: False)
-
-        def doing(*arguments: Any, **keywords: Any) -> Any:
-            if _thread.get_ident() != thread or (arguments and is_fake(arguments[0])):
-                return do(*arguments, **keywords)
-            if deed := _told(told, arguments, keywords):
-                deeds.append(deed)
-            return do(*arguments, **keywords)
-
-        return doing
-
-    # Whoever asks first tries the directory out, and holds a lock meanwhile that `_writes` would wait for.
-    tempfile.gettempdir()
-    # What is not the interpreter's own leads to a simulated host already, as on the real Cinder.
-    own = [each for each in _DEEDS if _is_own(getattr(each[0], each[1]))]
-    before = [(place, name, getattr(place, name)) for place, name, _ in own]
-    directory = os.getcwd()
-    for place, name, told in own:
-        setattr(place, name, watching(getattr(place, name), told))
-    try:
-        yield
-    finally:
-        for place, name, do in before:
-            setattr(place, name, do)
-        os.chdir(directory)
+def _signals(process: int, number: int) -> str:
+    if process <= 0:
+        return _signals_group(-process, number)
+    whom = "its own process" if process == os.getpid() else "another process"
+    return f"sends signal {number} to {whom}" if number else ""  # 0 asks whether it is there
 
 
-def _is_own(function: Any) -> bool:
-    return isinstance(function, BuiltinFunctionType) or function.__module__ == subprocess.__name__
+def _signals_group(group: int, number: int) -> str:
+    return f"sends signal {number} to a process group" if number else ""
 
 
-def _told(told: Callable[..., str], arguments: Any, keywords: Any) -> str:
-    try:
-        return told(*arguments, **keywords)
-    except (TypeError, ValueError, IndexError):
-        return ""  # no such call, which its callee will say
+def _sets(name: Any, *rest: Any) -> str:
+    return f"changes the environment variable {os.fsdecode(name)}"
+
+
+def _connects(socket: Any, address: Any) -> str:
+    return f"connects to {address}, which is outside of the simulation"
+
+
+def _asks_for(name: Any, *rest: Any) -> str:
+    return f"looks up {name!r}, which is outside of the simulation"
+
+
+_DEEDS: dict[str, Callable[..., str]] = {
+    "open": _opens,
+    "os.chdir": _moves,
+    "os.chmod": lambda path, mode, directory: _writes_in(path, directory),
+    "os.chown": lambda path, user, group, directory: _writes_in(path, directory),
+    "os.exec": _starts,
+    "os.fork": _forks,
+    "os.forkpty": _forks,
+    "os.kill": _signals,
+    "os.killpg": _signals_group,
+    "os.link": lambda old, new, old_directory, new_directory: _writes_in(new, new_directory),
+    "os.mkdir": lambda path, mode, directory: _writes_in(path, directory),
+    "os.posix_spawn": _starts,
+    "os.putenv": _sets,
+    "os.remove": _writes_in,
+    "os.removexattr": _writes,
+    "os.rename": _renames,
+    "os.rmdir": _writes_in,
+    "os.setxattr": _writes,
+    "os.symlink": lambda target, path, directory: _writes_in(path, directory),
+    "os.system": _starts,
+    "os.truncate": _writes,
+    "os.unsetenv": _sets,
+    "os.utime": lambda path, times, nanoseconds, directory: _writes_in(path, directory),
+    "socket.bind": _connects,
+    "socket.connect": _connects,
+    "socket.getaddrinfo": _asks_for,
+    "socket.gethostbyname": _asks_for,
+    "socket.sendto": _connects,
+    "subprocess.Popen": _starts,
+}
+"""By the names of https://docs.python.org/3/library/audit_events.html; nothing is said of what is harmless."""

@@ -18,6 +18,7 @@ from conformance.capabilities import Capabilities
 from conformance.elsewhere import Elsewhere
 from conformance.guard import changed_signals, contained, described, shortened, signal_handlers
 from conformance.law import Broken, Law, Stage
+from conformance.patience import Patience
 from conformance.profiles import DEFAULT, drawn_from_the_seed_alone, settings_of
 from conformance.subjects import Subject
 from harness.certificates import LawResult, Status
@@ -45,24 +46,40 @@ def check(
 
 
 def each(
-    subject: Subject, laws: Iterable[Law], *, profile: str = DEFAULT, seed: int = 0
+    subject: Subject,
+    laws: Iterable[Law],
+    *,
+    profile: str = DEFAULT,
+    seed: int = 0,
+    on_example: Callable[[], None] = lambda: None,
 ) -> Iterator[LawResult]:
-    """The same, one by one."""
-    capabilities = Capabilities(subject, seed)
+    """The same, one by one; `on_example` is called whenever an example begins."""
+    capabilities, patience = Capabilities(subject, seed), Patience()
     for law in laws:
-        with contained():
-            result = check_law(subject, law, capabilities, profile=profile, seed=seed)
+        with contained(patience):
+            trial = _Trial(subject, law, seed, patience, on_example)
+            result = _decided(trial, capabilities, profile)
         yield subject.masked(result)
 
 
 def check_law(
-    subject: Subject, law: Law, capabilities: Capabilities, *, profile: str = DEFAULT, seed: int = 0
+    subject: Subject,
+    law: Law,
+    capabilities: Capabilities,
+    *,
+    profile: str = DEFAULT,
+    seed: int = 0,
+    patience: Patience | None = None,
 ) -> LawResult:
-    """One law, inside of `contained`."""
+    """One law, inside of `contained` with the same patience."""
+    return _decided(_Trial(subject, law, seed, patience), capabilities, profile)
+
+
+def _decided(trial: _Trial, capabilities: Capabilities, profile: str) -> LawResult:
+    law = trial.law
     for need in law.needs:
         if reason := capabilities.lacks(need):
             return result_of(law, "skipped", reason=reason)
-    trial = _Trial(subject, law, seed)
     handlers = signal_handlers()
     try:
         trial.run(profile)
@@ -93,10 +110,20 @@ class _Failure(Exception):
 class _Trial:
     """The examples of one law: how many, and what the last one that failed was."""
 
-    def __init__(self, subject: Subject, law: Law, seed: int) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        law: Law,
+        seed: int,
+        patience: Patience | None = None,
+        on_example: Callable[[], None] = lambda: None,
+    ) -> None:
         self.subject = subject
         self.law = law
         self.seed = seed
+        self.patience = patience or Patience()
+        self.on_example = on_example
+        self._lost_before = self.patience.losses
         self.examples = 0
         self.failed = False
         self.lacking = ""
@@ -105,6 +132,7 @@ class _Trial:
         self.steps: list[str] = []
 
     def run(self, profile: str) -> None:
+        self._lost_before = self.patience.losses
         with drawn_from_the_seed_alone():
             self.test(profile)()
 
@@ -123,6 +151,9 @@ class _Trial:
 
     def play(self, values: dict[str, Any]) -> None:
         """One example. _Failure if the driver broke the law."""
+        if self.patience.losses > self._lost_before:
+            raise _Failure(self.reason)  # smaller values are not worth the time
+        self.on_example()
         self.examples += 1
         stage: Stage | None = None
         try:
@@ -165,7 +196,7 @@ class _FreeTrial(_Trial):
         for need in self.law.needs:
             if reason := self.capabilities.lacks(need):
                 raise unittest.SkipTest(reason)
-        with contained():
+        with contained(self.patience):
             super().play(values)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conformance import isolation
 from conformance.catalogue import select
 from conformance.isolation import check_isolated
 from conformance.runner import check
@@ -26,7 +29,21 @@ class EndsProcess(RbdDriver):
 
 class EndsItsGroup(RbdDriver):
     def extend_volume(self, volume: Any, new_size: int) -> None:
-        os.kill(0, signal.SIGKILL)
+        ctypes.CDLL(None).kill(0, signal.SIGKILL)  # past the interpreter, which would refuse it
+
+
+class PrintsPastPython(RbdDriver):
+    def extend_volume(self, volume: Any, new_size: int) -> Any:
+        os.write(1, b"extending")
+        return super().extend_volume(volume, new_size)
+
+
+class IsSlow(RbdDriver):
+    """Never for long, but more often than once."""
+
+    def delete_volume(self, volume: Any) -> Any:
+        time.sleep(0.4)  # noqa: TID251 (in real time)
+        return super().delete_volume(volume)
 
 
 class SwallowsEverything(RbdDriver):
@@ -80,6 +97,30 @@ def test_a_driver_that_never_comes_back_is_killed() -> None:
     results = check_isolated(subject(SwallowsEverything), LAWS[:2], profile="smoke", limit_s=0.5)
     assert [each.status for each in results] == ["passed", "failed"]
     assert results[1].reason == "the driver does not come back within 0.5 s, and had to be killed"
+
+
+def test_a_driver_that_had_to_be_killed_gets_less_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that never comes back takes minutes from the first law that it meets, and not from each."""
+    monkeypatch.setattr(isolation, "AGAIN_LIMIT_S", 0.2)
+    results = check_isolated(subject(SwallowsEverything), LAWS[1:3], profile="smoke", limit_s=0.5)
+    assert [each.reason.partition(",")[0] for each in results] == [
+        "the driver does not come back within 0.5 s",
+        "the driver does not come back within 0.2 s",
+    ]
+
+
+def test_a_law_takes_as_long_as_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is one on silence: many examples, each of which is in time, are no fault."""
+    monkeypatch.setattr(isolation, "TELL_EVERY_S", 0.1)
+    (result,) = check_isolated(subject(IsSlow), LAWS[:1], profile="smoke", limit_s=1.2)
+    assert (result.status, result.reason) == ("passed", "")
+
+
+def test_what_is_printed_past_python_is_noticed() -> None:
+    """As a library in C does, or a program that was started."""
+    results = check_isolated(subject(PrintsPastPython), LAWS, profile="smoke")
+    assert [each.status for each in results] == ["passed", "failed", "failed", "passed"]
+    assert "prints to the standard output of the process" in results[1].reason
 
 
 def test_results_are_those_of_one_process() -> None:
