@@ -71,11 +71,9 @@ xfail = click.option(
 @click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(0),
-    default=1,
-    show_default=True,
+    type=click.IntRange(0, 512),
     metavar="N",
-    help="Processes that check laws, which a driver may bring down; 0: none but this one.",
+    help="Processes for the laws, which a driver may bring down. Default: one per core; 0: none but this one.",
 )
 @click.option(
     "-k",
@@ -106,6 +104,7 @@ def certify(
     json_path: Path | None,
     html_path: Path | None,
     seeds: str | None,
+    jobs: int | None,
     **asked: Any,
 ) -> int:
     """Check a driver against the laws of Cinder's driver contract.
@@ -129,9 +128,10 @@ def certify(
     if searched is not None and (json_path or html_path):
         raise InputError("a certificate is of one seed: --json and --html do not go with --seeds")
     under_test = any_subject(driver, configs=configs, backend=backend, array=array)
+    request = Request(**asked, jobs=options.cores() if jobs is None else jobs)
     if searched is not None:
-        return search(under_test, Request(**asked), searched, progress=sys.stderr, out=sys.stdout)
-    certificate = run(under_test, Request(**asked), progress=sys.stderr, out=sys.stdout)
+        return search(under_test, request, searched, progress=sys.stderr, out=sys.stdout)
+    certificate = run(under_test, request, progress=sys.stderr, out=sys.stdout)
     if json_path is not None:
         write_atomically(json_path, encode(certificate))
     if html_path is not None:

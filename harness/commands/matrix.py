@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from contextlib import ExitStack
@@ -108,7 +107,7 @@ def matrix(
                 deployment,
                 cells,
                 seed=seed,
-                jobs=jobs or _cores(),
+                jobs=jobs or options.cores(),
                 timelines=timelines,
                 on_result=on_result,
                 storage=place,
@@ -124,8 +123,3 @@ def matrix(
         for writer in writers:
             ends.callback(writer.end, run)
     return options.exit_status(results)
-
-
-def _cores() -> int:
-    """Cores that this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -45,7 +45,7 @@ def verify(session: Session, *, path: Path, no_run: bool, xfail_path: Path | Non
             keyword=said.keyword,
             profile=said.profile,
             seed=said.seed,
-            jobs=1,
+            jobs=options.cores(),
             xfail_path=xfail_path or (Path(said.xfail) if said.xfail else None),
         )
         differences += compared(said, run(under_test, request, progress=sys.stderr))
