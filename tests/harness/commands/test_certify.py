@@ -160,7 +160,10 @@ def test_laws_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "laws"]) == 0
     lines = capsys.readouterr().out.splitlines()
     at = lines.index("  revert/a_reverted_volume_is_as_the_snapshot")
-    assert lines[at + 1] == "      After a revert the volume has the data and the size that it had at the snapshot."
+    assert (
+        lines[at + 1].strip()
+        == "After a revert the volume has the data and the size that it had at the snapshot."
+    )
     assert [line for line in lines[:at] if not line.startswith(" ")][-1].startswith("revert (")
 
 
