@@ -3,6 +3,7 @@
     [[xfail]]
     law = "clones/clones_leave_nothing"
     reason = "the snapshot that the clone was made of stays"
+    found = "-snap-"                           # optional: only if this is in what was found
     bug = "https://bugs.launchpad.net/..."     # optional
     expires = 2027-06-30                       # optional
     parameters = { status = "in-use" }         # optional: only for examples with these values
@@ -38,6 +39,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     law: str
     reason: str
+    found: str = ""
     bug: str = ""
     expires: datetime.date | None = None
     parameters: dict[str, str] = {}
@@ -53,8 +55,11 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def covers(self, result: LawResult) -> bool:
         """True if this failure is the one that was expected."""
-        return self.law == result.law and all(
-            result.values.get(name, "").strip("'\"") == value for name, value in self.parameters.items()
+        values = {name: value.strip("'\"") for name, value in result.values.items()}
+        return (
+            self.law == result.law
+            and self.found in result.reason
+            and all(values.get(name) == value for name, value in self.parameters.items())
         )
 
 

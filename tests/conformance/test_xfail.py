@@ -14,11 +14,12 @@ from harness.errors import InputError
 TODAY = datetime.date(2026, 11, 26)
 
 
-def result(law: str, status: Status, values: dict[str, str] | None = None) -> LawResult:
+def result(law: str, status: Status, values: dict[str, str] | None = None, reason: str = "") -> LawResult:
     """One law's result."""
     return LawResult(
-        law=law, sentence="", source="", group="", level="core", status=status, values=values or {}
-    )
+        law=law, sentence="", source="", group="", level="core", status=status, values=values or {},
+        reason=reason,
+    )  # fmt: skip
 
 
 def expected(tmp_path: Path, text: str) -> list[xfail.Expected]:
@@ -43,6 +44,14 @@ def test_parameters_narrow_an_entry(tmp_path: Path) -> None:
     for status, known in (("'in-use'", "why"), ("'available'", "")):
         marked, _ = xfail.apply([result("a", "failed", {"status": status})], entries, TODAY, all_laws=["a"])
         assert marked[0].known == known
+
+
+@pytest.mark.parametrize(("reason", "known"), [("3 left of c-snap-1", "why"), ("3 pages differ", "")])
+def test_a_failure_of_another_kind_is_not_excused(tmp_path: Path, reason: str, known: str) -> None:
+    """If the entry says what is found when it fails as it is known to."""
+    entries = expected(tmp_path, '[[xfail]]\nlaw = "a"\nreason = "why"\nfound = "-snap-"\n')
+    marked, wrong = xfail.apply([result("a", "failed", reason=reason)], entries, TODAY, all_laws=["a"])
+    assert (marked[0].known, wrong) == (known, [])
 
 
 @pytest.mark.parametrize(
