@@ -8,17 +8,18 @@ from typing import Any
 from conformance.law import Broken
 from conformance.subjects import OpenDevice
 from fake_backends.block_store import CHUNK, PAGE, PAGES_PER_CHUNK, BlockDevice
-from harness.model import ConnectionInfo, Volume
+from harness.model import ConnectionInfo, Connector, Volume
 
 
 class Attached:
     """A volume that is connected on a host: what `Bench.attach` returns and `Bench.detach` takes."""
 
     def __init__(
-        self, volume: Volume, host: str, info: ConnectionInfo, opened: OpenDevice | None, row: str
+        self, volume: Volume, connector: Connector, info: ConnectionInfo, opened: OpenDevice | None, row: str
     ) -> None:
         self.volume = volume
-        self.host = host
+        self.connector = connector
+        self.host: str = connector["host"]
         self.info = info
         self.row = row
         self._opened = opened

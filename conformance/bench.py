@@ -277,16 +277,20 @@ class Bench:
             )
         return info
 
-    def attach(self, volume: Volume, host: str = HOST) -> Attached:
-        """Connect a volume on a host, and open it there; the record becomes in-use."""
+    def attach(self, volume: Volume, host: str = HOST, mountpoint: str | None = None) -> Attached:
+        """Connect a volume on a host, and open it there; the record becomes in-use.
+
+        Nova tells the `mountpoint` of a server's disk as a part of the connector
+        (`nova.volume.cinder:API.attachment_update`).
+        """
         volume = self.fresh(volume)
-        connector = host_connector(host)
+        connector = {**host_connector(host), **({"mountpoint": mountpoint} if mountpoint else {})}
         row = self.database.create(
             Attachment, {"volume_id": volume.id, "attached_host": host, "attach_status": "attaching"}
         )
         try:
             info = self.connect(volume, connector)
-            attached = Attached(volume, host, info, self._open(info, connector), row)
+            attached = Attached(volume, connector, info, self._open(info, connector), row)
         except BaseException:
             del self.database.attachments[row]
             raise
@@ -310,8 +314,8 @@ class Bench:
         """A host that was started anew: it connects by what it has on record. The driver is not asked."""
         attached.close()
         again = Attached(
-            attached.volume, attached.host, attached.info,
-            self._open(attached.info, host_connector(attached.host)), attached.row,
+            attached.volume, attached.connector, attached.info,
+            self._open(attached.info, attached.connector), attached.row,
         )  # fmt: skip
         self.attached[self.attached.index(attached)] = again
         return again
@@ -328,7 +332,7 @@ class Bench:
         ):
             attached.close()
         volume = self.fresh(attached.volume)
-        shared = self.driver.terminate_connection(volume, host_connector(attached.host), force=False)
+        shared = self.driver.terminate_connection(volume, dict(attached.connector), force=False)
         holds(
             shared is None or isinstance(shared, bool),
             f"terminate_connection returned {shortened(shared)}, but should return True, False or None",

@@ -8,6 +8,7 @@ from conformance.law import Law, laws_of
 from conformance.laws import (
     assisted,
     assisted_failures,
+    assisted_traces,
     bookkeeping,
     clones,
     concurrency,
@@ -45,8 +46,8 @@ from harness.errors import InputError
 MODULES = (
     interface, volumes, snapshots, clones, used_storage, extend, connections, exports, stats, naming, restart,
     faults, concurrency, images, contents_of, requests, on_record, sequences, migration, destination,
-    assisted, assisted_failures, in_use, records, bookkeeping, retype, retype_moves, multiattach,
-    manage, revert, groups, trouble,
+    assisted, assisted_failures, assisted_traces, in_use, records, bookkeeping, retype, retype_moves,
+    multiattach, manage, revert, groups, trouble,
 )  # fmt: skip
 
 

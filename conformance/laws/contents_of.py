@@ -64,6 +64,38 @@ def a_backup_of_a_volume_is_whole(move: Move, written: Contents, after: Contents
 
 
 @law(
+    source="cinder.volume.driver:BaseVD.get_backup_device: a temporary volume, of one that is backing-up",
+    needs=["simulated Cinder", "clones", "snapshots"],
+    level="in-use",
+    written=contents(),
+    after=contents("after"),
+    snapshotted=st.booleans(),
+)
+def a_volume_in_use_can_be_backed_up(move: Move, written: Contents, after: Contents, snapshotted: bool) -> None:
+    """A backup of a volume in use, or of its snapshot, holds what was there at the time; the guest goes on, and
+    what helped to make it is gone."""
+    move.open("subject", backups=True)
+    objects = move.objects()
+    volume = move.create("subject")
+    server = move.attach(volume)
+    move.guest_writes(server, volume, written)
+    snapshot = move.act(move.cloud.api.create_snapshot, OWNER, volume).id if snapshotted else None
+    if snapshotted:
+        move.guest_writes(server, volume, after)
+    backup = move.act(move.cloud.backups.create, OWNER, volume, force=True, snapshot_id=snapshot).id
+    same("the status of the backup", move.cloud.backups.get_backup(OWNER, backup).status, "available")
+    move.must_be_at_rest(volume, "in-use")
+    move.guest_writes(server, volume, after)
+    restored = move.act(move.cloud.backups.restore, OWNER, backup, None).id
+    move.must_hold(restored, written, "the restored volume")
+    if snapshot is not None:
+        move.act(move.cloud.api.delete_snapshot, OWNER, snapshot)
+    move.guest_reads(server, volume, after, "the guest's disk")
+    move.detach(server, volume)
+    move.must_be_tidy(objects)
+
+
+@law(
     source=f"{CONTENT}.revert_to_snapshot: by the driver, or by a copy",
     needs=["snapshots"],
     before=contents("before"),

@@ -147,6 +147,31 @@ def an_extension_without_space_changes_nothing(bench: Bench, written: Contents) 
 
 
 @law(
+    source=f"{MANAGER}; cinder.volume.drivers.nfs:NfsDriver.extend_volume: _is_share_eligible",
+    new_size=st.sampled_from([4097, 16384, 65536]),
+)
+def what_is_not_made_is_not_reached(bench: Bench, new_size: int) -> None:
+    """A volume is not extended to a size that the driver refuses to a new one for want of space."""
+    bench.use(max_over_subscription_ratio="1.0")
+    volume, other = bench.create(), bench.record(new_size)
+    try:
+        bench.fill_in(other)
+    except Exception as error:
+        if not bench.is_foreign(error):
+            raise
+    else:
+        return
+    bench.delete(other)
+    try:
+        bench.extend(volume, new_size)
+    except Exception as error:
+        if not bench.is_foreign(error):
+            raise
+        return
+    holds(False, f"a volume was extended to {new_size} GiB, but a new one of that size is refused")
+
+
+@law(
     source=f"{MANAGER}: online_extend_support",
     needs=["data path", "online extend"],
     level="in-use",
@@ -155,12 +180,17 @@ def an_extension_without_space_changes_nothing(bench: Bench, written: Contents) 
     written=contents(),
 )
 def an_attached_volume_can_be_extended(bench: Bench, size: int, more: int, written: Contents) -> None:
-    """A driver that does not report online_extend_support False extends volumes that are attached."""
+    """A driver that does not report online_extend_support False extends volumes that are attached, and their
+    hosts go on."""
     volume = bench.create(size)
     attached = bench.attach(volume)
-    attached.write(pages_of(written, attached.size))
+    pages = pages_of(written, size * GIB)
+    attached.write(pages)
     bench.extend(volume, size + more)
-    bench.detach(attached)
+    same("what the host reads after the extension", attached.read(pages), dict(pages))
+    again = bench.reconnect(attached)
+    same("what the host reads that has connected anew", again.read(pages), dict(pages))
+    bench.detach(again)
     bench.must_have_size(volume, size + more, "the extended volume")
     bench.must_hold(volume, written, "the extended volume", size)
 

@@ -159,8 +159,9 @@ def a_volume_in_use_can_be_snapshotted(move: Move, before: Contents, after: Cont
 )
 def snapshots_of_a_volume_in_use_go_in_any_order(move: Move, order: list[int]) -> None:
     """Of several snapshots of a volume in use any is deleted; those that stay keep their state, and the guest
-    goes on, also when it is started anew."""
+    goes on, also when it is started anew; in the end the volume leaves nothing."""
     move.open("subject")
+    objects = move.objects()
     volume = move.create("subject")
     server = move.attach(volume)
     taken = {}
@@ -178,9 +179,12 @@ def snapshots_of_a_volume_in_use_go_in_any_order(move: Move, order: list[int]) -
         for snapshot, state in taken.values():
             made = move.act(move.cloud.api.create_volume, OWNER, 1, snapshot_id=snapshot).id
             move.must_hold(made, state, "the volume from a snapshot that stays")
+            move.delete(made)
     same("the snapshots on record", list(move.cloud.database.snapshots), [])
     move.detach(server, volume)
     move.must_hold(volume, newest, "the volume")
+    move.delete(volume)
+    move.must_be_tidy(objects)
 
 
 @law(

@@ -206,6 +206,29 @@ def a_failed_migration_here_keeps_the_volume(
     fails(move, here, "subject", f"c-vol@{move.plan('subject').name}", nth, kind, written, lock)
 
 
+@source_law(
+    source=f"{COMPLETION}: update_migrated_volume fails at the destination",
+    there=st.sampled_from(["lvm", "rbd", "nfs"]),
+    kind=FAULTS,
+    written=contents(),
+    lock=st.booleans(),
+)
+def a_migration_that_is_not_completed_keeps_the_volume(
+    move: Move, there: str, kind: str, written: Contents, lock: bool
+) -> None:
+    """If the other driver fails when the copy is made, the volume is whole where it was: its driver has not
+    let it go before Cinder asks for that."""
+    move.open("subject", there)
+    volume = move.create("subject")
+    move.write(volume, written)
+    move.fail_at("driver.update_migrated_volume", 1, kind)
+    move.migrate(volume, there, force_host_copy=True, lock_volume=lock)
+    move.heal()
+    move.must_be_at_rest(volume, "available")
+    same("the host", move.volume(volume).host, move.plan("subject").address)
+    move.must_hold(volume, written, "the volume")
+
+
 @destination_law(
     source=f"{GENERIC}: the temporary volume cannot be created",
     needs=["inventory"],

@@ -24,11 +24,12 @@ specs = st.dictionaries(
     st.sampled_from("abc"),
     max_size=3,
 )
-qualities = st.none() | st.builds(
+some_limit = st.builds(
     lambda consumer, value: QosSpecs("q", "limits", consumer, (("read_iops_sec", str(value)),)),
     st.sampled_from(["back-end", "front-end", "both"]),
     st.integers(1, 999),
 )
+qualities = st.none() | some_limit
 limits = st.none() | st.builds(
     lambda consumer, key, value: QosSpecs("q", "limits", consumer, ((key, str(value)),)),
     st.sampled_from(["back-end", "both"]),
@@ -65,14 +66,27 @@ def change(bench: Bench, volume: Volume, new: VolumeType, host: dict[str, Any]) 
     return bool(done)
 
 
-@law(source=f"{INTERFACE}; LP 1515840", needs=["retype"], old=specs, new=specs)
+@law(
+    source=f"{INTERFACE}; LP 1515840",
+    needs=["retype"],
+    old=specs,
+    new=specs,
+    qos=st.none() | st.tuples(st.integers(1, 999), st.integers(1, 999)),
+    attached=st.booleans(),
+)
 def specs_that_mean_nothing_are_changed_in_place(
-    bench: Bench, old: dict[str, str], new: dict[str, str]
+    bench: Bench, old: dict[str, str], new: dict[str, str], qos: tuple[int, int] | None, attached: bool
 ) -> None:
-    """Extra specs that the driver knows nothing of are no reason to refuse: the volume would be copied for
-    nothing."""
-    volume = bench.create(volume_type_id=kind(bench, "old", old).id)
-    done = change(bench, volume, kind(bench, "new", new), host_of(bench))
+    """Extra specs that the driver knows nothing of, and limits that the hypervisor sets, are no reason to
+    refuse, in use or not: the volume would be copied for nothing."""
+    one, two = (
+        QosSpecs(f"q{value}", "limits", "front-end", (("read_iops_sec", str(value)),)) if value else None
+        for value in qos or (0, 0)
+    )
+    volume = bench.create(volume_type_id=kind(bench, "old", old, one).id)
+    if attached:
+        bench.attach(volume)
+    done = change(bench, volume, kind(bench, "new", new, two), host_of(bench))
     same("whether the type was changed in place", done, True)
 
 
@@ -173,8 +187,8 @@ def a_limit_is_the_one_that_was_meant(bench: Bench, operation: str, unit: str, v
     same(f"what {name} limits", words, wanted)
 
 
-@law(source="cinder.volume.qos_specs: consumer back-end", needs=["retype"], qos=limits | qualities)
-def a_volume_has_the_limits_of_its_type(bench: Bench, qos: QosSpecs | None) -> None:
+@law(source="cinder.volume.qos_specs: consumer back-end", needs=["retype"], qos=some_limit)
+def a_volume_has_the_limits_of_its_type(bench: Bench, qos: QosSpecs) -> None:
     """A volume whose type has limits is limited, where volumes can be: not like one without them, or one that
     the hypervisor limits (front-end)."""
     told = [
@@ -183,7 +197,7 @@ def a_volume_has_the_limits_of_its_type(bench: Bench, qos: QosSpecs | None) -> N
     ]
     if told[0] is None or "limits" not in told[0]:
         raise Lacking("nobody tells what the limits of a volume are")
-    limited = qos is not None and qos.consumer != "front-end"
+    limited = qos.consumer != "front-end"
     same("whether the volume is limited", told[0] != told[1], limited)
 
 

@@ -210,6 +210,27 @@ def an_encrypted_volume_migrates_whole(move: Move, provider: str, there: str, wr
 
 
 @encrypted_law(
+    source="cinder.interface.volume_driver:VolumeDriverCore.migrate_volume; OPEN-RBD-LUKS-TRUNC",
+    needs=["assisted migration"],
+    provider=st.just("luks"),
+    written=contents(),
+)
+def an_encrypted_volume_is_moved_whole(move: Move, provider: str, written: Contents) -> None:
+    """An encrypted volume that the driver moves by itself is decrypted at its destination to its last page."""
+    volume = encrypted(move, "subject", "twin", provider, provider, bound=False)
+    server = move.attach(volume, "writer")
+    move.guest_writes(server, volume, written)
+    move.detach(server, volume)
+    move.migrate(volume, "twin")
+    if not move.assisted():
+        raise Lacking("the driver does not move volumes between its back-ends by itself")
+    move.must_have_moved(volume, "twin")
+    server = move.attach(volume, "reader")
+    move.guest_reads(server, volume, written, "the decrypted volume at its destination")
+    move.detach(server, volume)
+
+
+@encrypted_law(
     source="cinder.interface.volume_driver:VolumeDriverCore.copy_image_to_encrypted_volume",
     needs=["simulated Cinder"],
     written=contents("image"),

@@ -16,6 +16,7 @@ MANAGER = "cinder.volume.manager:VolumeManager"
 CREATE = "cinder.interface.volume_snapshot_driver:VolumeSnapshotDriver.create_snapshot"
 DELETE = "cinder.interface.volume_snapshot_driver:VolumeSnapshotDriver.delete_snapshot"
 FROM = "cinder.interface.volume_snapshot_driver:VolumeSnapshotDriver.create_volume_from_snapshot"
+DELETE_VOLUME = "cinder.interface.volume_driver:VolumeDriverCore.delete_volume"
 CHECKLIST = "Cinder's new-driver checklist, common gotchas"
 
 
@@ -174,6 +175,20 @@ def a_volume_with_a_snapshot_is_deleted_or_busy(bench: Bench, written: Contents)
         bench.must_hold(bench.from_snapshot(snapshot), written, "a volume from its snapshot")
 
 
+@law(source=f"{DELETE_VOLUME}: VolumeIsBusy if it has snapshots", needs=["data path"], written=contents())
+def a_snapshot_does_not_go_with_its_volume(bench: Bench, written: Contents) -> None:
+    """A snapshot whose volume was deleted, if that is possible, still holds what was there: Cinder has it on
+    record."""
+    volume = bench.create()
+    bench.write(volume, written)
+    snapshot = bench.snapshot(volume)
+    try:
+        bench.delete_object(volume)
+    except VolumeIsBusy:
+        return
+    bench.must_hold(bench.from_snapshot(snapshot), written, "a volume from the snapshot that stays")
+
+
 @law(
     source="cinder.volume.api:API.delete: snapshots first",
     needs=["inventory"],
@@ -189,6 +204,23 @@ def a_volume_can_be_deleted_after_its_snapshots(bench: Bench, count: int, newest
         bench.delete_snapshot(snapshot)
     bench.delete(volume)
     same("the objects in the end", bench.objects(), before)
+
+
+@law(source=DELETE, needs=["data path"], count=st.integers(1, 2), more=sizes(2), written=contents())
+def a_volume_whose_snapshots_are_gone_is_as_others(
+    bench: Bench, count: int, more: int, written: Contents
+) -> None:
+    """When its snapshots have been deleted, a volume is extended, snapshotted and copied like any other."""
+    volume = bench.create()
+    bench.write(volume, written)
+    for snapshot in [bench.snapshot(volume) for _ in range(count)]:
+        bench.delete_snapshot(snapshot)
+    bench.extend(volume, 1 + more)
+    bench.must_have_size(volume, 1 + more, "the extended volume")
+    bench.must_hold(volume, written, "the extended volume", 1)
+    made = bench.from_snapshot(bench.snapshot(volume))
+    bench.must_have_size(made, 1 + more, "a volume from a later snapshot")
+    bench.must_hold(made, written, "a volume from a later snapshot", 1)
 
 
 @law(source=CREATE, needs=["data path"], size=sizes(3), more=sizes(3), written=contents())

@@ -20,7 +20,7 @@ LAWS = {law.name: law for law in catalogue()}
 
 def verdict(planted: Planted, law: Law, profile: str = "ci") -> LawResult:
     """What comes of one law on a wrong driver."""
-    under_test = subject(planted.driver)
+    under_test = planted.subject
     with contained():
         return check_law(under_test, law, Capabilities(under_test), profile=profile)
 

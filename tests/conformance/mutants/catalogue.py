@@ -11,6 +11,7 @@ from tests.conformance.mutants import (
     imaging,
     migrating,
     misconduct,
+    moving,
     reporting,
     storing,
     volumes,
@@ -19,6 +20,7 @@ from tests.conformance.mutants.planted import Planted, planted_in
 
 MODULES = (
     migrating,
+    moving,
     volumes,
     copying,
     storing,

@@ -6,7 +6,7 @@ from typing import Any
 
 from fake_backends.lvm import dd
 from fake_backends.lvm.driver import LvmDriver
-from fake_backends.nfs import snapshots
+from fake_backends.nfs import qemu_img, snapshots
 from fake_backends.nfs.driver import NfsDriver
 from fake_backends.rbd.driver import RbdDriver
 from harness.model import GIB
@@ -198,6 +198,55 @@ class DeletesOffline(Offline):
 )
 class DeletesAllOffline(Offline):
     pass
+
+
+@mutant(
+    "delete-first-file",
+    "in use/snapshots_of_a_volume_in_use_go_in_any_order",
+    "deletes the file of the volume's name, whichever is in use",
+)
+class DeletesFirstFile(NfsDriver):
+    def delete_volume(self, volume: Any) -> None:
+        if volume.provider_location:
+            for name in (volume.name + snapshots.INFO, volume.name):
+                self._share(volume).remove(name)
+
+
+@mutant(
+    "delete-with-snapshots",
+    "snapshots/a_snapshot_does_not_go_with_its_volume",
+    "deletes a volume with its snapshots",
+)
+class DeletesWithSnapshots(LvmDriver):
+    def delete_volume(self, volume: Any) -> None:
+        if volume.name in self.group:
+            self._delete(volume.name, volume.size)
+
+
+@mutant(
+    "snapshot-format-stays",
+    "snapshots/a_volume_whose_snapshots_are_gone_is_as_others",
+    "does not write down that a volume is raw again",
+)
+class KeepsFormat(NfsDriver):
+    def delete_snapshot(self, snapshot: Any) -> None:
+        super().delete_snapshot(snapshot)
+        volume = snapshot.volume
+        volume.admin_metadata["format"] = "qcow2"
+        volume.save()
+
+
+@mutant(
+    "extend-unchecked",
+    "extend/what_is_not_made_is_not_reached",
+    "extends beyond what a share may promise",
+    on="nfs-qcow2",
+)
+class ExtendsUnchecked(NfsDriver):
+    def extend_volume(self, volume: Any, new_size: int) -> None:
+        share = self._share(volume)
+        active = snapshots.active_file(share, volume.name)
+        qemu_img.resize(share, active, new_size * GIB, volume.admin_metadata.get("format"))
 
 
 CALLED = "names/what_is_made_of_a_volume_may_be_called_anything"

@@ -39,8 +39,9 @@ def table() -> str:
 
 
 def _reference(planted: Planted) -> str:
-    """LVM, RBD or NFS: the class below `VolumeDriver`."""
-    return planted.driver.__mro__[-3].__name__.removesuffix("Driver").upper()
+    """LVM, RBD or NFS, the class below `VolumeDriver`; with the kind of its volumes, if that matters."""
+    name = planted.driver.__mro__[-3].__name__.removesuffix("Driver").upper()
+    return f"{name} {planted.on.partition('-')[2]}" if planted.on else name
 
 
 if __name__ == "__main__":
