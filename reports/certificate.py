@@ -13,6 +13,8 @@ from rich.text import Text
 from harness.certificates import VERDICTS, Certificate, LawResult, Search, Verdict, by_level, tally
 from reports.printable import printable, quoted
 
+ALSO_SHOWN = 12
+"""Laws that are named, if many broke in the same way."""
 STYLES = {"passed": "green", "failed": "red", "skipped": "yellow", "error": "magenta", "known": "cyan"}
 STATE_STYLES = {"reached": "green", "not checked": "yellow", "not reached": "red"}
 VERDICT_STYLES = {"keeps": "bold green", "breaks": "bold red", "unchecked": "bold red", "error": "bold magenta"}
@@ -114,8 +116,7 @@ class CertificateTerminal:
         self._line()
         self._line(Text(f"Not checked ({len(skipped)})", style=f"bold {STYLES['skipped']}"))
         for reason, those in groupby(skipped, key=lambda law: law.reason):
-            number = len(list(those))
-            self._line(f"  {number:3} {'law ' if number == 1 else 'laws'}  {printable(reason)}")
+            self._line(f"  {number_of(list(those)):>8}  {printable(reason)}")
 
     def _known(self, laws: Sequence[LawResult]) -> None:
         known = [law for law in laws if law.known]
@@ -126,18 +127,33 @@ class CertificateTerminal:
             self._line(f"  {law.law}  # {printable(law.known)}")
 
     def _failures(self, certificate: Certificate) -> None:
+        """One law for each thing that went wrong, with the others that met the same."""
+        by_reason: dict[tuple[str, str], list[LawResult]] = {}
         for law in broken(certificate):
-            self._line()
-            word = "Broken" if law.status == "failed" else "Defect of Crucible, please report it"
-            self._line(Text(f"{word}: {printable(law.sentence)}", style=f"bold {STYLES[law.status]}"))
-            self._line(f"  law       {law.law} ({printable(law.source)})")
-            if law.values:
-                values = ", ".join(f"{name}={value}" for name, value in law.values.items())
-                self._line(f"  values    {printable(values)}")
-            self._line(f"  found     {printable(law.reason)}")
-            for number, step in enumerate(law.steps, start=1):
-                self._line(f"  {'sequence' if number == 1 else '':8} {number:3}. {printable(step)}")
-            self._line(f"  repeat    {command(certificate, law.law)}")
+            by_reason.setdefault((law.status, law.reason), []).append(law)
+        for laws in by_reason.values():
+            shown = min(laws, key=lambda law: len(law.steps))
+            self._failure(certificate, shown)
+            self._also([law for law in laws if law is not shown])
+
+    def _failure(self, certificate: Certificate, law: LawResult) -> None:
+        self._line()
+        word = "Broken" if law.status == "failed" else "Defect of Crucible, please report it"
+        self._line(Text(f"{word}: {printable(law.sentence)}", style=f"bold {STYLES[law.status]}"))
+        self._line(f"  law       {law.law} ({printable(law.source)})")
+        if law.values:
+            values = ", ".join(f"{name}={value}" for name, value in law.values.items())
+            self._line(f"  values    {printable(values)}")
+        self._line(f"  found     {printable(law.reason)}")
+        for number, step in enumerate(law.steps, start=1):
+            self._line(f"  {'sequence' if number == 1 else '':8} {number:3}. {printable(step)}")
+        self._line(f"  repeat    {command(certificate, law.law)}")
+
+    def _also(self, laws: Sequence[LawResult]) -> None:
+        for number, law in enumerate(laws[:ALSO_SHOWN]):
+            self._line(f"  {'' if number else 'also':8}  {law.law}")
+        if len(laws) > ALSO_SHOWN:
+            self._line(f"  {'':8}  and {len(laws) - ALSO_SHOWN} more, which --json and --html name")
 
     def _levels(self, certificate: Certificate) -> None:
         self._line()
@@ -176,6 +192,11 @@ def command(certificate: Certificate, law: str = "") -> str:
     return " ".join(map(quoted, words))
 
 
+def number_of(laws: Sequence[object]) -> str:
+    """How many laws, in words."""
+    return f"{len(laws)} law{'' if len(laws) == 1 else 's'}"
+
+
 def totals(certificate: Certificate) -> str:
     """Laws by status, examples, time, on one line."""
     laws = certificate.laws
@@ -185,5 +206,5 @@ def totals(certificate: Certificate) -> str:
     )
     known = sum(bool(law.known) for law in laws)
     examples = sum(law.examples for law in laws)
-    line = f"{len(laws)} laws: {counts}, {known} known; {examples} examples in {certificate.duration_s:.1f} s"
+    line = f"{number_of(laws)}: {counts}, {known} known; {examples} examples in {certificate.duration_s:.1f} s"
     return line + (f", {examples / certificate.duration_s:.0f}/s" if certificate.duration_s > 0 else "")

@@ -20,7 +20,7 @@ from harness.commands.options import Session
 from harness.documents import encode
 from harness.errors import InputError
 from harness.results import check_writable, write_atomically
-from reports.certificate import CertificateTerminal
+from reports.certificate import CertificateTerminal, number_of
 from reports.certificate_page import page
 from reports.terminal import console
 
@@ -188,7 +188,7 @@ def run(
             + (f", version {subject.version}" if subject.version else "")
             + (f", on Cinder {subject.cinder}" if subject.cinder else "")
         )
-        terminal.show(f"{len(laws)} laws, profile {request.profile}, seed {request.seed}")
+        terminal.show(f"{number_of(laws)}, profile {request.profile}, seed {request.seed}")
     terminal.begin()
     started, begun_s = datetime.now(UTC), time.monotonic()
     try:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -53,10 +54,18 @@ def show_axes() -> None:
 
 
 def show_laws() -> None:
-    """Every law that a driver is held to, and the level that it counts for."""
+    """Every law that a driver is held to, with its sentence, by the level that it counts for."""
     from conformance.catalogue import catalogue
+    from conformance.levels import LEVELS
 
-    _show(("law", "level", "sentence"), [(law.name, law.level, law.sentence) for law in catalogue()])
+    out, laws = console(), catalogue()
+    for level, meaning in LEVELS.items():
+        counted = [law for law in laws if law.level == level]
+        heading = Text(f"{level} ({len(counted)}): ", style="bold")
+        out.print(heading.append(meaning, style="not bold"))
+        for law in counted:
+            out.print(Text(f"  {law.name}"))
+            out.print(Padding(Text(law.sentence, style="dim"), (0, 0, 0, 6), expand=False))
 
 
 def show_actions() -> None:

@@ -156,9 +156,15 @@ def test_a_certificate_that_lies_is_found_out(capsys: pytest.CaptureFixture[str]
 
 
 def test_laws_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    """With their levels and sentences."""
+    """By level, with their sentences."""
     assert main(["list", "laws"]) == 0
-    assert "volumes/deleting_twice_succeeds" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("  revert/a_reverted_volume_is_as_the_snapshot")
+    assert (
+        lines[at + 1].strip()
+        == "After a revert the volume has the data and the size that it had at the snapshot."
+    )
+    assert [line for line in lines[:at] if not line.startswith(" ")][-1].startswith("revert (")
 
 
 def test_text_that_is_no_unicode_is_written_with_escapes(tmp_path: Path) -> None:
