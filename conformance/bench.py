@@ -23,7 +23,8 @@ from harness.control_plane.database import Database
 from harness.control_plane.deployment import BackendPlan, Deployment
 from harness.control_plane.manager_base import host_connector
 from harness.errors import CrucibleError
-from harness.model import GIB, Attachment, ConnectionInfo, Connector, Context, Record, Snapshot, Volume
+from harness.model import GIB, Attachment, ConnectionInfo, Connector, Context, Snapshot, Volume
+from harness.record import Record
 from harness.sim.faults import Fault, FaultPlan
 
 ADMIN = Context("cinder", "service", is_admin=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from harness.model import service_host, split_host
+from harness.record import service_host, split_host
 from harness.results import Judgement
 
 Row = Mapping[str, Any]

@@ -18,7 +18,8 @@ from conformance.laws.records import quota_must_be_true
 from conformance.laws.retype_moves import kinds
 from conformance.move import ADMIN, OWNER, Move
 from harness import errors
-from harness.model import Volume, service_host
+from harness.model import Volume
+from harness.record import service_host
 
 law = Chapter("bookkeeping", level="core", stage=Move, needs=["data path", "simulated Cinder"], weight=0.3)
 MANAGER = "cinder.volume.manager:VolumeManager"

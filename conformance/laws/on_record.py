@@ -13,7 +13,8 @@ from conformance.law import Chapter, holds, same
 from conformance.laws.retype_moves import encrypted, kinds
 from conformance.move import OWNER, Move
 from harness.control_plane.manager_base import host_connector
-from harness.model import QosSpecs, service_host
+from harness.model import QosSpecs
+from harness.record import service_host
 
 law = Chapter("on record", level="core", stage=Move, needs=["data path", "simulated Cinder"], weight=0.3)
 MANAGER = "cinder.volume.manager:VolumeManager"

@@ -37,8 +37,8 @@ from harness.model import (
     TypesDiff,
     Volume,
     VolumeType,
-    split_host,
 )
+from harness.record import split_host
 
 MIB_PER_GIB = 1024
 VOLUME_NAME = "volume-%s"

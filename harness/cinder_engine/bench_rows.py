@@ -14,7 +14,8 @@ from cinder.volume import qos_specs, volume_types
 from harness import errors
 from harness.cinder_engine.rows import Database, Table
 from harness.cinder_engine.seams import clock
-from harness.model import Attachment, Record, Snapshot, Volume, VolumeType
+from harness.model import Attachment, Snapshot, Volume, VolumeType
+from harness.record import Record
 from harness.sim.seeds import Ids
 
 _TABLES = {Volume: "volumes", Snapshot: "snapshots", Attachment: "volume_attachment"}

@@ -37,7 +37,8 @@ from harness.control_plane.messaging import Messaging
 from harness.control_plane.nova_profiles import NovaProfile
 from harness.control_plane.scheduler import TOPIC
 from harness.errors import KernelError, NeverInitialised
-from harness.model import VolumeType, service_host
+from harness.model import VolumeType
+from harness.record import service_host
 from harness.sim.kernel import Lock, Task
 from harness.sim.seeds import Ids, stream
 from harness.sim.simulation import Simulation

@@ -20,7 +20,8 @@ from harness.cinder_engine.seams.stage import Stage
 from harness.cinder_engine.service import objects_in
 from harness.control_plane.deployment import BackendPlan
 from harness.control_plane.images import ImageService
-from harness.model import Context, Record, Snapshot, Volume, VolumeType
+from harness.model import Context, Snapshot, Volume, VolumeType
+from harness.record import Record
 
 _KINDS = {Volume: objects.Volume, Snapshot: objects.Snapshot, VolumeType: objects.VolumeType}
 

@@ -26,7 +26,8 @@ from harness.cinder_engine.seams.patches import Patches
 from harness.cinder_engine.seams.stage import Stage
 from harness.control_plane.deployment import make_driver
 from harness.driver import VolumeDriver
-from harness.model import Attachment, Context, Record, Snapshot, Volume
+from harness.model import Attachment, Context, Snapshot, Volume
+from harness.record import Record
 
 MODULE = "crucible_reference_drivers"
 """Where `volume_driver` finds the class, which knows the stage of its process."""

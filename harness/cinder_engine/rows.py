@@ -21,12 +21,12 @@ from harness.model import (
     Group,
     GroupSnapshot,
     QosSpecs,
-    Record,
     Service,
     Snapshot,
     Volume,
     VolumeType,
 )
+from harness.record import Record
 
 _PAIRS = {
     "metadata": "volume_metadata",

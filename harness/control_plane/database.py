@@ -17,13 +17,13 @@ from harness.model import (
     GroupSnapshot,
     GroupType,
     QualityOfServiceSpecs,
-    Record,
     Service,
     Snapshot,
     Transfer,
     Volume,
     VolumeType,
 )
+from harness.record import Record
 from harness.sim.seeds import Ids
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ from harness.model import (
     Connector,
     Context,
     ModelUpdate,
-    Record,
     Snapshot,
     Volume,
     VolumeType,
 )
+from harness.record import Record
 from harness.sim.simulation import Simulation
 
 Row = Mapping[str, Any]

@@ -16,7 +16,7 @@ from harness import errors
 from harness.control_plane import extra_specs
 from harness.control_plane.functions import evaluate
 from harness.control_plane.pools import UNMEASURED, PoolState, Request, usable, virtual_free_capacity
-from harness.model import split_host
+from harness.record import split_host
 
 Filter = Callable[[PoolState, Request], str | None]
 """None if the pool passes, else why it does not."""

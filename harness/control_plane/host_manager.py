@@ -13,7 +13,7 @@ from harness.control_plane import pools
 from harness.control_plane.filters import passes
 from harness.control_plane.pools import PoolState, Request
 from harness.control_plane.weighers import Criteria, weigh
-from harness.model import service_host
+from harness.record import service_host
 from harness.sim.seeds import stream
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from harness import errors
 from harness.control_plane.heartbeat import Heartbeat
 from harness.control_plane.log_levels import LogLevels
 from harness.driver import VolumeDriver
-from harness.model import Connector, Context, Snapshot, Volume, service_host, split_host
+from harness.model import Connector, Context, Snapshot, Volume
+from harness.record import service_host, split_host
 
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud

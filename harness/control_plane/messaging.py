@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness import errors
-from harness.model import Record
+from harness.record import Record
 from harness.sim.kernel import Task
 from harness.sim.simulation import Simulation
 

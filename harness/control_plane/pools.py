@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from harness.control_plane.functions import Names
-from harness.model import service_host
+from harness.record import service_host
 
 UNMEASURED = ("infinite", "unknown")
 """What a driver may report instead of a capacity."""

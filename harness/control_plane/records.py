@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness import errors
-from harness.model import Attachment, Group, GroupSnapshot, Record, Snapshot, Volume, VolumeType
+from harness.model import Attachment, Group, GroupSnapshot, Snapshot, Volume, VolumeType
+from harness.record import Record
 
 Row = dict[str, Any]
 

@@ -16,7 +16,8 @@ from harness.control_plane.pools import PoolState, Request
 from harness.control_plane.request_spec import RequestSpec
 from harness.control_plane.start import CleanupRequest, Worker
 from harness.control_plane.user_messages import Action
-from harness.model import Backup, Context, Group, Snapshot, Volume, VolumeType, service_host
+from harness.model import Backup, Context, Group, Snapshot, Volume, VolumeType
+from harness.record import service_host
 
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud

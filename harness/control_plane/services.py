@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from harness.control_plane.deployment import make_driver
 from harness.control_plane.scheduler import ACTOR, TOPIC
 from harness.control_plane.volume_manager import VolumeManager
-from harness.model import Cluster, Service, service_host
+from harness.model import Cluster, Service
+from harness.record import service_host
 from harness.sim.kernel import Task
 
 if TYPE_CHECKING:

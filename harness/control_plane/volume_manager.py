@@ -14,7 +14,8 @@ from harness.control_plane.replication import Replication
 from harness.control_plane.request_spec import RequestSpec
 from harness.control_plane.scheduler import TOPIC
 from harness.control_plane.user_messages import Action, Detail
-from harness.model import Volume, service_host, split_host
+from harness.model import Volume
+from harness.record import service_host, split_host
 
 ANYHOW = RequestSpec()
 

@@ -15,7 +15,8 @@ from harness.control_plane.deployment import BackendPlan
 from harness.control_plane.manager_base import host_connector
 from harness.matrix.contents import FOREIGN
 from harness.matrix.scenario import Scenario, free_space
-from harness.model import GIB, Volume, service_host
+from harness.model import GIB, Volume
+from harness.record import service_host
 from harness.sim.ledger import foreign_pages
 
 SHOWN = 3

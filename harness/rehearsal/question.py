@@ -24,7 +24,7 @@ from harness.matrix.expectations import RULES, expect, is_possible
 from harness.matrix.families import ONLY_AVAILABLE, ONLY_IN_USE, ONLY_MIGRATE, ONLY_RETYPE, facts_of
 from harness.matrix.rules_situation import Situation
 from harness.matrix.selection import nearest
-from harness.model import service_host
+from harness.record import service_host
 from harness.rehearsal.alternatives import good
 from harness.rehearsal.words import OTHER_STATUSES, SERVERS, TypeWords, VolumeWords
 from harness.sim.simulation import Simulation

@@ -21,7 +21,8 @@ from harness.control_plane.database import Database
 from harness.control_plane.images import Image
 from harness.control_plane.manager_base import host_connector
 from harness.control_plane.start import Worker
-from harness.model import Attachment, Snapshot, Volume, service_host
+from harness.model import Attachment, Snapshot, Volume
+from harness.record import service_host
 from harness.rest.kept_disks import KeptDisks
 from harness.rest.saved import SavedRecords
 from harness.sim.kernel import Kernel

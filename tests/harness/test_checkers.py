@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness import checkers
 from harness.checkers import CHECKERS, Evidence, Wanted, judge
-from harness.model import service_host
+from harness.record import service_host
 
 HERE = "node@lvm#pool"
 THERE = "ceph@rbd#rbd"

@@ -9,16 +9,13 @@ import pytest
 from harness.model import (
     AVAILABLE_MIGRATION_STATUSES,
     Attachment,
-    HostParts,
-    Record,
     Service,
     Snapshot,
     Volume,
     VolumeType,
     is_migrating,
-    service_host,
-    split_host,
 )
+from harness.record import HostParts, Record, service_host, split_host
 
 KINDS = (Volume, Snapshot, Attachment, VolumeType, Service)
 

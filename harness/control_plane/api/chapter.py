@@ -9,15 +9,8 @@ from harness import errors
 from harness.control_plane.api.conditions import Action
 from harness.control_plane.database import Not
 from harness.control_plane.policy import authorize, visible
-from harness.model import (
-    AVAILABLE_MIGRATION_STATUSES,
-    Attachment,
-    Clustered,
-    Context,
-    Snapshot,
-    Volume,
-    VolumeType,
-)
+from harness.model import AVAILABLE_MIGRATION_STATUSES, Attachment, Context, Snapshot, Volume, VolumeType
+from harness.record import Clustered
 
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud

@@ -17,7 +17,8 @@ from harness.control_plane.policy import authorize
 from harness.control_plane.request_spec import RequestSpec
 from harness.control_plane.scheduler import TOPIC
 from harness.control_plane.volume_types import encryption_changed
-from harness.model import Backup, Context, Group, Snapshot, Volume, VolumeType, service_host
+from harness.model import Backup, Context, Group, Snapshot, Volume, VolumeType
+from harness.record import service_host
 
 IMAGE_KEY = "cinder_encryption_key_id"
 """The property of an image of an encrypted volume: the key of its ciphertext."""

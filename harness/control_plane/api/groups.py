@@ -10,7 +10,8 @@ from harness.control_plane.api.conditions import AVAILABLE_OR_IN_USE
 from harness.control_plane.policy import authorize
 from harness.control_plane.scheduler import TOPIC
 from harness.control_plane.tables import Row
-from harness.model import Context, Group, Volume, service_host
+from harness.model import Context, Group, Volume
+from harness.record import service_host
 
 REMOVABLE = ("available", "in-use", "error", "error_deleting")
 STATUSES = ("error", "available", "creating", "deleting", "deleted", "updating", "in-use", "error_deleting")

@@ -11,7 +11,8 @@ from harness.control_plane.api.snapshots import Snapshots
 from harness.control_plane.api.volumes import Volumes
 from harness.control_plane.policy import authorize
 from harness.control_plane.scheduler import TOPIC
-from harness.model import Context, Manageable, Service, Snapshot, Volume, service_host, split_host
+from harness.model import Context, Manageable, Service, Snapshot, Volume
+from harness.record import service_host, split_host
 
 _VOLUME_NAME = re.compile(r"volume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 

@@ -11,7 +11,8 @@ from harness.control_plane.database import Not
 from harness.control_plane.policy import authorize
 from harness.control_plane.retype import NOT_REPLICATED
 from harness.control_plane.scheduler import TOPIC
-from harness.model import Context, Volume, VolumeType, service_host
+from harness.model import Context, Volume, VolumeType
+from harness.record import service_host
 
 
 class Moves(Connections):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.model import is_migrating, service_host
+from harness.model import is_migrating
+from harness.record import service_host
 
 if TYPE_CHECKING:
     from harness.control_plane.cloud import Cloud

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from harness.model import service_host
+from harness.record import service_host
 from harness.rest.filters import Row
 from harness.rest.requests import Request
 
