@@ -127,14 +127,9 @@ class CertificateTerminal:
             self._line(f"  {law.law}  # {printable(law.known)}")
 
     def _failures(self, certificate: Certificate) -> None:
-        """One law for each thing that went wrong, with the others that met the same."""
-        by_reason: dict[tuple[str, str], list[LawResult]] = {}
-        for law in broken(certificate):
-            by_reason.setdefault((law.status, law.reason), []).append(law)
-        for laws in by_reason.values():
-            shown = min(laws, key=lambda law: len(law.steps))
+        for shown, others in alike(broken(certificate)):
             self._failure(certificate, shown)
-            self._also([law for law in laws if law is not shown])
+            self._also(others)
 
     def _failure(self, certificate: Certificate, law: LawResult) -> None:
         self._line()
@@ -173,6 +168,18 @@ class CertificateTerminal:
 def broken(certificate: Certificate) -> list[LawResult]:
     """Laws that failed, though nobody expected it, and those on which Crucible itself did."""
     return [law for law in certificate.laws if law.status in ("failed", "error") and not law.known]
+
+
+def alike(laws: Sequence[LawResult]) -> list[tuple[LawResult, list[LawResult]]]:
+    """For each thing that went wrong: the law that shows it in the fewest steps, and the others that met it."""
+    by_reason: dict[tuple[str, str], list[LawResult]] = {}
+    for law in laws:
+        by_reason.setdefault((law.status, law.reason), []).append(law)
+    found = []
+    for those in by_reason.values():
+        shown = min(those, key=lambda law: len(law.steps))
+        found.append((shown, [law for law in those if law is not shown]))
+    return found
 
 
 def command(certificate: Certificate, law: str = "") -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.certificates import STATUSES, VERDICTS, Certificate, LawResult, by_level, tally
-from reports.certificate import broken, command
+from reports.certificate import alike, broken, command
 from reports.printable import printable
 
 
@@ -35,7 +35,8 @@ def page(certificate: Certificate, levels: Mapping[str, str]) -> str:
         examples=sum(law.examples for law in laws),
         levels=[_level(name, levels.get(name, ""), those) for name, those in asked.items()],
         not_asked=[name for name in levels if name not in asked],
-        broken=broken(certificate),
+        number_broken=len(broken(certificate)),
+        broken=alike(broken(certificate)),
         known=[law for law in laws if law.known],
         skipped=_by_reason(laws),
         groups=_groups(laws),

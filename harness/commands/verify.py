@@ -12,6 +12,7 @@ from harness.certificates import by_level, load, tally
 from harness.commands import options
 from harness.commands.certify import run, xfail
 from harness.commands.options import Session
+from reports.certificate import number_of
 from reports.printable import printable
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def verify(session: Session, *, path: Path, no_run: bool, xfail_path: Path | Non
     for each in differences:
         click.echo(f"{path}: {printable(each)}")
     if not differences:
-        laws = f"{len(said.laws)} laws came out the same ({_counts(said)})"
+        laws = f"{number_of(said.laws)} came out the same ({_counts(said)})"
         same = "its source is the same" if no_run else laws
         click.echo(f"{path}: {printable(said.subject)} {said.verdict}, and {same}")
     return 1 if differences else 0

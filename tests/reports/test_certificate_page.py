@@ -69,6 +69,17 @@ def test_a_broken_law_is_shown_with_everything() -> None:
     assert "crucible certify pkg.driver:Mine --profile ci --seed 7 -k volumes/size" in text
 
 
+def test_what_breaks_many_laws_is_shown_once() -> None:
+    """In the law that needs the fewest steps; the others are named, with their sentences."""
+    longer = msgspec.structs.replace(BROKEN, law="volumes/longer", sentence="longer holds.", steps=["a", "b"])
+    other = msgspec.structs.replace(BROKEN, law="volumes/other", reason="another thing")
+    text = shown(longer, BROKEN, other)
+    assert "Broken laws 3" in text
+    assert text.count("is 2, but should be 1") == 1
+    assert text.index("-k volumes/size") < text.index("volumes/longer longer holds.")
+    assert "1 other law, in which the same was found" in text
+
+
 def test_what_decides_the_run_is_on_the_page() -> None:
     """Versions, digest, seed, configuration: all that is needed to do the same again."""
     asked = {"configuration": ["a b.conf"], "backend": "gold", "array": "pkg.testing:Array", "levels": ["core"]}

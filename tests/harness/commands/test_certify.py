@@ -26,7 +26,7 @@ def test_a_driver_that_keeps_the_laws(capsys: pytest.CaptureFixture[str], tmp_pa
     assert (certificate.subject, certificate.seed, certificate.verdict) == ("rbd", 3, "keeps")
     assert [law.status for law in certificate.laws] == ["passed"]
     assert main(["verify", str(path)]) == 0
-    assert "1 laws came out the same" in capsys.readouterr().out
+    assert "1 law came out the same" in capsys.readouterr().out
 
 
 def test_many_seeds(capsys: pytest.CaptureFixture[str]) -> None:
