@@ -315,12 +315,16 @@ def a_volume_moves_under_its_name_id(bench: Bench, written: Contents) -> None:
     needs=["data path"],
     limit=st.sampled_from(["read_iops_sec", "write_iops_sec", "total_bytes_sec"]),
     value=st.integers(1, 5000),
+    multiattach=st.booleans(),
 )
-def a_moved_volume_is_what_its_type_says(bench: Bench, limit: str, value: int) -> None:
+def a_moved_volume_is_what_its_type_says(bench: Bench, limit: str, value: int, multiattach: bool) -> None:
     """Limits, features and provisioning of a moved volume are those of a volume of its type made at the
     destination."""
     qos = QosSpecs("q1", "limits", "back-end", ((limit, str(value)),))
-    bench.database.create(VolumeType, {"id": "type-1", "name": "limited", "extra_specs": {}, "qos_specs": qos})
+    specs = {"multiattach": "<is> True"} if multiattach else {}
+    bench.database.create(
+        VolumeType, {"id": "type-1", "name": "limited", "extra_specs": specs, "qos_specs": qos}
+    )
     there = other(bench)
     volume = bench.create(volume_type_id="type-1")
     if not move(bench, volume, host_of(there)):

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from conformance.bench import Bench
-from conformance.contents import Contents, contents, sizes
+from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.law import Chapter, holds, same
 from harness.sim.schedules import Seeded
 from harness.sim.seeds import stream
@@ -69,6 +69,36 @@ def volumes_can_be_connected_at_once(bench: Bench, schedule: int, one: Contents,
     bench.must_hold(volumes[0], one, "the first volume")
     bench.must_hold(volumes[1], two, "the second volume")
     same("the targets in the end", bench.exports(), [])
+
+
+@law(
+    source=f"{POOL}; several servers are started with one volume",
+    needs=["data path", "multiattach"],
+    level="multiattach",
+    schedule=schedules,
+    hosts=st.integers(2, 3),
+    written=contents(),
+)
+def one_volume_is_connected_on_hosts_at_once(
+    bench: Bench, schedule: int, hosts: int, written: Contents
+) -> None:
+    """Hosts that connect one volume at the same time all get to it, and when all but one go at once, that one
+    stays."""
+    before = bench.exports()
+    volume = bench.create(1, multiattach=True)
+    attached = together(
+        bench, schedule, *(lambda name=f"host{each}": bench.attach(volume, name) for each in range(hosts))
+    )
+    pages = pages_of(written, attached[0].size)
+    attached[0].write(pages)
+    for each in attached:
+        same(f"what {each.host} reads", each.read(pages), dict(pages))
+    staying = attached.pop()
+    together(bench, schedule, *(lambda each=each: bench.detach(each) for each in attached))
+    staying = bench.reconnect(staying)
+    same("what the last host reads", staying.read(pages), dict(pages))
+    bench.detach(staying)
+    same("the targets in the end", bench.exports(), before)
 
 
 @law(source=POOL, needs=["data path", "snapshots", "clones"], schedule=schedules, written=contents())

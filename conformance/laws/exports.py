@@ -68,11 +68,14 @@ def removing_an_export_twice_succeeds(bench: Bench) -> None:
         bench.driver.remove_export(ADMIN, bench.fresh(volume))
 
 
-@law(source=REMOVE)
-def removing_takes_the_target_away(bench: Bench) -> None:
-    """After remove_export there are the targets that there were before create_export."""
+@law(source=REMOVE, migrated=st.booleans())
+def removing_takes_the_target_away(bench: Bench, migrated: bool) -> None:
+    """After remove_export there are the targets that there were before create_export, also where the volume has
+    a _name_id."""
     before = bench.exports()
     volume = bench.create()
+    if migrated:
+        volume = bench.another_name_for(volume)
     bench.export(volume)
     bench.driver.remove_export(ADMIN, bench.fresh(volume))
     same("the targets", bench.exports(), before)

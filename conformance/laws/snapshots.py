@@ -42,6 +42,24 @@ def a_snapshot_does_not_change_the_volume(bench: Bench, before: Contents, after:
 
 
 @law(
+    source=f"{CREATE}; lvm2: a snapshot whose store is full is lost",
+    needs=["data path", "storage in memory"],
+    before=contents("before"),
+    mib=st.sampled_from([768, 64]),
+    weight=0.25,
+)
+def a_snapshot_outlives_much_writing(bench: Bench, before: Contents, mib: int) -> None:
+    """A snapshot keeps what was when most of its volume is written anew."""
+    volume = bench.create()
+    bench.write(volume, before)
+    snapshot = bench.snapshot(volume)
+    attached = bench.attach(volume)
+    attached.fill(mib << 20)
+    bench.detach(attached)
+    bench.must_hold(bench.from_snapshot(snapshot), before, "the volume from the snapshot")
+
+
+@law(
     source=DELETE,
     needs=["data path"],
     before=contents("before"),
@@ -160,6 +178,23 @@ def snapshots_do_not_depend_on_one_another(bench: Bench, writers: list[bool], fi
     for snapshot, state in taken:
         bench.must_hold(bench.from_snapshot(snapshot), state, "a volume from a snapshot that stays")
     bench.must_hold(volume, newest, "the volume")
+
+
+@law(source=f"{MANAGER}.create_snapshot: quota alone limits", needs=["data path"], count=st.integers(9, 18),
+     weight=0.25)  # fmt: skip
+def a_volume_has_many_snapshots(bench: Bench, count: int) -> None:
+    """A dozen snapshots of one volume each keep their state, and go one by one."""
+    volume = bench.create()
+    taken = []
+    for number in range(count):
+        state = Contents(f"state {number}", ("first", "last"))
+        bench.write(volume, state)
+        taken.append((bench.snapshot(volume), state))
+    for snapshot, state in (taken[0], taken[count // 2], taken[-1]):
+        bench.must_hold(bench.from_snapshot(snapshot), state, f"a volume from one of {count} snapshots")
+    for snapshot, _ in taken:
+        bench.delete_snapshot(snapshot)
+    bench.must_hold(volume, taken[-1][1], "the volume")
 
 
 @law(source=f"{MANAGER}.delete_volume", needs=["data path"], written=contents())

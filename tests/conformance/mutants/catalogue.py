@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.conformance.mutants import (
     answers,
+    arriving,
+    assisting,
     connections,
     copying,
     grouping,
@@ -21,6 +23,8 @@ from tests.conformance.mutants.planted import Planted, planted_in
 MODULES = (
     migrating,
     moving,
+    arriving,
+    assisting,
     volumes,
     copying,
     storing,

@@ -8,6 +8,8 @@ from fake_backends.lvm import dd
 from fake_backends.lvm.driver import LvmDriver
 from fake_backends.nfs.driver import NfsDriver
 from fake_backends.rbd.driver import RbdDriver
+from fake_backends.rbd.features import JOURNALING
+from fake_backends.rbd.type_settings import MULTIATTACH_EXCLUSIONS
 from harness.errors import InvalidSnapshot, InvalidVolume, VolumeBackendAPIException
 from harness.model import GIB
 from tests.conformance.mutants.planted import mutant
@@ -116,6 +118,23 @@ class CutsEncrypted(RbdDriver):
 
 
 @mutant(
+    "assisted-exclusive",
+    "assisted/a_moved_volume_is_what_its_type_says",
+    "moves a multiattach volume as one for a single host",
+)
+class MovesExclusively(RbdDriver):
+    def migrate_volume(self, context: Any, volume: Any, host: Any) -> Any:
+        moved, update = super().migrate_volume(context, volume, host)
+        if moved and volume.name not in self._pool():
+            cluster, _, _, _, pool = host["capabilities"]["location_info"].split(":")
+            with self._connect(cluster, pool).open(volume.name) as handle:
+                missing = MULTIATTACH_EXCLUSIONS & ~JOURNALING & ~handle.image.features
+                if missing:
+                    handle.image.set_features(missing, True)
+        return moved, update
+
+
+@mutant(
     "copy-deletes-source",
     "migration from/a_migration_that_is_not_completed_keeps_the_volume",
     "deletes the source when it has been copied",
@@ -191,6 +210,20 @@ class KeepsAccessByName(LvmDriver):
         if volume._name_id is None:
             return super().terminate_connection(volume, connector, **kwargs)
         return len(volume.volume_attachment) > 1
+
+
+@mutant(
+    "connects-raced",
+    "concurrency/one_volume_is_connected_on_hosts_at_once",
+    "writes down who may connect as it was before it asked",
+)
+class ConnectsRaced(LvmDriver):
+    def initialize_connection(self, volume: Any, connector: Any) -> Any:
+        target = self.node.targets.targets[volume.provider_location.split(" ")[1]]
+        before = dict(target.allowed or {})
+        info = super().initialize_connection(volume, connector)
+        target.allowed = {**before, connector["initiator"]: (target.allowed or {})[connector["initiator"]]}
+        return info
 
 
 REPORTED = "multiattach/what_works_is_reported"

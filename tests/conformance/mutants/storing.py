@@ -9,6 +9,7 @@ from fake_backends.lvm.driver import LvmDriver
 from fake_backends.nfs import qemu_img, snapshots
 from fake_backends.nfs.driver import NfsDriver
 from fake_backends.rbd.driver import RbdDriver
+from harness.errors import VolumeBackendAPIException
 from harness.model import GIB
 from tests.conformance.mutants.planted import mutant
 
@@ -247,6 +248,30 @@ class ExtendsUnchecked(NfsDriver):
         share = self._share(volume)
         active = snapshots.active_file(share, volume.name)
         qemu_img.resize(share, active, new_size * GIB, volume.admin_metadata.get("format"))
+
+
+@mutant(
+    "snapshot-small-store",
+    "snapshots/a_snapshot_outlives_much_writing",
+    "keeps of a snapshot what fits into 256 MiB",
+)
+class SmallStores(LvmDriver):
+    def _snapshot(self, origin: str, name: str) -> None:
+        self.group.snapshot(origin, name, 256 << 20)
+
+
+@mutant(
+    "snapshots-limited",
+    "snapshots/a_volume_has_many_snapshots",
+    "takes eight snapshots of a volume and no more",
+    on="lvm-thin",
+)
+class EightSnapshots(LvmDriver):
+    def create_snapshot(self, snapshot: Any) -> None:
+        taken = [name for name in self.group.names() if name.startswith("_snapshot-")]
+        if len(taken) >= 8:
+            raise VolumeBackendAPIException(data="too many snapshots")
+        super().create_snapshot(snapshot)
 
 
 CALLED = "names/what_is_made_of_a_volume_may_be_called_anything"
