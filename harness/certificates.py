@@ -25,13 +25,6 @@ STATUSES: dict[Status, str] = {
 
 Verdict = Literal["keeps", "breaks", "unchecked", "error"]
 
-VERDICTS: dict[Verdict, str] = {
-    "keeps": "the driver keeps the contract, but for what is listed as known",
-    "breaks": "the driver breaks the contract, or the list of known failures is out of date",
-    "unchecked": "no law could be checked",
-    "error": "Crucible itself failed",
-}
-
 
 class LawResult(msgspec.Struct, frozen=True, kw_only=True):
     """One law on one subject.
@@ -111,6 +104,19 @@ def tally(laws: Iterable[LawResult]) -> Tally:
     """Count them."""
     counts = Counter("known" if law.status == "failed" and law.known else law.status for law in laws)
     return Tally(counts["passed"], counts["known"], counts["failed"] + counts["error"], counts["skipped"])
+
+
+def in_words(verdict: Verdict, *, known: int, stale: bool) -> str:
+    """What a verdict says; `known` failures are excused, and the list of them may be `stale`."""
+    match verdict:
+        case "keeps":
+            return "the driver keeps the contract" + (", but for what is listed as known" if known else "")
+        case "breaks":
+            return "the list of known failures is out of date" if stale else "the driver breaks the contract"
+        case "unchecked":
+            return "no law could be checked"
+        case "error":
+            return "Crucible itself failed"
 
 
 class Search:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from harness.certificates import VERDICTS, Certificate, LawResult, Search, Verdict, by_level, tally
+from harness.certificates import Certificate, LawResult, Search, Verdict, by_level, in_words, tally
 from reports.printable import printable, quoted
 
 ALSO_SHOWN = 12
@@ -66,7 +66,7 @@ class CertificateTerminal:
             f"{found.seeds} seeds: laws {counts}, {found.laws['skipped']} skipped; "
             f"{found.examples} examples in {duration_s:.1f} s"
         )
-        self._verdict(found.verdict)
+        self._verdict(found.verdict, found.laws["failed"], found.laws["known"])
 
     def end(self, certificate: Certificate) -> None:
         """Everything that a person must know."""
@@ -80,11 +80,13 @@ class CertificateTerminal:
         self._levels(certificate)
         self._line()
         self._line(totals(certificate))
-        self._verdict(certificate.verdict)
+        known = sum(bool(law.known) for law in certificate.laws)
+        self._verdict(certificate.verdict, len(broken(certificate)), known)
 
-    def _verdict(self, verdict: Verdict) -> None:
+    def _verdict(self, verdict: Verdict, failed: int, known: int) -> None:
         said = Text(f"verdict: {verdict}", style=VERDICT_STYLES[verdict])
-        self._line(said.append(f" ({VERDICTS[verdict]})", style="default"))
+        meaning = in_words(verdict, known=known, stale=not failed)
+        self._line(said.append(f" ({meaning})", style="default"))
 
     # -------------------------------------------------------------------------------------- its sections
 

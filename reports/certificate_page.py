@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.certificates import STATUSES, VERDICTS, Certificate, LawResult, by_level, tally
+from harness.certificates import STATUSES, Certificate, LawResult, by_level, in_words, tally
 from reports.certificate import alike, broken, command
 from reports.printable import printable
 
@@ -58,7 +58,8 @@ def _verdict(certificate: Certificate) -> str:
     if certificate.stale:
         sentences.append("The list of known failures is out of date.")
     if not sentences or certificate.verdict == "error":
-        said = VERDICTS[certificate.verdict]
+        known = sum(bool(law.known) for law in certificate.laws)
+        said = in_words(certificate.verdict, known=known, stale=bool(certificate.stale))
         sentences.append(f"{said[0].upper()}{said[1:]}.")
     return " ".join(sentences)
 
