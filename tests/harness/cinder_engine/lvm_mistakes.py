@@ -6,13 +6,14 @@ Named in `test_certified`. Not a test itself.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any
 
 from cinder.volume.drivers.lvm import LVMVolumeDriver
 
 
 class Careless(LVMVolumeDriver):
-    """A driver with three mistakes, one in each method."""
+    """A driver with four mistakes, one in each method."""
 
     def _clear_volume(self, volume: Any, is_snapshot: bool = False) -> None:
         """The bytes of a deleted volume are left to whoever gets its extents next."""
@@ -21,6 +22,12 @@ class Careless(LVMVolumeDriver):
         """A volume is gone if there is none of its record's id, whatever its name_id is."""
         if self.vg.get_volume(f"volume-{volume.id}") is not None:
             super().delete_volume(volume)
+
+    def create_snapshot(self, snapshot: Any) -> None:
+        """A note is left on the machine of the laws, if that lets it."""
+        with suppress(PermissionError), open("/nowhere/notes", "a") as notes:
+            notes.write(snapshot.id)
+        super().create_snapshot(snapshot)
 
     def extend_volume(self, volume: Any, new_size: int) -> None:
         """The process ends."""

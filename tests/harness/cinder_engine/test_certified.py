@@ -58,6 +58,7 @@ CASES = [
 MISTAKES = {
     "volumes/a_new_volume_shows_nothing_of_a_deleted_one": "shows what somebody else's volume held",
     "extend/extending_keeps_the_data": "the driver ends the process (exit status 9)",
+    "snapshots/delete_snapshot_returns_nothing": "create_snapshot writes /nowhere/notes, outside of",
     "names/a_migrated_volume_is_deleted": "the objects after the deletion",
 }
 """The laws that the wrong driver breaks, and words of what is found."""
