@@ -29,6 +29,6 @@ class Careless(LVMVolumeDriver):
             notes.write(snapshot.id)
         super().create_snapshot(snapshot)
 
-    def extend_volume(self, volume: Any, new_size: int) -> None:
+    def create_cloned_volume(self, volume: Any, src_vref: Any) -> None:
         """The process ends."""
         os._exit(9)

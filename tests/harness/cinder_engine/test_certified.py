@@ -57,7 +57,7 @@ CASES = [
 ]
 MISTAKES = {
     "volumes/a_new_volume_shows_nothing_of_a_deleted_one": "shows what somebody else's volume held",
-    "extend/extending_keeps_the_data": "the driver ends the process (exit status 9)",
+    "clones/cloning_adds_one_volume": "the driver ends the process (exit status 9)",
     "snapshots/delete_snapshot_returns_nothing": "create_snapshot writes /nowhere/notes, outside of",
     "names/a_migrated_volume_is_deleted": "the objects after the deletion",
 }
