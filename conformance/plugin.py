@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from conformance.capabilities import Capabilities
     from conformance.elsewhere import Elsewhere
     from conformance.law import Law
+    from conformance.patience import Patience
     from conformance.subjects import Subject
     from conformance.xfail import Expected
     from harness.certificates import LawResult
@@ -55,6 +56,7 @@ def pytest_collection_modifyitems(
         return
     from conformance.capabilities import Capabilities
     from conformance.catalogue import select
+    from conformance.patience import Patience
     from conformance.runner import COLLECTOR, as_test
     from conformance.subjects import Subject
     from harness.errors import InputError
@@ -67,13 +69,15 @@ def pytest_collection_modifyitems(
         raise pytest.UsageError(str(error)) from None
     profile, seed = config.getoption("--crucible-profile"), config.getoption("--crucible-seed")
     capabilities = Capabilities(under_test, seed) if isinstance(under_test, Subject) else None
+    patience = Patience()
     collector = Laws.from_parent(session, name=COLLECTOR, nodeid=COLLECTOR)
     for law in laws:
         test: Callable[[], None] = _out_of_reach
         if isinstance(under_test, Subject) and capabilities is not None:
             test = as_test(under_test, law, capabilities, profile=profile, seed=seed)
         item = LawItem.from_parent(collector, name=law.name, callobj=test)
-        item.prepare(under_test, law, capabilities, known)
+        mine = [entry for entry in known if entry.law == law.name]
+        item.prepare(under_test, law, capabilities, mine, patience)
         items.append(item)
 
 
@@ -121,6 +125,10 @@ class LawBroken(Exception):
     """Carries the report of a broken law to pytest."""
 
 
+class LawKnown(LawBroken):
+    """The same of one that broke as it is known to."""
+
+
 def _out_of_reach() -> None:
     """In place of a law that is checked in another process."""
 
@@ -140,6 +148,8 @@ class LawItem(pytest.Function):
     law: Law
     capabilities: Capabilities | None
     """Of a driver of Cinder's the interpreter that checks its laws finds them out."""
+    known: Sequence[Expected]
+    patience: Patience
 
     def prepare(
         self,
@@ -147,14 +157,15 @@ class LawItem(pytest.Function):
         law: Law,
         capabilities: Capabilities | None,
         known: Sequence[Expected],
+        patience: Patience,
     ) -> None:
-        """Give the item its law; a failure that is known becomes an xfail."""
+        """Give the item its law; a failure that is `known` of it becomes an xfail."""
         self.under_test, self.law, self.capabilities = under_test, law, capabilities
+        self.known, self.patience = known, patience
         self.add_marker(pytest.mark.crucible)
         self.add_marker(pytest.mark.crucible_level(law.level))
         for entry in known:
-            if entry.law == law.name:
-                self.add_marker(pytest.mark.xfail(reason=entry.reason, strict=entry.strict))
+            self.add_marker(pytest.mark.xfail(reason=entry.reason, strict=entry.strict, raises=LawKnown))
 
     def runtest(self) -> None:
         """Check the law."""
@@ -171,7 +182,8 @@ class LawItem(pytest.Function):
         if result.status == "skipped":
             pytest.skip(result.reason)
         if result.status != "passed":
-            raise LawBroken(told(result))
+            is_known = any(entry.covers(result) for entry in self.known)
+            raise (LawKnown if is_known else LawBroken)(told(result))
 
     def _checked(self, profile: str, seed: int) -> LawResult:
         from conformance.elsewhere import Elsewhere
@@ -181,8 +193,11 @@ class LawItem(pytest.Function):
         if isinstance(self.under_test, Elsewhere):
             return self.under_test.check([self.law], profile=profile, seed=seed)[0]
         assert self.capabilities is not None
-        with contained():
-            return check_law(self.under_test, self.law, self.capabilities, profile=profile, seed=seed)
+        with contained(self.patience):
+            return check_law(
+                self.under_test, self.law, self.capabilities,
+                profile=profile, seed=seed, patience=self.patience,
+            )  # fmt: skip
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The law and its shortest sequence, and no traceback of ours."""

@@ -51,6 +51,18 @@ def test_a_broken_law_is_shown_with_its_sequence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.parametrize(("found", "outcome"), [("should be", "XFAIL"), ("something else", "FAILED")])
+def test_a_failure_of_another_kind_is_none_that_is_known(tmp_path: Path, found: str, outcome: str) -> None:
+    """An entry may say what is found when the law fails as it is known to."""
+    law = "volumes/deleting_removes_the_object_and_no_other"
+    (tmp_path / "known.toml").write_text(
+        f'[[xfail]]\nlaw = "{law}"\nreason = "it keeps everything"\nfound = "{found}"\n'
+    )
+    driver = "tests.conformance.mutants.volumes:DeletesNothing"
+    arguments = ["--crucible-subject", driver, "--crucible-xfail", "known.toml", "-k", "deleting_removes"]
+    assert f"{outcome} crucible::{law}" in run(tmp_path, *arguments).stdout
+
+
 def test_other_plugins_find_tests_of_hypothesis(tmp_path: Path) -> None:
     """HypoFuzz runs pytest for the tests with this marker; a law that draws nothing is none."""
     selected = "deleting_twice or a_driver_has_a_version"
