@@ -28,6 +28,7 @@ from conformance.laws import (
     naming,
     on_record,
     records,
+    refusals,
     requests,
     restart,
     retype,
@@ -36,9 +37,11 @@ from conformance.laws import (
     sequences,
     snapshots,
     stats,
+    temporaries,
     trouble,
     used_storage,
     volumes,
+    ways,
 )
 from conformance.levels import LEVELS
 from harness.errors import InputError
@@ -47,7 +50,7 @@ MODULES = (
     interface, volumes, snapshots, clones, used_storage, extend, connections, exports, stats, naming, restart,
     faults, concurrency, images, contents_of, requests, on_record, sequences, migration, destination,
     assisted, assisted_failures, assisted_traces, in_use, records, bookkeeping, retype, retype_moves,
-    multiattach, manage, revert, groups, trouble,
+    multiattach, manage, revert, groups, trouble, refusals, temporaries, ways,
 )  # fmt: skip
 
 

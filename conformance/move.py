@@ -7,6 +7,7 @@ is asked for through the API, as users and operators do, and judged when it has 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from conformance.attached import compare, pages_written
@@ -69,12 +70,19 @@ class Move:
             beside["neighbour"] = self.subject.neighbour
         return beside[name]
 
-    def open(self, *names: str, nova: str = "32", backups: bool = False, **options: object) -> None:
+    def open(
+        self, *names: str, nova: str = "32", backups: bool = False, clustered: str = "", **options: object
+    ) -> None:
         """A cloud with these back-ends and no others; with `backups`, a backup service is sure to be there.
 
-        `options` are set over those of the back-ends' sections; only the simulated Cinder knows them.
+        The service of the back-end `clustered` is the first of a cluster. `options` are set over those of the
+        back-ends' sections. Only the simulated Cinder knows these two.
         """
         plans = tuple(self.plan(name) for name in dict.fromkeys(names))
+        if clustered:
+            joining = self.plan(clustered)
+            joined = replace(joining, service_cluster=f"cluster@{joining.section}")
+            plans = tuple(joined if plan == joining else plan for plan in plans)
         if options:
             plans = tuple(plan.with_options(options) for plan in plans)
         deployment = Deployment(self.subject.deployment.nodes, plans)

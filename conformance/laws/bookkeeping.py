@@ -197,7 +197,7 @@ def counters_must_be_true(move: Move) -> None:
         for pool, allocated in manager.allocated_capacity_gb.items()
         if allocated
     }
-    same("allocated_capacity_gb of the pools", told, dict(counted))
+    same("allocated_capacity_gb of the pools", told, dict(+counted))
 
 
 @law(

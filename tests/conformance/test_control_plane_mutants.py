@@ -9,15 +9,15 @@ from conformance.catalogue import catalogue
 from conformance.guard import contained
 from conformance.runner import check_law
 from conformance.subjects import subject
-from tests.conformance.mutants.control_plane import FAULTS
+from tests.conformance.mutants.moves import EVERY_FAULT
 
 LAWS = {law.name: law for law in catalogue()}
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", EVERY_FAULT)
 def test_a_fault_of_the_control_plane_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The law holds without the fault, and breaks with it."""
-    fault = FAULTS[name]
+    fault = EVERY_FAULT[name]
     under_test = subject(fault.subject)
     law, capabilities = LAWS[fault.law], Capabilities(under_test)
     with contained():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.conformance.mutants.catalogue import MUTANTS
-from tests.conformance.mutants.control_plane import FAULTS
+from tests.conformance.mutants.moves import EVERY_FAULT
 from tests.conformance.mutants.planted import Planted
 
 PLACE = Path(__file__).parents[3] / "docs" / "laws-and-mutants.md"
@@ -21,7 +21,8 @@ drivers were made of.
 CONTROL_PLANE = """
 ## Faults of the control plane
 
-They are planted in the simulated Cinder and Nova (`tests/conformance/mutants/control_plane.py`), and found by
+They are planted in the simulated Cinder and Nova (`tests/conformance/mutants/control_plane.py` and
+`moves.py`), and found by
 laws on the whole: `pytest tests/conformance/test_control_plane_mutants.py`.
 
 | what is wrong | driver | law that finds it |
@@ -34,7 +35,7 @@ def table() -> str:
     drivers = "".join(
         f"| {planted.id} | {_reference(planted)} | {planted.change} | {planted.law} |\n" for planted in MUTANTS
     )
-    faults = "".join(f"| {name} | {fault.subject} | {fault.law} |\n" for name, fault in FAULTS.items())
+    faults = "".join(f"| {name} | {fault.subject} | {fault.law} |\n" for name, fault in EVERY_FAULT.items())
     return HEAD + drivers + CONTROL_PLANE + faults
 
 

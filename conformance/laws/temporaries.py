@@ -1,0 +1,541 @@
+"""The second record of a migration: what it is like while data are copied to it, and what becomes of it.
+
+When the copy is done the two records change places: the temporary one then leads to the old object, and is
+deleted with it. These are laws on the whole, like those on records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from conformance.altered import Altered
+from conformance.contents import Contents, contents
+from conformance.law import Chapter, holds, same
+from conformance.laws.records import quota_must_be_true
+from conformance.laws.retype_moves import kinds
+from conformance.move import OWNER, Move
+from harness.model import Volume
+from harness.sim.faults import Fault, FaultPlan
+
+law = Chapter("temporary volumes", level="migration-source", stage=Move, needs=["data path"], weight=0.4)
+MANAGER = "cinder.volume.manager:VolumeManager"
+GENERIC = f"{MANAGER}._migrate_volume_generic"
+COMPLETION = f"{MANAGER}.migrate_volume_completion"
+others = st.sampled_from(["twin", "lvm", "rbd", "nfs"])
+failures = st.sampled_from(["eio", "ebusy"])
+ITS_OWN = frozenset(
+    {"id", "_name_id", "host", "cluster_name", "availability_zone", "service_uuid", "status", "attach_status",
+     "migration_status", "previous_status", "use_quota", "created_at", "launched_at", "glance_metadata",
+     "provider_location", "provider_id", "provider_auth", "provider_geometry"}
+)  # fmt: skip
+"""The fields in which a temporary volume differs from the one that migrates."""
+
+
+def see(move: Move, backend: str, method: str, look: Callable[..., None]) -> None:
+    """From now on `look` is given the arguments of a driver's method, before the driver is."""
+    manager = move.cloud.managers[move.plan(backend).service]
+
+    def seen(own: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            look(*arguments)
+            return own(*arguments, **keywords)
+
+        return call
+
+    manager.driver = Altered(manager.driver, method, seen)
+
+
+def shared_fields(volume: Volume) -> dict[str, Any]:
+    """What a temporary volume has of the one that migrates. A driver may note the format of its file."""
+    fields = {name: getattr(volume, name) for name in Volume.DEFAULTS if name not in ITS_OWN}
+    fields["admin_metadata"] = {key: value for key, value in volume.admin_metadata.items() if key != "format"}
+    return fields
+
+
+def temporaries(move: Move) -> list[Volume]:
+    """The temporary volumes on record."""
+    database = move.cloud.database
+    return [
+        database.get_volume(row["id"])
+        for row in list(database.volumes.values())
+        if (row["migration_status"] or "").startswith("target:")
+    ]
+
+
+@law(source=f"{GENERIC}: new_vol_values", there=others, attached=st.booleans(), lock=st.booleans())
+def a_temporary_volume_is_its_volumes_twin(move: Move, there: str, attached: bool, lock: bool) -> None:
+    """While a volume is copied there is one other record, for nobody's quota: it is at the destination and
+    in its zone, says which volume it is for, and is else like that one."""
+    move.open("subject", there)
+    volume = move.create("subject")
+    move.cloud.database.update(
+        Volume, volume, {"display_name": "name", "display_description": "words", "metadata": {"a": "b"}}
+    )
+    if attached:
+        move.attach(volume)
+    plan = move.plan(there)
+    zone = move.cloud.database.services[plan.service]["availability_zone"]
+    seen: set[str] = set()
+
+    def look() -> None:
+        for each in temporaries(move):
+            source = move.volume(volume)
+            same("what a temporary volume has of its own", shared_fields(each), shared_fields(source))
+            same(
+                "(migration_status, use_quota, host, availability_zone)",
+                (each.migration_status, each.use_quota, each.host, each.availability_zone),
+                (f"target:{volume}", False, plan.address, zone),
+            )
+            wanted = "in-use" if attached else "maintenance" if lock else "available"
+            holds(source.status in (wanted, "detaching"), f"the volume is {source.status} while it is copied")
+            seen.add(each.status)
+
+    move.observe(look)
+    move.migrate(volume, there, lock_volume=lock, force_host_copy=True)
+    move.must_have_moved(volume, there, "in-use" if attached else "available")
+    holds("available" in seen or attached, f"the statuses of the temporary volume were {sorted(seen)}")
+
+
+@law(
+    source=f"{GENERIC}: snapshot_id, source_volid; LP 1580013",
+    needs=["clones", "snapshots"],
+    there=others,
+    snapshot=st.booleans(),
+)
+def a_temporary_volume_is_made_empty(move: Move, there: str, snapshot: bool) -> None:
+    """Whatever a volume was made of, at its destination an empty volume is made for it; it still says of
+    what it was made when it has moved."""
+    move.open("subject", there)
+    origin = move.create("subject")
+    source = {"source_volid": origin}
+    if snapshot:
+        source = {"snapshot_id": move.act(move.cloud.api.create_snapshot, OWNER, origin).id}
+    volume = move.act(move.cloud.api.create_volume, OWNER, 1, **source).id
+    same("the status of the copy", move.volume(volume).status, "available")
+    begun = len(move.watch.steps)
+    move.migrate(volume, there, force_host_copy=True)
+    move.must_have_moved(volume, there)
+    made = [
+        step.partition("(")[0].rpartition(".")[2] for step in move.watch.steps[begun:] if ".create_" in step
+    ]
+    made = [
+        each
+        for each in made
+        if each in ("create_volume", "create_cloned_volume", "create_volume_from_snapshot")
+    ]
+    same("what was made at the destination", made, ["create_volume"])
+    row = move.volume(volume)
+    same("what it was made of", {key: getattr(row, key) for key in source}, source)
+
+
+@law(
+    source=f"{COMPLETION}; {MANAGER}.update_migrated_volume; finish_volume_migration",
+    needs=["simulated Cinder"],
+    there=others,
+    attached=st.booleans(),
+    again=st.booleans(),
+)
+def the_old_object_is_deleted_by_what_was_on_record(
+    move: Move, there: str, attached: bool, again: bool
+) -> None:
+    """The destination names the copy while the migration is completing. Then the source deletes its object
+    by the very name, location and fields that the volume had; the record that it is given is being
+    deleted."""
+    here = there if again else "subject"
+    move.open("subject", there)
+    volume = move.create("subject")
+    if attached:
+        move.attach(volume)
+    if again:
+        move.migrate(volume, there)
+        move.must_have_moved(volume, there, "in-use" if attached else "available")
+    to = "subject" if again else there
+    records: list[tuple[Any, ...]] = []
+
+    def described(record: Volume) -> tuple[Any, ...]:
+        return record.name, record.provider_location, record.provider_auth, record.provider_id, record.host
+
+    def named(context: Any, record: Volume, *further: Any) -> None:
+        same("migration_status while the copy is named", move.volume(volume).migration_status, "completing")
+        records.append(described(record))
+
+    def deleted(record: Volume, *further: Any) -> None:
+        row = move.volume(record.id)
+        got = (row.status, row.migration_status, row.use_quota, row.display_description)
+        same(
+            "(status, migration_status, use_quota, display_description) of the old volume",
+            got, ("deleting", "deleting", False, f"migration src for {volume}"),
+        )  # fmt: skip
+        records.append(described(record))
+
+    see(move, to, "update_migrated_volume", named)
+    see(move, here, "delete_volume", deleted)
+    move.migrate(volume, to, force_host_copy=True)
+    move.must_have_moved(volume, to, "in-use" if attached else "available")
+    same("how often the copy was named and the old object deleted", len(records), 2)
+    same("(name, location, auth, id, host) of what is deleted", records[1], records[0])
+
+
+@law(
+    source=f"{MANAGER}._clear_db",
+    needs=["simulated Cinder", "inventory"],
+    level="migration-destination",
+    here=st.sampled_from(["lvm", "rbd", "nfs"]),
+    kind=failures,
+    written=contents(),
+)
+def a_temporary_volume_that_cannot_be_deleted_is_forgotten(
+    move: Move, here: str, kind: Any, written: Contents
+) -> None:
+    """When the copy fails and then the temporary volume cannot be deleted, its record goes all the same:
+    the owner has the volume as it was, and one object stays that nobody knows of."""
+    move.open(here, "subject")
+    volume = move.create(here)
+    move.write(volume, written)
+    objects = sum(map(len, move.objects().values()))
+    move.simulation.faults = FaultPlan(
+        [
+            Fault(point="os-brick.connect_volume", kind="eio"),
+            Fault(point="driver.delete_volume", kind=kind, actor=f"c-vol@{move.plan('subject').name}"),
+        ]
+    )
+    move.migrate(volume, "subject", force_host_copy=True)
+    move.heal()
+    row = move.volume(volume)
+    got = (row.host, row.status, row.migration_status)
+    same("(host, status, migration_status)", got, (move.plan(here).address, "available", "error"))
+    same("the volumes on record", list(move.cloud.database.volumes), [volume])
+    same("how many objects there are", sum(map(len, move.objects().values())), objects + 1)
+    quota_must_be_true(move)
+    move.must_hold(volume, written)
+    move.delete(volume)
+
+
+@law(
+    source=f"{COMPLETION}: delete_volume; {MANAGER}.delete_volume",
+    needs=["inventory"],
+    there=others,
+    kind=failures,
+)
+def an_old_volume_that_stays_can_be_deleted(move: Move, there: str, kind: str) -> None:
+    """When the source cannot delete what was copied, the migration is a success all the same; its owner
+    sees the old volume in error, pays nothing for it, and deletes it."""
+    move.open("subject", there)
+    before = move.objects()
+    volume = move.create("subject")
+    move.fail_at("driver.delete_volume", 1, kind, f"c-vol@{move.plan('subject').name}")
+    move.migrate(volume, there, force_host_copy=True)
+    move.heal()
+    move.must_have_moved(volume, there)
+    quota_must_be_true(move)
+    left = [row for row in move.cloud.database.volumes.values() if row["id"] != volume]
+    told = [(row["status"], row["migration_status"], row["host"]) for row in left]
+    address = move.plan("subject").address
+    same("(status, migration_status, host) of the old", told, [("error_deleting", "deleting", address)])
+    move.cloud.database.update(Volume, left[0]["id"], {"status": "error"})  # by an operator
+    move.delete(left[0]["id"])
+    quota_must_be_true(move)
+    move.must_be_tidy(before)
+
+
+@law(
+    source=f"{MANAGER}._clean_temporary_volume: a migration that was completing",
+    needs=["inventory"],
+    there=others,
+    kind=failures,
+    written=contents(),
+    lock=st.booleans(),
+)
+def a_copy_that_cannot_be_named_is_kept(
+    move: Move, there: str, kind: str, written: Contents, lock: bool
+) -> None:
+    """When the destination's driver fails to name the copy, the volume stays where it was, in error and
+    whole; the copy is kept as an ordinary volume, costs nothing, and can be deleted."""
+    move.open("subject", there)
+    before = move.objects()
+    volume = move.create("subject")
+    move.write(volume, written)
+    move.fail_at("driver.update_migrated_volume", 1, kind)
+    move.migrate(volume, there, force_host_copy=True, lock_volume=lock)
+    move.heal()
+    row = move.volume(volume)
+    got = (row.host, row.status, row.migration_status)
+    same("(host, status, migration_status)", got, (move.plan("subject").address, "available", "error"))
+    copies = [row for row in move.cloud.database.volumes.values() if row["id"] != volume]
+    told = [(row["status"], row["migration_status"], row["host"]) for row in copies]
+    same("(status, migration_status, host) of the copy", told, [("available", None, move.plan(there).address)])
+    quota_must_be_true(move)
+    move.must_hold(volume, written)
+    move.delete(copies[0]["id"])
+    move.must_be_tidy(before)
+    quota_must_be_true(move)
+
+
+@law(
+    source=f"{MANAGER}.update_migrated_volume: NotImplementedError, None",
+    level="migration-destination",
+    needs=["simulated Cinder"],
+    here=st.sampled_from(["lvm", "rbd", "nfs"]),
+    implemented=st.booleans(),
+    written=contents(),
+)
+def a_copy_without_another_name_keeps_its_own(
+    move: Move, here: str, implemented: bool, written: Contents
+) -> None:
+    """Where a driver does not name copies, or answers nothing, the volume leads to the copy by the name and
+    the location that this was made with."""
+    move.open(here, "subject")
+    volume = move.create(here)
+    move.write(volume, written)
+    manager = move.cloud.managers[move.plan("subject").service]
+    names: list[str] = []
+
+    def change(own: Callable[..., Any]) -> Callable[..., Any]:
+        def method(context: Any, record: Volume, copy: Volume, status: str) -> None:
+            names.append(copy.name_id)
+            if not implemented:
+                raise NotImplementedError
+
+        return method
+
+    manager.driver = Altered(manager.driver, "update_migrated_volume", change)
+    move.migrate(volume, "subject", force_host_copy=True)
+    move.must_have_moved(volume, "subject")
+    same("the names by which the volume is known", [move.volume(volume).name_id], names)
+    move.must_hold(volume, written, "the migrated volume")
+
+
+@law(
+    source=f"{MANAGER}._copy_volume_data: detach",
+    needs=["simulated Cinder", "inventory"],
+    there=others,
+    nth=st.integers(1, 6),
+    kind=st.sampled_from(["eio", "enospc"]),
+    lock=st.booleans(),
+)
+def a_copy_that_breaks_off_leaves_nothing(move: Move, there: str, nth: int, kind: str, lock: bool) -> None:
+    """When the copy itself fails, both volumes are disconnected and the temporary one goes; the volume is
+    whole, and can be migrated the next time."""
+    written = Contents("owner", ("first", "middle", "last"))
+    move.open("subject", there)
+    before = move.objects()
+    volume = move.create("subject")
+    move.write(volume, written)
+    move.fail_at("copy.*", nth, kind)
+    begun = len(move.watch.steps)
+    move.migrate(volume, there, force_host_copy=True, lock_volume=lock)
+    move.heal()
+    row = move.volume(volume)
+    got = (row.host, row.status, row.migration_status)
+    same("(host, status, migration_status)", got, (move.plan("subject").address, "available", "error"))
+    told = [step for step in move.watch.steps[begun:] if "after_volume_copy(" in step]
+    same("what the driver was told of the copy", told, [])
+    move.must_be_tidy(before)
+    quota_must_be_true(move)
+    move.must_hold(volume, written)
+    move.migrate(volume, there, force_host_copy=True)
+    move.must_have_moved(volume, there)
+    move.must_be_tidy(before)
+
+
+@law(
+    source="cinder.volume.volume_utils:notify_about_volume_usage; use_quota; LP 1922920",
+    needs=["simulated Cinder"],
+    there=others,
+)
+def nobody_is_billed_for_a_temporary_volume(move: Move, there: str) -> None:
+    """Who listens hears of a retype that was done, and of no volume that was created or deleted
+    meanwhile."""
+    move.open("subject", there)
+    kinds(move, "subject", there, **{"vendor:tier": "gold"})
+    volume = move.create("subject", volume_type="old")
+    heard = told(move)
+    move.fail_at("os-brick.connect_volume", 1, "eio")
+    move.retype(volume, "new", "on-demand")
+    move.heal()
+    same("what was told of a retype that failed", told(move), heard)
+    move.retype(volume, "new", "on-demand")
+    kind = move.cloud.database.get_volume_type("new").id
+    heard.append(("volume.retype", volume, kind))
+    same("what was told of a retype", told(move), heard)
+    unbound = move.create("subject")
+    heard = told(move)
+    move.migrate(unbound, there, force_host_copy=True)
+    same("what was told of a migration", told(move), heard)
+
+
+def told(move: Move) -> list[tuple[str, str, str]]:
+    """(event, volume, type) of the notifications about volumes."""
+    return [
+        (each.event_type, each.payload["volume_id"], each.payload["volume_type"])
+        for each in move.cloud.notifications.sent
+        if each.event_type.startswith("volume.")
+    ]
+
+
+# -------------------------------------------------------------------------------------------------- in use
+
+
+@law(
+    source=f"{GENERIC}: update_server_volume; nova.compute.api:API.swap_volume",
+    level="in-use",
+    needs=["inventory"],
+    there=others,
+    obstacle=st.sampled_from(["stopped", "forbidden", "gone"]),
+    retype=st.booleans(),
+)
+def a_hypervisor_that_refuses_ends_the_migration(move: Move, there: str, obstacle: str, retype: bool) -> None:
+    """When Nova does not begin to copy, the volume is in use as before, with its type, and in error;
+    nothing stays of the copy, and the server goes on."""
+    written, after = Contents("guest", ("first", "last")), Contents("later", ("first",))
+    move.open("subject", there)
+    kinds(move, "subject", there)
+    before = move.objects()
+    volume = move.create("subject", volume_type="old" if retype else None)
+    kind = move.volume(volume).volume_type_id
+    server = move.attach(volume)
+    move.guest_writes(server, volume, written)
+    nova = move.cloud.nova
+    if obstacle == "stopped":
+        server.state = "STOPPED"
+    elif obstacle == "forbidden":
+        nova.swap_allowed = False
+    else:
+        del nova.servers[server.id]
+    move_in_use(move, volume, there, retype)
+    server.state, nova.swap_allowed, nova.servers[server.id] = "ACTIVE", True, server
+    row = move.volume(volume)
+    same(
+        "(host, status, attach_status, migration_status, type)",
+        (row.host, row.status, row.attach_status, row.migration_status, row.volume_type_id),
+        (move.plan("subject").address, "in-use", "attached", "error", kind),
+    )
+    move.must_be_tidy(before)
+    quota_must_be_true(move)
+    move.guest_reads(server, volume, written, "the guest's disk")
+    move.guest_writes(server, volume, after)
+    move.detach(server, volume)
+    move.must_hold(volume, after, "the volume")
+
+
+@law(
+    source=f"{COMPLETION}: error; LP 1403916",
+    level="in-use",
+    needs=["inventory"],
+    there=others,
+    nth=st.integers(1, 8),
+)
+def a_failed_swap_leaves_nothing(move: Move, there: str, nth: int) -> None:
+    """When Nova's copy fails, the temporary volume goes with its object, attachment and export; the volume
+    has its type, status and attachment, and migrates the next time. So it is for a retype, too."""
+    written = Contents("guest", ("first", "last"))
+    move.open("subject", there)
+    kinds(move, "subject", there)
+    for retype in (False, True):
+        before, exported = move.objects(), len(move.exports())
+        volume = move.create("subject", volume_type="old" if retype else None)
+        server = move.attach(volume, f"server-{retype}")
+        move.guest_writes(server, volume, written)
+        was = move.volume(volume)
+        attached, exports = list(move.cloud.database.attachments), move.exports()
+        move.fail_at("nova.block_copy", nth, "eio")
+        move_in_use(move, volume, there, retype)
+        move.heal()
+        row = move.volume(volume)
+        same(
+            "(host, status, attach_status, migration_status, type)",
+            (row.host, row.status, row.attach_status, row.migration_status, row.volume_type_id),
+            (was.host, "in-use", "attached", "error", was.volume_type_id),
+        )
+        same("the attachments", list(move.cloud.database.attachments), attached)
+        same("the targets", move.exports(), exports)
+        move.must_be_tidy(before)
+        move_in_use(move, volume, there, retype)
+        move.must_have_moved(volume, there, "in-use")
+        move.guest_reads(server, volume, written, "the guest's disk")
+        move.detach(server, volume)
+        move.delete(volume)
+        move.must_be_tidy(before)
+        same("how many targets there are", len(move.exports()), exported)
+
+
+def move_in_use(move: Move, volume: str, there: str, retype: bool) -> None:
+    """A migration, or a retype that needs one."""
+    if retype:
+        move.retype(volume, "new", "on-demand")
+    else:
+        move.migrate(volume, there)
+
+
+@law(
+    source=f"{COMPLETION}: require_driver_initialized",
+    level="in-use",
+    needs=["simulated Cinder"],
+    there=others,
+)
+def a_completion_without_a_driver_is_an_error(move: Move, there: str) -> None:
+    """When the source's driver is not there any more as Nova has copied, the migration is in error, and
+    nothing is exchanged."""
+    move.open("subject", there)
+    volume = move.create("subject")
+    move.attach(volume)
+    manager = move.cloud.managers[move.plan("subject").service]
+    completed = move.cloud.api.migrate_volume_completion
+
+    def without(*arguments: Any, **keywords: Any) -> Any:
+        manager.initialized = False
+        return completed(*arguments, **keywords)
+
+    move.cloud.api.migrate_volume_completion = without
+    move.migrate(volume, there)
+    row = move.volume(volume)
+    got = (row.host, row.status, row.migration_status)
+    same("(host, status, migration_status)", got, (move.plan("subject").address, "in-use", "error"))
+
+
+@law(
+    source=f"{COMPLETION}: is_attached before Nova's Queens; LP 1659914, LP 1614371, LP 1802155",
+    level="in-use",
+    needs=["simulated Cinder"],
+    there=others,
+    mode=st.sampled_from(["ro", "rw"]),
+)
+def an_attachment_of_before_queens_moves_along(move: Move, there: str, mode: str) -> None:
+    """A Nova that attaches the temporary volume itself, without an attachment of its own making, finds the
+    volume attached to its server afterwards: to the same host, in the same place and mode, once."""
+    move.open("subject", there)
+    api, database = move.cloud.api, move.cloud.database
+    volume = move.create("subject")
+    move.act(api.reserve, OWNER, volume)
+    place = {"instance_uuid": "server", "host_name": "compute", "mountpoint": "/dev/vdb"}
+    move.act(api.attach, OWNER, volume, **place, mode=mode)
+    nova = move.cloud.nova
+
+    def swap(server: str, old: str, new: str) -> None:
+        move.simulation.kernel.spawn("nova-compute", finish, old, new)
+
+    def finish(old: str, new: str) -> None:
+        api.reserve(nova.context, new)
+        api.migrate_volume_completion(nova.context, old, new, error=False)
+
+    nova.update_server_volume = swap
+    move.migrate(volume, there)
+    move.must_have_moved(volume, there, "in-use")
+    row = move.volume(volume)
+    attached = [
+        (
+            each.volume_id,
+            each.instance_uuid,
+            each.attached_host,
+            each.mountpoint,
+            each.attach_mode,
+            each.attach_status,
+        )
+        for each in (database.get_attachment(each) for each in database.attachments)
+    ]
+    wanted = (volume, *place.values(), mode, "attached")
+    same("the attachments", attached, [wanted])
+    same("attach_status", row.attach_status, "attached")
