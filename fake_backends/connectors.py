@@ -85,11 +85,15 @@ def connect(world: World, connection_info: ConnectionInfo, connector: Connector)
 
 
 def _connect_iscsi(world: World, data: dict[str, Any], connector: Connector) -> Connection:
-    """At the portal of a host that exports its volume groups."""
+    """At the portal of a host that exports its volume groups; NotFound if the target has no such LUN."""
     initiator = world.node(connector["host"]).initiator
     login = initiator.login(
         data["target_portal"], data["target_iqn"], chap_of(data), initiator=connector["initiator"]
     )
+    lun = data.get("target_lun", login.session.target.lun)
+    if lun != login.session.target.lun:
+        initiator.logout(login)
+        raise NotFound(f"{data['target_iqn']} has no disk with LUN {lun}")
     return Connection(login.session.device, login.path, lambda: initiator.logout(login))
 
 

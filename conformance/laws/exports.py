@@ -104,7 +104,7 @@ def removing_leaves_other_exports(bench: Bench, written: Contents) -> None:
 
 @law(source=f"{ENSURE}; {MANAGER}.init_host", needs=["data path"], written=contents(), times=st.integers(1, 2))
 def ensuring_keeps_connections(bench: Bench, written: Contents, times: int) -> None:
-    """ensure_export at the start of the service leaves the connected hosts connected."""
+    """ensure_export at the start of the service leaves connected hosts connected, and lets them in again."""
     volume = bench.create()
     attached = bench.attach(volume)
     pages = pages_of(written, attached.size)
@@ -112,6 +112,8 @@ def ensuring_keeps_connections(bench: Bench, written: Contents, times: int) -> N
     for _ in range(times):
         bench.restart()
     same("what the connected host reads", attached.read(pages), dict(pages))
+    attached = bench.reconnect(attached)
+    same("what the host reads that has connected anew", attached.read(pages), dict(pages))
     bench.detach(attached)
     bench.must_hold(volume, written, "the volume")
 

@@ -80,13 +80,15 @@ def a_migrated_volume_is_extended(bench: Bench, size: int, more: int, written: C
 
 @law(source=NAME_ID, needs=["data path", "snapshots"], before=contents("before"), after=contents("after"))
 def a_migrated_volume_is_snapshotted(bench: Bench, before: Contents, after: Contents) -> None:
-    """Snapshots are of the object that the name says, and are deleted there."""
+    """Snapshots are of the object that the name says, and are deleted there: they can be taken again."""
     volume = bench.another_name_for(bench.create())
     bench.write(volume, before)
     snapshot = bench.snapshot(volume)
     bench.write(volume, after)
     bench.must_hold(bench.from_snapshot(snapshot), before, "the volume from the snapshot")
     spare = bench.snapshot(volume)
+    bench.driver.delete_snapshot(bench.fresh(spare))
+    bench.fill_in_snapshot(spare)
     bench.delete_snapshot(spare)
     bench.must_hold(volume, after, "the volume")
 

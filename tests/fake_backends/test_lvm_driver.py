@@ -496,6 +496,20 @@ def test_export_with_tgt() -> None:
     connect(lab.world, info, {"host": "elsewhere", "initiator": "anybody"}).disconnect()
 
 
+@pytest.mark.parametrize("helper", ["lioadm", "tgtadm"])
+def test_a_target_has_one_disk(helper: str) -> None:
+    """Whoever asks for another LUN finds none, and is logged out again."""
+    lab = Lab(target_helper=helper)
+    driver = lab.driver()
+    volume = lab.exported(driver, lab.created(driver))
+    info = driver.initialize_connection(volume, CONNECTOR)
+    other = {**info, "data": {**info["data"], "target_lun": 2}}
+    with pytest.raises(NotFound, match="has no disk with LUN 2"):
+        connect(lab.world, other, CONNECTOR)
+    assert lab.node.targets.sessions == []
+    connect(lab.world, info, CONNECTOR).disconnect()
+
+
 def test_export_is_idempotent_and_keeps_its_credentials() -> None:
     """Those on record win over the ones that the name would give."""
     lab = Lab()

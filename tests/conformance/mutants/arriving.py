@@ -308,3 +308,14 @@ class SnapshotsById(LvmDriver):
 @mutant("unexport-by-id", "exports/removing_takes_the_target_away", "removes the export that the id names")
 class UnexportsById(Ids, LvmDriver):
     BY_ID = ("remove_export",)
+
+
+@mutant(
+    "snapshot-stays-migrated",
+    "names/a_migrated_volume_is_snapshotted",
+    "looks for snapshots of the object that the id names, to delete them",
+)
+class DeletesSnapshotsById(RbdDriver):
+    def delete_snapshot(self, snapshot: Any) -> None:
+        if f"volume-{snapshot.volume_id}" in self._pool():
+            super().delete_snapshot(snapshot)

@@ -78,6 +78,22 @@ class FewTargets(LvmDriver):
         return {**info, "data": {**info["data"], "target_iqn": targets[place % 16]}}
 
 
+@mutant("wrong-unit", "volumes/what_is_written_is_read_again", "counts the disks of a target from one")
+class CountsFromOne(LvmDriver):
+    def initialize_connection(self, volume: Any, connector: Any) -> Any:
+        info = super().initialize_connection(volume, connector)
+        return {**info, "data": {**info["data"], "target_lun": info["data"]["target_lun"] + 1}}
+
+
+@mutant("ensure-shuts-out", "exports/ensuring_keeps_connections", "ensure_export forgets who was let in")
+class EnsureShutsOut(LvmDriver):
+    def ensure_export(self, context: Any, volume: Any) -> None:
+        super().ensure_export(context, volume)
+        for target in self.node.targets.targets.values():
+            if volume.name in target.iqn and target.allowed is not None:
+                target.allowed.clear()
+
+
 LOST = "restart/exports_outlive_their_node"
 
 
