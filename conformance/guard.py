@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from conformance import machine, threads
+from conformance import library, machine, threads
 from conformance.machine import Machine
 from conformance.patience import CALL_LIMIT_US, Overdue, Patience
 from harness.errors import TaskKilled
@@ -213,9 +213,10 @@ def contained(patience: Patience | None = None) -> Iterator[None]:
     """While this lasts, drivers cannot print, and the alarm of `Watch` is armed. Both are put back as they
     were.
 
-    Handlers of signals that a driver has changed are put back, too. One inside of another has its patience.
+    Handlers of signals and functions of the standard library that a driver has changed are put back, too. One
+    inside of another has its patience.
     """
-    stdout, before = sys.stdout, signal_handlers()
+    stdout, before, functions = sys.stdout, signal_handlers(), library.seen()
     outer = stdout.patience if isinstance(stdout, _Recorder) else Patience()
     with machine.watched() as watched:
         recorder = _Recorder(watched, patience or outer)
@@ -232,6 +233,7 @@ def contained(patience: Patience | None = None) -> Iterator[None]:
         finally:
             sys.stdout = stdout
             recorder.limit(0)
+            library.put_back(functions)
             if recorder.armed:
                 for number, handler in before.items():
                     if handler is not None and signal.getsignal(number) is not handler:

@@ -13,6 +13,7 @@ from typing import Any
 import hypothesis
 from hypothesis.errors import HypothesisException
 
+from conformance import library
 from conformance.bench import Lacking
 from conformance.capabilities import Capabilities
 from conformance.elsewhere import Elsewhere
@@ -80,11 +81,14 @@ def _decided(trial: _Trial, capabilities: Capabilities, profile: str) -> LawResu
     for need in law.needs:
         if reason := capabilities.lacks(need):
             return result_of(law, "skipped", reason=reason)
-    handlers = signal_handlers()
+    handlers, functions = signal_handlers(), library.seen()
     try:
         trial.run(profile)
         if name := changed_signals(handlers):
             trial.reason = f"the driver changes what happens at {name}, which is the service's business"
+            return result_of(law, "failed", trial)
+        if name := library.replaced(functions):
+            trial.reason = f"the driver replaces {name}, which all of its process uses"
             return result_of(law, "failed", trial)
         if not trial.examples and trial.lacking:
             return result_of(law, "skipped", reason=trial.lacking)

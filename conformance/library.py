@@ -1,0 +1,42 @@
+"""The functions of the standard library, which a driver shares with everybody in its process.
+
+One that replaces `time.sleep` or `random.random` changes the service that it runs in; it is put back.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import random
+import socket
+import subprocess
+import threading  # noqa: TID251 (to watch it)
+import time
+from collections.abc import Mapping
+from types import ModuleType
+
+MODULES: tuple[ModuleType, ...] = (builtins, os, random, socket, subprocess, threading, time)
+Seen = Mapping[ModuleType, Mapping[str, object]]
+
+
+def seen() -> Seen:
+    """What they are called now."""
+    return {module: dict(vars(module)) for module in MODULES}
+
+
+def replaced(before: Seen) -> str:
+    """The name of one that is another one now, such as ``time.sleep``; empty if there is none."""
+    for module, names in before.items():
+        now = vars(module)
+        for name, value in names.items():
+            if now.get(name) is not value and callable(value):
+                return f"{module.__name__}.{name}"
+    return ""
+
+
+def put_back(before: Seen) -> None:
+    """As they were."""
+    while name := replaced(before):
+        module, _, attribute = name.rpartition(".")
+        found = next(each for each in before if each.__name__ == module)
+        setattr(found, attribute, before[found][attribute])
