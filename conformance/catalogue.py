@@ -35,6 +35,7 @@ from conformance.laws import (
     retype_moves,
     revert,
     sequences,
+    several_shares,
     snapshots,
     stats,
     temporaries,
@@ -48,9 +49,9 @@ from harness.errors import InputError
 
 MODULES = (
     interface, volumes, snapshots, clones, used_storage, extend, connections, exports, stats, naming, restart,
-    faults, concurrency, images, contents_of, requests, on_record, sequences, migration, destination,
-    assisted, assisted_failures, assisted_traces, in_use, records, bookkeeping, retype, retype_moves,
-    multiattach, manage, revert, groups, trouble, refusals, temporaries, ways,
+    faults, concurrency, images, contents_of, requests, on_record, sequences, several_shares, migration,
+    destination, assisted, assisted_failures, assisted_traces, in_use, records, bookkeeping, retype,
+    retype_moves, multiattach, manage, revert, groups, trouble, refusals, temporaries, ways,
 )  # fmt: skip
 
 

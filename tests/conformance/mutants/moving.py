@@ -159,6 +159,17 @@ class RefusesLimits(LvmDriver):
         return not diff["qos_specs"]
 
 
+@mutant(
+    "retype-snapshot-refused",
+    "retype/a_volume_with_a_snapshot_can_be_retyped",
+    "refuses to retype what has a snapshot",
+)
+class RefusesRetypeWithSnapshot(RbdDriver):
+    def retype(self, context: Any, volume: Any, new_type: Any, diff: Any, host: Any) -> Any:
+        snapshots = self._pool().image(volume.name).snapshots
+        return not snapshots and super().retype(context, volume, new_type, diff, host)
+
+
 # ------------------------------------------------------------------------------------------------- in use
 
 BACKED_UP = "images and backups/a_volume_in_use_can_be_backed_up"

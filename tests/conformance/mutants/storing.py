@@ -274,6 +274,30 @@ class EightSnapshots(LvmDriver):
         super().create_snapshot(snapshot)
 
 
+ON_ITS_SHARE = "several shares/a_volume_is_found_on_its_share"
+
+
+@mutant("first-share", ON_ITS_SHARE, "looks for every volume on its first share")
+class FirstShare(NfsDriver):
+    def _share(self, volume: Any) -> Any:
+        return next(iter(self._mounted.values()))
+
+
+@mutant("clone-elsewhere", ON_ITS_SHARE, "writes down the emptiest share for a clone, on whichever it is")
+class ClonesElsewhere(NfsDriver):
+    def create_cloned_volume(self, volume: Any, src_vref: Any) -> Any:
+        super().create_cloned_volume(volume, src_vref)
+        return {"provider_location": self._find_share(volume.size)}
+
+
+@mutant("stats-first-share", "several shares/every_share_counts", "counts its first share alone")
+class CountsFirstShare(NfsDriver):
+    def get_volume_stats(self, refresh: bool = False) -> dict[str, Any]:
+        self._ensure_shares_mounted()
+        first, statistics = next(iter(self._mounted.values())), super().get_volume_stats(refresh)
+        return {**statistics, "total_capacity_gb": first.statistics().total / GIB}
+
+
 CALLED = "names/what_is_made_of_a_volume_may_be_called_anything"
 
 
