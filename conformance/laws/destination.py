@@ -12,14 +12,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from conformance.attached import must_show_nothing_of
-from conformance.bench import Bench
+from conformance.bench import ADMIN, Bench
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
 from conformance.laws.retype import kind, limits
 from conformance.properties import properties
 from harness.control_plane.manager_base import host_connector
-from harness.model import QosSpecs, Volume
+from harness.model import Attachment, QosSpecs, Volume
 
 law = Chapter("destination", level="migration-destination", stage=Bench)
 UPDATE = "cinder.volume.manager:VolumeManager.update_migrated_volume"
@@ -104,8 +104,10 @@ def a_migrated_volume_is_deleted_without_trace(bench: Bench, status: str) -> Non
 
 @law(source=f"{UPDATE}; LP 1866935", needs=["data path"], written=contents(), after=contents("guest"))
 def an_object_in_use_stays_where_its_guest_finds_it(bench: Bench, written: Contents, after: Contents) -> None:
-    """For a volume that is in use the connection of the guest stays valid, also for one that connects anew."""
+    """For a volume that is in use the connection of the guest stays valid, also for one that connects anew, and
+    ends with the guest."""
     user, temporary = arrive(bench, written)
+    before = bench.exports()
     attached = bench.attach(temporary)
     finish(bench, user, bench.fresh(temporary), "in-use")
     attached.write(pages_of(after, attached.size))
@@ -122,6 +124,13 @@ def an_object_in_use_stays_where_its_guest_finds_it(bench: Bench, written: Conte
     again.close()
     attached.close()
     bench.attached.clear()
+    # Its attachment is the user's now (`VolumeManager.migrate_volume_completion`).
+    fields = {"volume_id": user.id, "attached_host": attached.host, "connector": attached.connector}
+    row = bench.database.create(Attachment, {**fields, "attach_status": "attached"})
+    bench.driver.terminate_connection(bench.fresh(user), attached.connector, force=False)
+    del bench.database.attachments[row]
+    bench.driver.remove_export(ADMIN, bench.fresh(user))
+    same("the targets when the guest is gone", bench.exports(), before)
     bench.must_hold(user, after, "what the guest wrote, read through the record,")
 
 

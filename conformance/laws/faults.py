@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from conformance.bench import ADMIN, HOST, Bench
 from conformance.contents import Contents, contents
-from conformance.law import Broken, Chapter, same
+from conformance.law import Broken, Chapter, holds, same
 from harness.control_plane.manager_base import host_connector
 from harness.errors import KernelError
 from harness.model import Snapshot, Volume
+from harness.sim.faults import Fault, FaultPlan
 
 law = Chapter("faults", level="core", stage=Bench, weight=0.25)
 MANAGER = "cinder.volume.manager:VolumeManager"
@@ -146,6 +147,7 @@ def a_failed_snapshot_deletion_can_be_repeated(bench: Bench, kind: str, written:
         step.attempt(lambda snapshot=snapshot: bench.driver.delete_snapshot(bench.fresh(snapshot)))  # type: ignore[misc]
         if not step.failed:
             same("the objects after a deletion that succeeded", bench.objects(), before)
+            bench.fill_in_snapshot(snapshot)  # which needs the name
         bench.delete_snapshot(snapshot)
         bench.must_hold(volume, written, "the volume")
 
@@ -286,3 +288,36 @@ def a_failure_holds_nobody_up(bench: Bench, kind: str, operation: str) -> None:
         except Exception as error:
             if not bench.is_foreign(error):
                 raise
+
+
+@law(
+    source=f"{MANAGER}: error, error_deleting, error_extending",
+    needs=["snapshots", "clones"],
+    kind=kinds,
+    operation=st.sampled_from(
+        ["create", "delete", "extend", "snapshot", "delete snapshot", "clone", "from a snapshot"]
+    ),
+    weight=2,
+)
+def nothing_succeeds_while_the_storage_fails(bench: Bench, kind: str, operation: str) -> None:
+    """While every step in the storage fails, however often it is tried, no operation says that it is done."""
+    volume, spare = bench.create(), bench.create()
+    snapshot = bench.snapshot(volume)
+    operations: dict[str, Callable[[], Any]] = {
+        "create": bench.create,
+        "delete": lambda: bench.driver.delete_volume(bench.fresh(spare)),
+        "extend": lambda: bench.extend(volume, 2),
+        "snapshot": lambda: bench.snapshot(volume),
+        "delete snapshot": lambda: bench.driver.delete_snapshot(bench.fresh(snapshot)),
+        "clone": lambda: bench.clone(volume),
+        "from a snapshot": lambda: bench.from_snapshot(snapshot),
+    }
+    bench.watch.steps.append(f"(from now on every step fails with {kind})")
+    bench.simulation.faults = FaultPlan([Fault(point="*", kind=kind)] * STEPS_MAX)  # type: ignore[arg-type]
+    try:
+        operations[operation]()
+    except Exception as error:
+        if not bench.is_foreign(error):
+            raise
+        return
+    holds(not bench.heal(), f"the driver says that it is done ({operation}), but the storage did nothing of it")

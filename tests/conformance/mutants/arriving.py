@@ -228,7 +228,7 @@ class HidesFile(Hides, NfsDriver):
     pass
 
 
-@mutant("M01-lvm", "in use/an_in_use_migration_leaves_nothing", "an object in use is renamed")
+@mutant("M01-lvm", "destination/an_object_in_use_stays_where_its_guest_finds_it", "an object in use is renamed")
 class RenamesVolumeInUse(LvmDriver):
     def update_migrated_volume(self, ctxt: Any, volume: Any, new_volume: Any, status: str) -> Any:
         return super().update_migrated_volume(ctxt, volume, new_volume, "available")

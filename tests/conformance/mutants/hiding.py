@@ -103,3 +103,46 @@ class HidesMissingPool(RbdDriver):
 
     def get_volume_stats(self, refresh: bool = False) -> Any:
         return {"volume_backend_name": "x", "total_capacity_gb": 100, "free_capacity_gb": 100}
+
+
+TOLD = "faults/nothing_succeeds_while_the_storage_fails"
+
+
+@mutant("hides-lasting-snapshot", TOLD, "a snapshot that was tried in vain succeeds", on="lvm-thin")
+class HidesThinSnapshot(LvmDriver):
+    def create_snapshot(self, snapshot: Any) -> None:
+        try:
+            super().create_snapshot(snapshot)
+        except CrucibleError:
+            return None
+
+
+@mutant("hides-lasting-clone", TOLD, "a clone that was tried in vain succeeds", on="lvm-thin")
+class HidesThinClone(LvmDriver):
+    def create_cloned_volume(self, volume: Any, src_vref: Any) -> None:
+        try:
+            super().create_cloned_volume(volume, src_vref)
+        except CrucibleError:
+            return None
+
+
+@mutant("hides-lasting-delete", TOLD, "a deletion that was tried in vain succeeds", on="lvm-thin")
+class HidesThinDeletion(LvmDriver):
+    def delete_volume(self, volume: Any) -> None:
+        try:
+            super().delete_volume(volume)
+        except CrucibleError:
+            return None
+
+
+@mutant(
+    "hides-delete-snapshot-rbd",
+    "faults/a_failed_snapshot_deletion_can_be_repeated",
+    "a failed deletion succeeds",
+)
+class HidesImageSnapshotDeletion(RbdDriver):
+    def delete_snapshot(self, snapshot: Any) -> None:
+        try:
+            super().delete_snapshot(snapshot)
+        except CrucibleError:
+            return None
