@@ -38,7 +38,9 @@ from conformance.laws import (
     several_shares,
     snapshots,
     stats,
+    swaps,
     temporaries,
+    told,
     trouble,
     used_storage,
     volumes,
@@ -51,7 +53,8 @@ MODULES = (
     interface, volumes, snapshots, clones, used_storage, extend, connections, exports, stats, naming, restart,
     faults, concurrency, images, contents_of, requests, on_record, sequences, several_shares, migration,
     destination, assisted, assisted_failures, assisted_traces, in_use, records, bookkeeping, retype,
-    retype_moves, multiattach, manage, revert, groups, trouble, refusals, temporaries, ways,
+    retype_moves, multiattach, manage, revert, groups, trouble, refusals, temporaries, swaps,
+    ways, told,
 )  # fmt: skip
 
 

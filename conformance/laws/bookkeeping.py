@@ -267,6 +267,20 @@ def what_a_dead_service_had_begun_is_taken_up(move: Move) -> None:
         counters_must_be_true(move)
 
 
+@law(source=f"{MANAGER}.init_host: do_cleanup; CleanableManager.do_cleanup: service_id")
+def a_service_takes_up_its_own_work_only(move: Move) -> None:
+    """What a service had begun when it died is left alone by others that start, and taken up when it is
+    back."""
+    move.open("subject", "twin")
+    plan = move.plan("twin")
+    move.fail_at("driver.create_volume", 1, "crash", f"c-vol@{plan.name}")
+    begun = move.act(move.cloud.api.create_volume, OWNER, 1, host=plan.address).id
+    move.heal()
+    for backend, wanted in (("subject", "creating"), ("twin", "error")):
+        restarted(move, backend)
+        same(f"the status when {backend} has started", move.volume(begun).status, wanted)
+
+
 def cut_short(move: Move, request: str) -> None:
     """Broken unless the record stands as it should when the service that died at a request is back."""
     api, database, host = move.cloud.api, move.cloud.database, move.plan("subject").address

@@ -76,7 +76,8 @@ def a_service_without_its_driver_does_nothing(move: Move) -> None:
         made = request() or about[name]
         row = {**move.cloud.database.volumes, **move.cloud.database.snapshots}.get(made, {"status": "gone"})
         same(f"the status after a request to {name}", row["status"], wanted)
-    same("the migration_status", move.volume(moved).migration_status, "error")
+    statuses = (move.volume(moved).migration_status, move.volume(retyped).migration_status)
+    same("migration_status of what was to migrate, and to be retyped", statuses, ("error", None))
     asked = [step for step in move.watch.steps[begun:] if step.startswith("subject.")]
     same("what the driver was asked", asked, [])
 
@@ -326,3 +327,56 @@ def what_one_back_end_cannot_make_another_makes(move: Move) -> None:
     quota_must_be_true(move)
     move.delete(made)
     counters_must_be_true(move)
+
+
+@law(source="cinder.volume.flows.manager.create_volume:OnFailureRescheduleTask", needs=["inventory"])
+def what_was_half_made_is_deleted(move: Move) -> None:
+    """When a driver has made an object and then fails, however often the scheduler tries, the volume is in
+    error in the end, and no object stays."""
+    move.open("subject")
+    objects = move.objects()
+    failure = errors.VolumeBackendAPIException(data="too late")
+    alter(move, "subject", "create_volume", raising(failure, after=True))
+    made = move.act(move.cloud.api.create_volume, OWNER, 1).id
+    same("the status", move.volume(made).status, "error")
+    same("the objects", move.objects(), objects)
+    move.delete(made)
+    quota_must_be_true(move)
+
+
+@law(source="cinder.volume.flows.manager.create_volume: ImageCopyFailure", needs=["inventory"])
+def an_image_that_cannot_be_copied_is_no_back_ends_fault(move: Move) -> None:
+    """When a volume was made, and only the image could not be written to it, it is in error where it was
+    made: no other back-end tries, and it can be deleted."""
+    move.open("subject", "twin")
+    api = move.cloud.api
+    image = move.act(api.upload_image, OWNER, move.create("subject"), "image")
+    objects, begun = move.objects(), len(move.watch.steps)
+    move.fail_at("driver.copy_image_to_volume", 1, "eio")
+    made = move.act(api.create_volume, OWNER, 1, image_id=image.id).id
+    move.heal()
+    same("the status", move.volume(made).status, "error")
+    tried = [step for step in move.watch.steps[begun:] if ".create_volume(" in step]
+    same("how many back-ends made it", len(tried), 1)
+    counters_must_be_true(move)
+    move.delete(made)
+    same("the objects in the end", move.objects(), objects)
+    quota_must_be_true(move)
+
+
+@law(source=f"{MANAGER}.delete_volume: VolumeAttached", written=contents())
+def what_a_server_has_is_not_deleted(move: Move, written: Contents) -> None:
+    """A service that is told to delete a volume which has been attached meanwhile leaves it alone."""
+    move.open("subject")
+    volume = move.create("subject")
+    server = move.attach(volume)
+    move.guest_writes(server, volume, written)
+    manager = move.cloud.managers[move.plan("subject").service]
+    try:
+        move.act(manager.delete_volume, move.volume(volume))
+    except errors.VolumeAttached as error:
+        move.note(f"refused: {error}")
+    same("the status", move.volume(volume).status, "in-use")
+    move.guest_reads(server, volume, written, "the guest's disk")
+    move.detach(server, volume)
+    move.must_hold(volume, written)

@@ -16,7 +16,7 @@ from conformance.law import Chapter, holds, same
 from conformance.laws.bookkeeping import counters_must_be_true, everything
 from conformance.laws.records import quota_must_be_true
 from conformance.laws.refusals import nothing_is_reserved
-from conformance.laws.retype_moves import kinds
+from conformance.laws.retype_moves import encrypted, kinds
 from conformance.move import ADMIN, OWNER, Move
 from harness.model import Encryption, QosSpecs, Volume
 
@@ -134,6 +134,34 @@ def encryption_is_no_drivers_business(move: Move, alike: bool, provider: str) ->
     same("whether no temporary volume was made", move.assisted(), True)
     holds(key in move.cloud.key_manager.keys, "the key of the volume is gone")
     quota_must_be_true(move)
+
+
+@law(
+    source=f"{MANAGER}._migrate_volume_generic: encryption_key_id; {MANAGER}._copy_volume_data: ciphertext",
+    level="encryption",
+    needs=["simulated Cinder"],
+    provider=st.sampled_from(["luks", "luks2"]),
+    fails=st.booleans(),
+)
+def a_migrated_volume_keeps_its_key(move: Move, provider: str, fails: bool) -> None:
+    """An encrypted volume is copied as it is: it keeps its key, whether the copy succeeds or not, no other
+    is made, and nobody decrypts it on the way. When it is deleted no key is left."""
+    volume = encrypted(move, "subject", "lvm", provider, provider, bound=False)
+    key, keys = move.volume(volume).encryption_key_id, sorted(move.cloud.key_manager.keys)
+    if fails:
+        move.fail_at("os-brick.connect_volume", 2, "eio")
+    begun = len(move.simulation.history)
+    move.migrate(volume, "lvm", force_host_copy=True)
+    move.heal()
+    row = move.volume(volume)
+    there, how = ("subject", "error") if fails else ("lvm", "success")
+    got = (row.host, row.migration_status, row.encryption_key_id)
+    same("(host, migration_status, key)", got, (move.plan(there).address, how, key))
+    same("the keys", sorted(move.cloud.key_manager.keys), keys)
+    steps = [event.step for event in move.simulation.history[begun:]]
+    holds("os-brick.attach_encryptor" not in steps, "the volume was decrypted on the way")
+    move.delete(volume)
+    same("the keys in the end", sorted(move.cloud.key_manager.keys), [])
 
 
 @law(source=f"{MANAGER}.retype: an exception of the driver", policy=st.sampled_from(["never", "on-demand"]))

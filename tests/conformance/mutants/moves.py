@@ -18,8 +18,9 @@ from harness.control_plane.retype import Retype
 from harness.control_plane.scheduler import Scheduler
 from harness.control_plane.volume_manager import VolumeManager
 from tests.conformance.mutants.control_plane import FAULTS, Fault, one
+from tests.conformance.mutants.telling import OF_TELLING
 
-REFUSALS, TEMPORARY, WAYS = "refusals/", "temporary volumes/", "ways/"
+REFUSALS, TEMPORARY, SWAPS, WAYS = "refusals/", "temporary volumes/", "swaps/", "ways/"
 AT_WORK, AT_REST, NOBODY, WHO, STAYS, TYPED = (
     REFUSALS + "what_is_at_work_does_not_migrate",
     REFUSALS + "what_is_at_rest_migrates",
@@ -47,11 +48,13 @@ OWN_NAME, BROKEN_OFF, BILLED, UNWILLING, FAILED, NO_DRIVER, QUEENS = (
     TEMPORARY + "a_copy_without_another_name_keeps_its_own",
     TEMPORARY + "a_copy_that_breaks_off_leaves_nothing",
     TEMPORARY + "nobody_is_billed_for_a_temporary_volume",
-    TEMPORARY + "a_hypervisor_that_refuses_ends_the_migration",
-    TEMPORARY + "a_failed_swap_leaves_nothing",
-    TEMPORARY + "a_completion_without_a_driver_is_an_error",
-    TEMPORARY + "an_attachment_of_before_queens_moves_along",
+    SWAPS + "a_hypervisor_that_refuses_ends_the_migration",
+    SWAPS + "a_failed_swap_leaves_nothing",
+    SWAPS + "a_completion_without_a_driver_is_an_error",
+    SWAPS + "an_attachment_of_before_queens_moves_along",
 )
+SWAP = SWAPS + "a_swap_of_novas_own_takes_attachments_along"
+KEY = WAYS + "a_migrated_volume_keeps_its_key"
 DIFFERS, MORE, CIPHER, RAISES, REPLICATED, CHARGED, CLUSTER, IN_CLUSTER, LOST = (
     WAYS + "only_what_differs_is_the_drivers_business",
     WAYS + "a_retype_of_more_than_the_place_is_a_copy",
@@ -182,7 +185,7 @@ OF_MOVES: dict[str, Fault] = {
     # ------------------------------------------------------------------------------- temporary volumes
     "a temporary volume is in the zone of its volume": one(
         TWIN, Migration, "_create_temporary",
-        "availability_zone=service.availability_zone", 'availability_zone="elsewhere"',
+        "availability_zone=service.availability_zone,", "",
     ),
     "a temporary volume does not say whose it is": one(
         TWIN, Migration, "_create_temporary",
@@ -348,8 +351,25 @@ OF_MOVES: dict[str, Fault] = {
     "an attachment of before Queens is made anew beside the old one": one(
         QUEENS, Migration, "_detach_in_old_flow", "self.detach_volume(volume.id, attachment.id)", "pass"
     ),
+    "an export of before Queens that stays ends the migration": one(
+        QUEENS, Migration, "_detach_in_old_flow", "except Exception as error:", "except KeyError as error:"
+    ),
     "an attachment of before Queens goes to another place": one(
         QUEENS, Migration, "migrate_volume_completion", "attachment.mountpoint,", "None,"
+    ),
+    "a swap of Nova's own leaves the old attachment (LP 1489744)": one(
+        SWAP, Moves, "_swap_without_migration",
+        "self.detach_record(context, volume, attachment.id)", "pass",
+    ),
+    "a swap of Nova's own attaches nothing (LP 1489744)": one(
+        SWAP, Moves, "_swap_without_migration", "self.attach_record(", "(lambda *each: None)("
+    ),
+    "a swap of Nova's own is done although it failed (LP 1489744)": one(
+        SWAP, Moves, "_swap_without_migration", "if not error:", "if True:"
+    ),
+    "a service without its driver begins to retype": one(
+        "trouble/a_service_without_its_driver_does_nothing", Retype, "retype",
+        "self.require_driver_initialized()", "pass",
     ),
     # -------------------------------------------------------------------------------------------- ways
     "types that are alike are the driver's business": one(
@@ -391,6 +411,21 @@ OF_MOVES: dict[str, Fault] = {
     "M45 types that are encrypted alike differ (LP 1700741)": one(
         CIPHER, volume_types, "_encryption",
         "**volume_type.encryption._asdict()", '"encryption_id": volume_type.id', "lvm",
+    ),
+    "M34 a volume gets a key for every migration": one(
+        KEY, Migration, "_create_temporary", "if volume.hides_admin_metadata:",
+        'if volume.encryption_key_id:\n'
+        '        values["encryption_key_id"] = self.cloud.key_manager.create_key()\n'
+        "    if volume.hides_admin_metadata:", "lvm",
+    ),
+    "M34 the key goes with the old volume": one(
+        KEY, VolumeManager, "_delete_volume", "self.db.destroy_volume(volume.id)",
+        "self.cloud.key_manager.delete_key(volume.encryption_key_id)\n"
+        "    self.db.destroy_volume(volume.id)", "lvm",
+    ),
+    "M36 every encrypted volume is decrypted on the way": one(
+        KEY, Migration, "_copy_volume_data",
+        "encryption_changed(self.db, volume.volume_type_id, temporary.volume_type_id)", "True", "lvm",
     ),
     "M43 a driver that fails to retype ends the retype": one(
         RAISES, Retype, "_retype_by_driver", "return False, None", "raise"
@@ -442,4 +477,4 @@ OF_MOVES: dict[str, Fault] = {
 }  # fmt: skip
 """By what is wrong."""
 
-EVERY_FAULT = {**FAULTS, **OF_MOVES}
+EVERY_FAULT = {**FAULTS, **OF_MOVES, **OF_TELLING}

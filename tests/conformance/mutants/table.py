@@ -21,9 +21,9 @@ drivers were made of.
 CONTROL_PLANE = """
 ## Faults of the control plane
 
-They are planted in the simulated Cinder and Nova (`tests/conformance/mutants/control_plane.py` and
-`moves.py`), and found by
-laws on the whole: `pytest tests/conformance/test_control_plane_mutants.py`.
+They are planted in the simulated Cinder and Nova (`control_plane.py`, `moves.py` and `telling.py` of
+`tests/conformance/mutants`), and found by laws on the whole:
+`pytest tests/conformance/test_control_plane_mutants.py`.
 
 | what is wrong | driver | law that finds it |
 |---|---|---|
