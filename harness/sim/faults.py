@@ -22,6 +22,7 @@ import msgspec
 from harness.errors import Busy, MessagingTimeout, NoSpace, StorageError
 
 Kind = Literal["enospc", "eio", "ebusy", "timeout", "crash", "restart", "delay", "lost", "duplicated"]
+STORAGE_KINDS = ("enospc", "eio", "ebusy")
 MESSAGE_KINDS = ("lost", "duplicated")
 MESSAGE_POINTS = ("message.", "reply.")
 
@@ -37,7 +38,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """One planned fault. `actor` narrows it to tasks whose actor matches.
 
     `delay_us` is for delays, and for a restart how long after its death the service starts again. ValueError
-    for a fault that can only strike messages, at a point that is none of theirs.
+    for a fault that can only strike messages, at a point that is none of theirs. One of storage passes messages
+    by, unless its point names them: ``*`` is any step of storage and drivers.
 
     Of several that are due at a visit, the first of the plan strikes, and the next at the next visit: two
     equal faults make an operation fail twice in a row. Each strikes once.
@@ -48,6 +50,13 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     nth: Annotated[int, msgspec.Meta(ge=1)] = 1
     actor: str = "*"
     delay_us: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    def passes(self, point: str, actor: str) -> bool:
+        """True if a visit of this point by this actor is one that it counts."""
+        is_message, may_be = point.startswith(MESSAGE_POINTS), self.point.startswith(MESSAGE_POINTS)
+        if is_message and not may_be and self.kind in STORAGE_KINDS:
+            return False
+        return fnmatchcase(point, self.point) and fnmatchcase(actor, self.actor)
 
     def __post_init__(self) -> None:
         if self.kind in MESSAGE_KINDS and not self.point.startswith(MESSAGE_POINTS):
@@ -76,7 +85,7 @@ class FaultPlan:
         """The fault that strikes at this visit, if any."""
         due: int | None = None
         for number, fault in self._pending.items():
-            if fnmatchcase(point, fault.point) and fnmatchcase(actor, fault.actor):
+            if fault.passes(point, actor):
                 self._visits[number] += 1
                 if self._visits[number] >= fault.nth and due is None:
                     due = number

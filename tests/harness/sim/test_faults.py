@@ -32,6 +32,16 @@ def test_points_and_actors_are_patterns() -> None:
     assert plan.due("lvm.b", "c-vol@y") is not None
 
 
+@pytest.mark.parametrize("kind", ["eio", "enospc", "ebusy"])
+def test_a_fault_of_storage_passes_messages_by(kind: str) -> None:
+    """An answer that is not understood is no I/O error; unless the point is one of a message."""
+    anywhere = msgspec.convert({"point": "*", "kind": kind}, Fault)
+    assert not anywhere.passes("reply.create_volume", "c-vol")
+    assert anywhere.passes("driver.create_volume", "c-vol")
+    assert msgspec.structs.replace(anywhere, point="reply.*").passes("reply.create_volume", "c-vol")
+    assert msgspec.structs.replace(anywhere, kind="crash").passes("reply.create_volume", "c-vol")
+
+
 def test_several_faults_strike_one_after_another() -> None:
     """The first of the plan first; equal ones make an operation fail twice in a row."""
     plan = FaultPlan(
