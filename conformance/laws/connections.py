@@ -19,6 +19,8 @@ law = Chapter("connections", level="core", stage=Bench)
 INITIALIZE = "cinder.interface.volume_connector:VolumeConnector.initialize_connection"
 TERMINATE = "cinder.interface.volume_connector:VolumeConnector.terminate_connection"
 MANAGER = "cinder.volume.manager:VolumeManager.initialize_connection"
+PATHS = ("target_portals", "target_iqns", "target_luns")
+"""Where iSCSI connection info tells several paths, they are in these; the last one may be left out."""
 CHECKLIST = "Cinder's new-driver checklist, common gotchas"
 
 
@@ -66,16 +68,26 @@ def connection_info_speaks_of_its_volume(bench: Bench, migrated: bool, encrypted
     same("what connection info says", told, {key: wanted[key] for key in told})
 
 
-@law(source=f"{MANAGER}: use_multipath_for_image_xfer; Nova: volume_use_multipath", needs=["data path"],
-     written=contents())  # fmt: skip
+@law(
+    source=f"{MANAGER}: use_multipath_for_image_xfer; Nova: volume_use_multipath; "
+    "os_brick.initiator.connectors.iscsi:ISCSIConnector._get_ips_iqns_luns",
+    needs=["data path"],
+    written=contents(),
+)
 def a_host_with_multipath_is_connected(bench: Bench, written: Contents) -> None:
-    """A host that takes several paths gets to the same volume as one that takes a single one."""
+    """A host that takes several paths gets to the same volume as one that takes a single one; portals, targets
+    and units that are told as lists are so together, one of each for a path."""
     volume = bench.create()
     bench.write(volume, written)
     connector = {**host_connector(HOST), "multipath": True}
     info = bench.connect(bench.fresh(volume), connector)
     missing = missing_from(str(info.get("driver_volume_type")), info["data"])
     holds(not missing, f"connection data are {shortened(info['data'])}, but should have {', '.join(missing)}")
+    paths = {key: len(info["data"][key]) for key in PATHS if key in info["data"]}
+    holds(
+        not paths or (paths.keys() >= set(PATHS[:2]) and len(set(paths.values())) == 1),
+        f"connection data are {shortened(info['data'])}, but should have as many target_portals as target_iqns",
+    )
     assert bench.subject.path is not None
     opened = bench.subject.path(bench.world, info, connector)
     pages = pages_of(written, opened.device.size)

@@ -94,6 +94,16 @@ class EnsureShutsOut(LvmDriver):
                 target.allowed.clear()
 
 
+@mutant(
+    "uneven-paths", "connections/a_host_with_multipath_is_connected", "tells several portals, and one target"
+)
+class UnevenPaths(LvmDriver):
+    def initialize_connection(self, volume: Any, connector: Any) -> Any:
+        info = super().initialize_connection(volume, connector)
+        info["data"].pop("target_iqns", None)
+        return info
+
+
 LOST = "restart/exports_outlive_their_node"
 
 
