@@ -98,6 +98,7 @@ def the_source_hears_of_the_copy(move: Move, there: str) -> None:
     same("what the source was asked, in order", told, list(hooks))
     copies = [step for step in asked if "_volume_copy(" in step]
     holds(all("remote='dest'" in step for step in copies), "the remote side of the copy is not 'dest'")
+    holds(all("(context, v1 of" in step for step in copies), "the source of the copy is not the volume")
 
 
 @law(

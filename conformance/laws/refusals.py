@@ -24,6 +24,7 @@ law = Chapter("refusals", level="migration-source", stage=Move, weight=0.2)
 API = "cinder.volume.api:API"
 SCHEDULER = "cinder.scheduler.manager:SchedulerManager"
 STRANGER = Context("stranger", "another-project", is_admin=False)
+READER = OWNER._replace(roles=("reader",))
 NOBODY = "00000000-0000-4000-8000-000000000000"
 """The id of nothing."""
 IDLE: tuple[str | None, ...] = (None, "error", "success", "deleting")
@@ -151,6 +152,7 @@ def who_may_move_a_volume(move: Move) -> None:
     requests: dict[str, tuple[int, Callable[[], Any]]] = {
         "migrate one's own volume": (403, lambda: move.act(api.migrate_volume, OWNER, volume, there)),
         "migrate another's volume": (404, lambda: move.act(api.migrate_volume, STRANGER, volume, there)),
+        "retype as a reader": (403, lambda: move.act(api.retype, READER, volume, kind, "on-demand")),
         "retype another's volume": (404, lambda: move.act(api.retype, STRANGER, volume, kind, "on-demand")),
         "migrate nowhere": (400, lambda: move.act(api.migrate_volume, ADMIN, volume, None)),
         "migrate to a host and a cluster": (

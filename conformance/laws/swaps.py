@@ -5,19 +5,24 @@ These are laws on the whole, like those on records.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.contents import Contents
-from conformance.law import Chapter, same
+from conformance.attached import compare
+from conformance.contents import Contents, contents
+from conformance.law import Chapter, holds, same
 from conformance.laws.records import quota_must_be_true
-from conformance.laws.retype_moves import kinds
+from conformance.laws.retype_moves import encrypted, kinds
 from conformance.move import OWNER, Move
+from fake_backends.block_store import PAGE
+from harness.model import Volume
 
 law = Chapter("swaps", level="in-use", stage=Move, needs=["data path"], weight=0.4)
 GENERIC = "cinder.volume.manager:VolumeManager._migrate_volume_generic"
 COMPLETION = "cinder.volume.manager:VolumeManager.migrate_volume_completion"
+SWAP = "nova.compute.manager:ComputeManager.swap_volume"
 others = st.sampled_from(["twin", "lvm", "rbd", "nfs"])
 
 
@@ -200,3 +205,117 @@ def a_swap_of_novas_own_takes_attachments_along(move: Move, failed: bool, read_o
     same("the attachments", attached, [(old if failed else new, *place.values(), mode)])
     statuses = (move.volume(old).status, move.volume(new).status)
     same("the statuses (old, new)", statuses, ("in-use", "attaching") if failed else ("available", "in-use"))
+
+
+@law(
+    source=f"{SWAP}; virDomainBlockCopy, QEMU's blockdev-mirror",
+    there=others,
+    pause_us=st.sampled_from([300_000, 700_000]),
+    arrives=st.booleans(),
+)
+def what_a_guest_writes_meanwhile_moves_along(move: Move, there: str, pause_us: int, arrives: bool) -> None:
+    """A guest that writes while its disk is copied, at the beginning, in the middle and at the end, finds its
+    last words afterwards, and so does who reads the volume later."""
+    here, there = (there, "subject") if arrives else ("subject", there)
+    move.open(here, there)
+    volume = move.create(here)
+    server = move.attach(volume)
+    disk = server.disks[volume]
+    last = disk.device.size // PAGE - 1
+    written: dict[int, bytes] = {}
+
+    def write() -> None:
+        for number in itertools.count(1):
+            page = (0, last // 2, last)[number % 3]
+            written[page] = number.to_bytes(8, "big") * (PAGE // 8)
+            disk.write(page, written[page])
+            move.simulation.kernel.sleep(pause_us)
+
+    writer = move.simulation.kernel.spawn("guest", write, daemon=True)
+    move.migrate(volume, there)
+    move.simulation.kernel.kill(writer)
+    move.must_have_moved(volume, there, "in-use")
+    holds(len(written) == 3, "the guest did not write while its disk was copied")
+    compare({page: disk.device.read(page * PAGE, PAGE) for page in written}, written, "the guest's disk")
+    move.detach(server, volume)
+    reader = move.attach(volume, "reader").disks[volume].device
+    compare({page: reader.read(page * PAGE, PAGE) for page in written}, written, "the volume")
+
+
+@law(
+    source="nova.virt.libvirt.driver:LibvirtDriver.swap_volume: native LUKS; NOVA 1749418",
+    level="encryption",
+    written=contents(),
+)
+def what_qemu_decrypts_is_not_swapped(move: Move, written: Contents) -> None:
+    """A volume whose encryption is QEMU's business stays where it is while a server uses it: the migration is
+    in error, and the guest goes on."""
+    volume = encrypted(move, "subject", "lvm", "luks", "luks", bound=False)
+    server = move.attach(volume)
+    move.guest_writes(server, volume, written)
+    move.migrate(volume, "lvm")
+    row = move.volume(volume)
+    got = (row.host, row.status, row.migration_status)
+    same("(host, status, migration_status)", got, (move.plan("subject").address, "in-use", "error"))
+    move.guest_reads(server, volume, written, "the guest's disk")
+    same("the volumes on record", list(move.cloud.database.volumes), [volume])
+    move.detach(server, volume)
+
+
+@law(
+    source="nova.compute.api:API.swap_volume: MultiattachSwapVolumeNotSupported",
+    level="multiattach",
+    needs=["multiattach"],
+    there=others,
+    written=contents(),
+)
+def a_volume_of_two_writers_is_not_swapped(move: Move, there: str, written: Contents) -> None:
+    """A volume that two servers write to stays where it is: the migration is in error, and both go on."""
+    move.open("subject", there)
+    move.cloud.create_type("shared", extra_specs={"multiattach": "<is> True"})
+    host = move.plan("subject").address
+    volume = move.act(move.cloud.api.create_volume, OWNER, 1, volume_type="shared", host=host).id
+    servers = [move.attach(volume, name) for name in ("one", "two")]
+    move.cloud.database.update(Volume, volume, {"volume_type_id": None})  # which no other back-end would take
+    move.migrate(volume, there)
+    row = move.volume(volume)
+    got = (row.host, row.status, row.migration_status)
+    same("(host, status, migration_status)", got, (host, "in-use", "error"))
+    same("the volumes on record", list(move.cloud.database.volumes), [volume])
+    holds(all(volume in server.disks for server in servers), "a server has lost its disk")
+    move.guest_writes(servers[0], volume, written)
+    move.guest_reads(servers[1], volume, written, "the disk of the other server")
+    for server in servers:
+        move.act(move.cloud.nova.detach_volume, server, volume)
+
+
+@law(
+    source="cinder.volume.manager:VolumeManager._detach_volume, attachment_delete",
+    level="migration-source",
+    there=others,
+)
+def every_connection_is_ended(move: Move, there: str) -> None:
+    """For each connection that drivers are asked for in a migration, by Cinder's own hosts or a server's, they
+    are asked to end one, whether the copy succeeds or not; for Cinder's own by force."""
+    move.open("subject", there)
+    for attached, fails in itertools.product((False, True), (False, True)):
+        volume = move.create("subject")
+        server = move.attach(volume, f"server-{fails}") if attached else None
+        if fails:
+            move.fail_at("nova.block_copy" if attached else "os-brick.connect_volume", 2, "eio")
+        move.migrate(volume, there, force_host_copy=True)
+        move.heal()
+        if server is not None:
+            move.detach(server, volume)
+        begun, ended = (connections(move, f"{what}_connection") for what in ("initialize", "terminate"))
+        same("the connections that were ended (back-end, host)", ended, begun)
+    own = [step for step in move.watch.steps if "terminate_connection(" in step and "connector of node" in step]
+    holds(all("force=True" in step for step in own), "a connection of Cinder's own was not ended by force")
+
+
+def connections(move: Move, method: str) -> list[tuple[str, str]]:
+    """(back-end, connector) of each call of a method of drivers, sorted."""
+    calls = [step for step in move.watch.steps if f".{method}(" in step]
+    return sorted(
+        (step.partition(".")[0], step.partition(", ")[2].partition(",")[0].partition(")")[0]) for step in calls
+    )

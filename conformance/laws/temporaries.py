@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.altered import Altered
+from conformance.altered import Altered, Change
 from conformance.contents import Contents, contents
 from conformance.law import Chapter, holds, same
 from conformance.laws.records import quota_must_be_true
@@ -172,12 +172,24 @@ def the_old_object_is_deleted_by_what_was_on_record(
         )  # fmt: skip
         records.append(described(record))
 
+    knows_none = move.volume(volume).provider_id is None
+    if knows_none:
+        move.cloud.database.update(Volume, volume, {"provider_id": "the old object"})
+        manager = move.cloud.managers[move.plan(to).service]
+        manager.driver = Altered(manager.driver, "create_volume", knowing("the copy"))
     see(move, to, "update_migrated_volume", named)
     see(move, here, "delete_volume", deleted)
     move.migrate(volume, to, force_host_copy=True)
     move.must_have_moved(volume, to, "in-use" if attached else "available")
     same("how often the copy was named and the old object deleted", len(records), 2)
     same("(name, location, auth, id, host) of what is deleted", records[1], records[0])
+    if knows_none:
+        same("the provider_id of the volume", move.volume(volume).provider_id, "the copy")
+
+
+def knowing(provider_id: str) -> Change:
+    """The driver answers as it does, and says by what its storage knows the object."""
+    return lambda own: lambda volume: {**(own(volume) or {}), "provider_id": provider_id}
 
 
 @law(

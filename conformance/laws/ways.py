@@ -22,6 +22,7 @@ from harness.model import Encryption, QosSpecs, Volume
 
 law = Chapter("ways", level="retype", stage=Move, needs=["data path"], weight=0.4)
 MANAGER = "cinder.volume.manager:VolumeManager"
+API = "cinder.volume.api:API"
 TYPES = "cinder.volume.volume_types:volume_types_diff"
 Half = tuple[dict[str, str], tuple[str, str] | None]
 """What is in a type besides its back-end: extra specs, and who limits reading to what."""
@@ -188,6 +189,33 @@ def a_driver_that_fails_to_retype_is_copied_from(move: Move, policy: str) -> Non
         same("the type", move.volume(volume).volume_type_id, kind)
     nothing_is_reserved(move)
     quota_must_be_true(move)
+
+
+@law(
+    source=f"{API}.retype: retyping; {MANAGER}.migrate_volume: starting, migrating, completing",
+    there=st.sampled_from(["twin", "lvm", "rbd", "nfs"]),
+    attached=st.booleans(),
+)
+def a_volume_is_retyping_until_it_is_retyped(move: Move, there: str, attached: bool) -> None:
+    """While a volume is copied for its new type it is retyping and migrating, and nobody can ask anything of
+    it; then it stands as before."""
+    move.open("subject", there)
+    kinds(move, "subject", there, **{"vendor:tier": "gold"})
+    volume = move.create("subject", volume_type="old")
+    if attached:
+        move.attach(volume)
+    status, old = move.volume(volume).status, move.volume(volume).volume_type_id
+    seen: set[tuple[str, str | None]] = set()
+
+    def look() -> None:
+        row = move.volume(volume)
+        if row.volume_type_id == old:
+            seen.add((row.status, row.migration_status))
+
+    move.observe(look)
+    move.retype(volume, "new", "on-demand")
+    move.must_have_moved(volume, there, status)
+    same("the statuses meanwhile", seen - {(status, None)}, {("retyping", "migrating")})
 
 
 @law(source=f"{MANAGER}.retype: is_replicated", status=st.sampled_from(["enabled", "error", "failed-over"]))

@@ -11,11 +11,13 @@ from harness.control_plane.api import moves
 from harness.control_plane.api.chapter import Chapter
 from harness.control_plane.api.moves import Moves
 from harness.control_plane.api.volumes import Volumes
+from harness.control_plane.connections import Connections
 from harness.control_plane.hypervisor import Nova
 from harness.control_plane.managing import Managing
 from harness.control_plane.migration import Migration
 from harness.control_plane.retype import Retype
 from harness.control_plane.scheduler import Scheduler
+from harness.control_plane.servers import Disk
 from harness.control_plane.volume_manager import VolumeManager
 from tests.conformance.mutants.control_plane import FAULTS, Fault, one
 from tests.conformance.mutants.telling import OF_TELLING
@@ -53,7 +55,14 @@ OWN_NAME, BROKEN_OFF, BILLED, UNWILLING, FAILED, NO_DRIVER, QUEENS = (
     SWAPS + "a_completion_without_a_driver_is_an_error",
     SWAPS + "an_attachment_of_before_queens_moves_along",
 )
+MEANWHILE, LUKS, WRITERS, ENDED = (
+    SWAPS + "what_a_guest_writes_meanwhile_moves_along",
+    SWAPS + "what_qemu_decrypts_is_not_swapped",
+    SWAPS + "a_volume_of_two_writers_is_not_swapped",
+    SWAPS + "every_connection_is_ended",
+)
 SWAP = SWAPS + "a_swap_of_novas_own_takes_attachments_along"
+RETYPING = WAYS + "a_volume_is_retyping_until_it_is_retyped"
 KEY = WAYS + "a_migrated_volume_keeps_its_key"
 DIFFERS, MORE, CIPHER, RAISES, REPLICATED, CHARGED, CLUSTER, IN_CLUSTER, LOST = (
     WAYS + "only_what_differs_is_the_drivers_business",
@@ -356,6 +365,57 @@ OF_MOVES: dict[str, Fault] = {
     ),
     "an attachment of before Queens goes to another place": one(
         QUEENS, Migration, "migrate_volume_completion", "attachment.mountpoint,", "None,"
+    ),
+    "M36 every copy leaves out zeros": one(
+        "migration from/a_volume_arrives_on_used_storage", Migration, "_copy_volume_data",
+        'sparse=bool(capabilities.get("sparse_copy_volume", False))', "sparse=True", "nfs",
+    ),
+    "M36 no copy leaves out zeros (LP 1491538)": one(
+        "migration to/what_is_empty_takes_no_space", Migration, "_copy_volume_data",
+        'sparse=bool(capabilities.get("sparse_copy_volume", False))', "sparse=False", "lvm-thin",
+    ),
+    "the source hears of the copy as if it were its own": one(
+        "bookkeeping/the_source_hears_of_the_copy", Migration, "_migrate_generic",
+        '"after_volume_copy", self.admin, volume, temporary',
+        '"after_volume_copy", self.admin, temporary, volume',
+    ),
+    "M48 the old object goes by what the storage of the copy knows": one(
+        OLD, migration, "finish_volume_migration", "in NOT_SWAPPED | hidden",
+        'in NOT_SWAPPED | hidden | {"provider_id"}',
+    ),
+    "M53 readers retype volumes": one(
+        WHO, Moves, "retype", "authorize(context, action.rule, volume)", "pass"
+    ),
+    "M49 a volume that is retyped is available meanwhile": one(
+        RETYPING, Moves, "retype", '"status": "retyping", ', ""
+    ),
+    "M54 Nova does not copy what the guest writes meanwhile": one(
+        MEANWHILE, Disk, "mirror_to", "while self._dirty:", "while False:"
+    ),
+    "M54 Nova swaps what QEMU decrypts (NOVA 1749418)": one(
+        LUKS, Nova, "_copy_to_new",
+        'if encryption is not None and encryption.provider == "luks":', "if False:", "lvm",
+    ),
+    "M54 Nova swaps what two servers write to": one(
+        WRITERS, Nova, "_check_volumes", "if len(writers) > 1:", "if False:"
+    ),
+    "M54 Nova leaves its connection to the old volume": one(
+        ENDED, Nova, "_swap_volume",
+        "attachments.delete(self.context, new.id if failure else disk.attachment_id)",
+        "if failure:\n        attachments.delete(self.context, new.id)",
+    ),
+    "the destination of a copy is not disconnected": one(
+        ENDED, Connections, "detach_volume_here",
+        'self.messaging.call(address, "terminate_connection", volume.id, self.connector, True)', "pass",
+    ),
+    "the source of a copy is not disconnected": one(
+        ENDED, Connections, "detach_volume_here",
+        "self.terminate_connection(volume.id, self.connector, True)", "pass",
+    ),
+    "a copy is disconnected without force": one(
+        ENDED, Connections, "detach_volume_here",
+        "self.terminate_connection(volume.id, self.connector, True)",
+        "self.terminate_connection(volume.id, self.connector, False)",
     ),
     "a swap of Nova's own leaves the old attachment (LP 1489744)": one(
         SWAP, Moves, "_swap_without_migration",
