@@ -9,7 +9,7 @@ from conformance.catalogue import catalogue
 from conformance.guard import contained
 from conformance.runner import check_law
 from conformance.subjects import subject
-from tests.conformance.mutants.moves import EVERY_FAULT
+from tests.conformance.mutants.every_fault import EVERY_FAULT
 
 LAWS = {law.name: law for law in catalogue()}
 

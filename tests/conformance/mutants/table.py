@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.conformance.mutants.catalogue import MUTANTS
-from tests.conformance.mutants.moves import EVERY_FAULT
+from tests.conformance.mutants.every_fault import EVERY_FAULT
 from tests.conformance.mutants.planted import Planted
 
 PLACE = Path(__file__).parents[3] / "docs" / "laws-and-mutants.md"
@@ -21,9 +21,8 @@ drivers were made of.
 CONTROL_PLANE = """
 ## Faults of the control plane
 
-They are planted in the simulated Cinder and Nova (`control_plane.py`, `moves.py` and `telling.py` of
-`tests/conformance/mutants`), and found by laws on the whole:
-`pytest tests/conformance/test_control_plane_mutants.py`.
+They are planted in the simulated Cinder and Nova (`tests/conformance/mutants/every_fault.py`), and found
+by laws on the whole: `pytest tests/conformance/test_control_plane_mutants.py`.
 
 | what is wrong | driver | law that finds it |
 |---|---|---|
