@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from conformance.bench import ADMIN, HOST, Bench
+from conformance.bench import ADMIN, HOST, Bench, Lacking
 from conformance.contents import Contents, contents, pages_of
 from conformance.law import Chapter, same
 from harness.control_plane.manager_base import host_connector
@@ -25,6 +25,7 @@ PLACE = (
     "device_path",
 )
 """What says where a volume is, in the connection data of the protocols."""
+PATHS = ("target_portals", "target_iqns", "target_luns")
 PROVIDER = ("provider_location", "provider_auth", "provider_id")
 
 
@@ -145,3 +146,30 @@ def exports_of_two_volumes_differ(bench: Bench) -> None:
     places = [{key: value for key, value in info.items() if key in PLACE} for info in infos]
     if places[0]:
         same("whether both lead to one place", places[0] == places[1], False)
+
+
+@law(
+    source="cinder.volume.driver:volume_opts: target_helper, target_secondary_ip_addresses",
+    needs=["data path", "simulated Cinder"],
+    helper=st.sampled_from(["tgtadm", "lioadm"]),
+    written=contents(),
+)
+def an_export_is_as_it_is_configured(bench: Bench, helper: str, written: Contents) -> None:
+    """Whichever helper exports, and by however many portals, hosts get to their volumes, also when the node
+    that exports them was started anew, and the exports go with them."""
+    if bench.plan.kind != "lvm":
+        raise Lacking("nobody says how else the driver could export")
+    bench.use(target_helper=helper, target_secondary_ip_addresses=["192.0.2.200"])
+    before = bench.exports()
+    attached = [bench.attach(bench.create(), f"host{number}") for number in range(2)]
+    for each in attached:
+        each.write(pages_of(written, each.size))
+        paths = {key: len(each.info["data"].get(key, ())) for key in PATHS}
+        same("how many paths connection info tells", paths, dict.fromkeys(PATHS, 2))
+    bench.restart_node()
+    for each in attached:
+        again = bench.reconnect(each)
+        wanted = pages_of(written, again.size)
+        same(f"what {again.host} reads", again.read(wanted), dict(wanted))
+        bench.detach(again)
+    same("the targets in the end", bench.exports(), before)

@@ -104,6 +104,27 @@ class UnevenPaths(LvmDriver):
         return info
 
 
+CONFIGURED = "exports/an_export_is_as_it_is_configured"
+
+
+@mutant("first-portal", CONFIGURED, "tells no portal but the first")
+class FirstPortal(LvmDriver):
+    def initialize_connection(self, volume: Any, connector: Any) -> Any:
+        info = super().initialize_connection(volume, connector)
+        lists = ("target_portals", "target_iqns", "target_luns")
+        return {**info, "data": {**info["data"], **{key: info["data"].get(key, [])[:1] for key in lists}}}
+
+
+@mutant(
+    "tgt-other-secret", CONFIGURED, "exports with new credentials where the helper is tgtadm", on="lvm-thin"
+)
+class TgtOtherSecret(LvmDriver):
+    def ensure_export(self, context: Any, volume: Any) -> None:
+        if self.configuration.safe_get("target_helper") == "tgtadm":
+            self.exports._create(volume, self.group, ("new", "secret"))
+        super().ensure_export(context, volume)
+
+
 LOST = "restart/exports_outlive_their_node"
 
 
