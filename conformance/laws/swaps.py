@@ -17,6 +17,7 @@ from conformance.laws.records import quota_must_be_true
 from conformance.laws.retype_moves import encrypted, kinds
 from conformance.move import OWNER, Move
 from fake_backends.block_store import PAGE
+from harness import errors
 from harness.model import Volume
 
 law = Chapter("swaps", level="in-use", stage=Move, needs=["data path"], weight=0.4)
@@ -319,3 +320,36 @@ def connections(move: Move, method: str) -> list[tuple[str, str]]:
     return sorted(
         (step.partition(".")[0], step.partition(", ")[2].partition(",")[0].partition(")")[0]) for step in calls
     )
+
+
+@law(source="nova.compute.api:API.swap_volume; nova.api.openstack.compute.volume_attachments: update")
+def what_nova_does_not_swap(move: Move) -> None:
+    """Nova refuses at once to swap a volume that does not migrate, and to swap one for a volume that is
+    smaller, attached or in a zone that its server may not use; the server keeps its disk."""
+    move.open("subject")
+    nova, update = move.cloud.nova, move.cloud.database.update
+    volume, new = move.create("subject"), move.create("subject")
+    server = move.attach(volume)
+    attachments = list(move.cloud.database.attachments)
+    migrating, target = {"migration_status": "migrating"}, {"migration_status": f"target:{volume}"}
+    nova.cross_az_attach = False
+    cases: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
+        "a volume that does not migrate": (409, {}, {}),
+        "a volume for a smaller one": (400, {**migrating, "size": 2}, target),
+        "a volume for one that is attached": (400, migrating, {**target, "attach_status": "attached"}),
+        "a volume for one that is elsewhere": (400, migrating, {**target, "availability_zone": "far"}),
+    }
+    for what, (code, old_fields, new_fields) in cases.items():
+        rested = {each: move.volume(each) for each in (volume, new)}
+        for each, fields in ((volume, old_fields), (new, new_fields)):
+            update(Volume, each, fields)
+        try:
+            move.act(nova.update_server_volume, server.id, volume, new)
+        except errors.ServiceError as error:
+            same(f"the code of the refusal to swap {what}", error.code, code)
+        else:
+            holds(False, f"Nova agreed to swap {what}, but should refuse")
+        for each, fields in ((volume, old_fields), (new, new_fields)):
+            update(Volume, each, {field: getattr(rested[each], field) for field in fields})
+        same("the attachments", list(move.cloud.database.attachments), attachments)
+    move.detach(server, volume)

@@ -15,6 +15,7 @@ from harness.control_plane.servers import Disk
 from tests.conformance.mutants.control_plane import Fault, one
 
 SWAPS = "swaps/"
+NOT_SWAPPED = SWAPS + "what_nova_does_not_swap"
 UNWILLING, FAILED, NO_DRIVER, QUEENS, MEANWHILE, LUKS, WRITERS = (
     SWAPS + "a_hypervisor_that_refuses_ends_the_migration",
     SWAPS + "a_failed_swap_leaves_nothing",
@@ -122,6 +123,19 @@ OF_SWAPS: dict[str, Fault] = {
     "a service without its driver begins to retype": one(
         "trouble/a_service_without_its_driver_does_nothing", Retype, "retype",
         "self.require_driver_initialized()", "pass",
+    ),
+    "M54 Nova swaps what does not migrate": one(
+        NOT_SWAPPED, Nova, "_check_volumes",
+        "if self.profile.only_for_cinder and not volume.migration_status:", "if False:",
+    ),
+    "M54 Nova swaps a volume for a smaller one": one(
+        NOT_SWAPPED, Nova, "_check_volumes", "if new_volume.size < volume.size:", "if False:"
+    ),
+    "M54 Nova swaps a volume for one that is attached": one(
+        NOT_SWAPPED, Nova, "_check_volumes", ' or new_volume.attach_status != "detached"', ""
+    ),
+    "M54 Nova swaps volumes across zones": one(
+        NOT_SWAPPED, Nova, "_check_volumes", "if not self.cross_az_attach and", "if False and"
     ),
 }  # fmt: skip
 """By what is wrong."""
