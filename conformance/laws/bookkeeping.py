@@ -335,6 +335,7 @@ def what_exceeds_the_quota_is_refused_whole(move: Move) -> None:
     requests: dict[str, Callable[[], Any]] = {
         "volumes": lambda: move.act(api.create_volume, OWNER, 1, host=host),
         "gigabytes": lambda: move.act(api.extend_volume, OWNER, volume, 2),
+        "per_volume_gigabytes": lambda: move.act(api.extend_volume, OWNER, volume, 2),
         "snapshots": lambda: move.act(api.create_snapshot, OWNER, volume),
     }
     before = all_but_the_place(move.volume(volume))
@@ -351,6 +352,23 @@ def what_exceeds_the_quota_is_refused_whole(move: Move) -> None:
         same("what is on record", [*database.volumes, *database.snapshots], [volume])
         same("the reservations that are left", quotas.open_reservations(), [])
         quota_must_be_true(move)
+
+
+@law(source="cinder.quota:DbQuotaDriver.reserve: negative deltas", needs=["snapshots"], size=st.integers(1, 3))
+def who_is_beyond_the_quota_may_delete(move: Move, size: int) -> None:
+    """When the limits have sunk below what somebody has, that can be deleted, and is charged no more."""
+    move.open("subject")
+    api, quotas = move.cloud.api, move.cloud.quotas
+    volumes = [move.create("subject", size) for _ in range(3)]
+    snapshot = move.act(api.create_snapshot, OWNER, volumes[0]).id
+    for resource in ("volumes", "gigabytes", "snapshots"):
+        quotas.set_limit(OWNER.project_id, resource, 0)
+    move.act(api.delete_snapshot, OWNER, snapshot)
+    quota_must_be_true(move)
+    for volume in volumes:
+        move.delete(volume)
+        quota_must_be_true(move)
+    same("the reservations that are left", quotas.open_reservations(), [])
 
 
 @law(

@@ -271,6 +271,28 @@ def a_retype_that_no_pool_takes_is_undone(move: Move, policy: str) -> None:
 
 
 @law(
+    source=f"{SCHEDULER}._clean_expired_reservation; reservation_expire",
+    level="retype",
+    needs=["simulated Cinder"],
+    hours=st.sampled_from([25, 49]),
+)
+def what_was_reserved_in_vain_expires(move: Move, hours: int) -> None:
+    """What stays reserved when the scheduler refuses a retype, the place in the quota of the old type that
+    was to be given back, is forgotten within two days, and not before one; the quota in use is the same."""
+    move.open("subject", "twin")
+    kinds(move, "subject", "twin")
+    volume = move.create("subject", volume_type="old")
+    move.retype(volume, "new", "never")
+    reserved = [each.delta for each in move.cloud.quotas.open_reservations()]
+    same("what stays reserved", reserved, [-1, -1])
+    move.act(move.simulation.kernel.sleep, hours * 3_600 * 1_000_000)
+    move.create("subject")
+    left = [each.delta for each in move.cloud.quotas.open_reservations()]
+    same(f"what stays reserved after {hours} hours", left, reserved if hours < 48 else [])
+    quota_must_be_true(move)
+
+
+@law(
     source=f"{API}.retype: quotas; LP 1308819",
     level="retype",
     resource=st.sampled_from(["volumes", "gigabytes"]),

@@ -6,12 +6,17 @@ from harness.control_plane import user_messages
 from harness.control_plane.api.attachments import AttachmentApi
 from harness.control_plane.connections import Connections
 from harness.control_plane.managing import Managing
+from harness.control_plane.quota import Quotas
 from harness.control_plane.snapshots import Snapshots
 from harness.control_plane.start import Start
 from harness.control_plane.volume_manager import VolumeManager
-from tests.conformance.mutants.control_plane import Fault, one
+from tests.conformance.mutants.control_plane import QUOTA, Fault, one
 
 HEARD, TOLD = "told/who_listens_hears_of_a_whole_life", "told/users_are_told_what_failed"
+EXPIRES, BEYOND = (
+    "refusals/what_was_reserved_in_vain_expires",
+    "bookkeeping/who_is_beyond_the_quota_may_delete",
+)
 HALF_MADE, IMAGE, ATTACHED, ITS_OWN = (
     "trouble/what_was_half_made_is_deleted",
     "trouble/an_image_that_cannot_be_copied_is_no_back_ends_fault",
@@ -69,5 +74,11 @@ OF_TELLING: dict[str, Fault] = {
     "a service that starts takes up what others have begun": one(
         ITS_OWN, Start, "do_cleanup", "work.service == request.service", "True"
     ),
+    "a volume may be of any size": one(QUOTA, Quotas, "check_size", "if 0 <= limit < size_gb:", "if False:"),
+    "who is beyond the quota is charged for what is deleted": one(
+        BEYOND, Quotas, "_is_over", "delta >= 0 and ", ""
+    ),
+    "reservations never expire": one(EXPIRES, Quotas, "expire", "reservation.until_us < now_us", "False"),
+    "reservations expire at once": one(EXPIRES, Quotas, "expire", "reservation.until_us < now_us", "True"),
 }  # fmt: skip
 """By what is wrong."""
