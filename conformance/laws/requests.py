@@ -12,6 +12,7 @@ from conformance.law import Chapter, holds, same
 from conformance.laws.records import quota_must_be_true
 from conformance.move import OWNER, Move
 from harness import errors
+from harness.control_plane.manager_base import host_connector
 from harness.model import Snapshot, Volume
 
 law = Chapter("requests", level="core", stage=Move, needs=["data path"], weight=0.4)
@@ -174,4 +175,46 @@ def a_server_goes_and_the_other_stays(move: Move, first: bool, written: Contents
     move.detach(staying, volume)
     same("the targets in the end", move.exports(), before)
     move.must_hold(volume, written)
+    move.delete(volume)
+
+
+@law(
+    source=f"{MANAGER}.attach_volume, detach_volume: before the attachment API of Queens",
+    needs=["simulated Cinder"],
+    mode=st.sampled_from(["ro", "rw"]),
+    named=st.booleans(),
+)
+def the_old_way_of_attaching_still_works(move: Move, mode: str, named: bool) -> None:
+    """A volume that is reserved, connected and then said to be attached, as before Queens, is attached once,
+    to one server; when it is let go it is available again, no export stays, and who listens has heard of both.
+    """
+    move.open("subject")
+    api, connector = move.cloud.api, host_connector("compute")
+    volume, exports = move.create("subject"), move.exports()
+    place = {"instance_uuid": "server", "host_name": "compute", "mountpoint": "/dev/vdb", "mode": mode}
+    heard = len(move.cloud.notifications.sent)
+    move.act(api.reserve, OWNER, volume)
+    move.act(api.initialize_connection, OWNER, volume, connector)
+    made = move.act(api.attach, OWNER, volume, **place)
+    same("the attachment that is made the second time", move.act(api.attach, OWNER, volume, **place), made)
+    try:
+        move.act(api.attach, OWNER, volume, **{**place, "instance_uuid": "another server"})
+    except errors.ServiceError as error:
+        same("the code of the refusal of another server", error.code, 400)
+    else:
+        holds(False, "a volume that a server has was attached to another one")
+    row = move.volume(volume)
+    same("the attachments", [(each.id, each.attach_mode) for each in row.volume_attachment], [(made, mode)])
+    same("(status, attach_status)", (row.status, row.attach_status), ("in-use", "attached"))
+    move.act(api.begin_detaching, OWNER, volume)
+    move.act(api.terminate_connection, OWNER, volume, connector)
+    move.act(api.detach, OWNER, volume, made if named else None)
+    row = move.volume(volume)
+    got = (row.status, row.attach_status, row.volume_attachment)
+    same("(status, attach_status, attachments)", got, ("available", "detached", []))
+    same("the targets", move.exports(), exports)
+    events = [each.event_type for each in list(move.cloud.notifications.sent)[heard:]]
+    told = [each for each in events if each.startswith("volume.")]
+    wanted = [f"volume.{what}.{when}" for what in ("attach", "detach") for when in ("start", "end")]
+    same("what was told", told, wanted)
     move.delete(volume)

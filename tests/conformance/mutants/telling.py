@@ -17,6 +17,7 @@ EXPIRES, BEYOND = (
     "refusals/what_was_reserved_in_vain_expires",
     "bookkeeping/who_is_beyond_the_quota_may_delete",
 )
+OLD_WAY = "requests/the_old_way_of_attaching_still_works"
 HALF_MADE, IMAGE, ATTACHED, ITS_OWN = (
     "trouble/what_was_half_made_is_deleted",
     "trouble/an_image_that_cannot_be_copied_is_no_back_ends_fault",
@@ -80,5 +81,24 @@ OF_TELLING: dict[str, Fault] = {
     ),
     "reservations never expire": one(EXPIRES, Quotas, "expire", "reservation.until_us < now_us", "False"),
     "reservations expire at once": one(EXPIRES, Quotas, "expire", "reservation.until_us < now_us", "True"),
+    "a server that attaches twice before Queens has two attachments": one(
+        OLD_WAY, Connections, "attach_volume", "if same:", "if False:"
+    ),
+    "before Queens a volume is attached to any number of servers": one(
+        OLD_WAY, Connections, "attach_volume",
+        'if volume.status == "in-use" and not volume.multiattach and not volume.migration_status:', "if False:",
+    ),
+    "before Queens an export stays": one(
+        OLD_WAY, Connections, "detach_volume", 'self.drive("remove_export", self.admin, volume)', "pass", "lvm"
+    ),
+    "before Queens a volume is let go by name only": one(
+        OLD_WAY, Connections, "detach_volume", "attachment_id = attachments[0].id", "return"
+    ),
+    "nobody hears of an attachment before Queens": one(
+        OLD_WAY, Connections, "attach_volume", 'self.notify(volume, "attach.end")', "pass"
+    ),
+    "nobody hears of a detachment before Queens": one(
+        OLD_WAY, Connections, "detach_volume", 'self.notify(volume, "detach.start")', "pass"
+    ),
 }  # fmt: skip
 """By what is wrong."""
