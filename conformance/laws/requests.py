@@ -218,3 +218,36 @@ def the_old_way_of_attaching_still_works(move: Move, mode: str, named: bool) -> 
     wanted = [f"volume.{what}.{when}" for what in ("attach", "detach") for when in ("start", "end")]
     same("what was told", told, wanted)
     move.delete(volume)
+
+
+@law(
+    source="cinder.volume.api:API.attachment_create, attachment_update, attachment_complete, attachment_delete"
+)
+def a_volume_is_attached_step_by_step(move: Move) -> None:
+    """A volume is reserved for a server, then attaching, in use when the server says so, and available when
+    it lets go; meanwhile nobody else can have it."""
+    move.open("subject")
+    attachments, nova = move.cloud.attachments, move.cloud.nova
+    volume, server = move.create("subject"), nova.create_server("server")
+    connector = host_connector(server.host)
+    made = move.act(attachments.create, nova.context, volume, server.id)
+    steps: dict[str, Callable[[], Any]] = {
+        "reserved": lambda: None,
+        "attaching": lambda: move.act(attachments.update, nova.context, made.id, connector),
+        "attached": lambda: move.act(attachments.complete, nova.context, made.id),
+    }
+    for status, step in steps.items():
+        step()
+        got = (move.volume(volume).status, move.cloud.database.get_attachment(made.id).attach_status)
+        wanted = ("in-use" if status == "attached" else status, status)
+        same("the statuses (volume, attachment)", got, wanted)
+        try:
+            move.act(attachments.create, nova.context, volume, "another server")
+        except errors.ServiceError as error:
+            same("the code of the refusal of another server", error.code, 400)
+        else:
+            holds(False, f"a volume that is {status} was reserved for another server")
+    move.act(attachments.delete, nova.context, made.id)
+    row = move.volume(volume)
+    same("(status, attach_status)", (row.status, row.attach_status), ("available", "detached"))
+    same("the attachments", list(move.cloud.database.attachments), [])

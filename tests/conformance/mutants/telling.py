@@ -18,6 +18,7 @@ EXPIRES, BEYOND = (
     "bookkeeping/who_is_beyond_the_quota_may_delete",
 )
 OLD_WAY = "requests/the_old_way_of_attaching_still_works"
+STEPS = "requests/a_volume_is_attached_step_by_step"
 HALF_MADE, IMAGE, ATTACHED, ITS_OWN = (
     "trouble/what_was_half_made_is_deleted",
     "trouble/an_image_that_cannot_be_copied_is_no_back_ends_fault",
@@ -99,6 +100,15 @@ OF_TELLING: dict[str, Fault] = {
     ),
     "nobody hears of a detachment before Queens": one(
         OLD_WAY, Connections, "detach_volume", 'self.notify(volume, "detach.start")', "pass"
+    ),
+    "a server that connects a volume has it": one(
+        STEPS, Connections, "attachment_update", "mark_attached=False", "mark_attached=True"
+    ),
+    "a volume that is reserved is available": one(
+        STEPS, AttachmentApi, "_reserve", '{"status": "reserved"}', "{}"
+    ),
+    "a server that says it has a volume has it not": one(
+        STEPS, AttachmentApi, "complete", 'attachment.attach_status = "attached"', "pass"
     ),
 }  # fmt: skip
 """By what is wrong."""
