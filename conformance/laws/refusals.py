@@ -20,7 +20,7 @@ from conformance.move import ADMIN, OWNER, Move
 from harness import errors
 from harness.model import Context, Service, Volume
 
-law = Chapter("refusals", level="migration-source", stage=Move, weight=0.2)
+law = Chapter("refusals", level="migration-source", stage=Move, needs=["data path"], weight=0.2)
 API = "cinder.volume.api:API"
 SCHEDULER = "cinder.scheduler.manager:SchedulerManager"
 STRANGER = Context("stranger", "another-project", is_admin=False)

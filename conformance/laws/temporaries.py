@@ -119,14 +119,9 @@ def a_temporary_volume_is_made_empty(move: Move, there: str, snapshot: bool) -> 
     begun = len(move.watch.steps)
     move.migrate(volume, there, force_host_copy=True)
     move.must_have_moved(volume, there)
-    made = [
-        step.partition("(")[0].rpartition(".")[2] for step in move.watch.steps[begun:] if ".create_" in step
-    ]
-    made = [
-        each
-        for each in made
-        if each in ("create_volume", "create_cloned_volume", "create_volume_from_snapshot")
-    ]
+    makers = ("create_volume", "create_cloned_volume", "create_volume_from_snapshot")
+    asked = [step.partition("(")[0].rpartition(".")[2] for step in move.watch.steps[begun:]]
+    made = [each for each in asked if each in makers]
     same("what was made at the destination", made, ["create_volume"])
     row = move.volume(volume)
     same("what it was made of", {key: getattr(row, key) for key in source}, source)
@@ -154,23 +149,21 @@ def the_old_object_is_deleted_by_what_was_on_record(
         move.migrate(volume, there)
         move.must_have_moved(volume, there, "in-use" if attached else "available")
     to = "subject" if again else there
-    records: list[tuple[Any, ...]] = []
+    described: list[tuple[Any, ...]] = []
+    during: list[tuple[Any, ...]] = []
 
-    def described(record: Volume) -> tuple[Any, ...]:
-        return record.name, record.provider_location, record.provider_auth, record.provider_id, record.host
+    def note(record: Volume) -> None:
+        fields = ("name", "provider_location", "provider_auth", "provider_id", "host")
+        described.append(tuple(getattr(record, field) for field in fields))
 
     def named(context: Any, record: Volume, *further: Any) -> None:
-        same("migration_status while the copy is named", move.volume(volume).migration_status, "completing")
-        records.append(described(record))
+        note(record)
+        during.append((move.volume(volume).migration_status,))
 
     def deleted(record: Volume, *further: Any) -> None:
+        note(record)
         row = move.volume(record.id)
-        got = (row.status, row.migration_status, row.use_quota, row.display_description)
-        same(
-            "(status, migration_status, use_quota, display_description) of the old volume",
-            got, ("deleting", "deleting", False, f"migration src for {volume}"),
-        )  # fmt: skip
-        records.append(described(record))
+        during.append((row.status, row.migration_status, row.use_quota, row.display_description))
 
     knows_none = move.volume(volume).provider_id is None
     if knows_none:
@@ -181,8 +174,11 @@ def the_old_object_is_deleted_by_what_was_on_record(
     see(move, here, "delete_volume", deleted)
     move.migrate(volume, to, force_host_copy=True)
     move.must_have_moved(volume, to, "in-use" if attached else "available")
-    same("how often the copy was named and the old object deleted", len(records), 2)
-    same("(name, location, auth, id, host) of what is deleted", records[1], records[0])
+    same("how often the copy was named and the old object deleted", len(described), 2)
+    same("(name, location, auth, id, host) of what is deleted", described[1], described[0])
+    same("migration_status while the copy is named", during[0], ("completing",))
+    wanted = ("deleting", "deleting", False, f"migration src for {volume}")
+    same("(status, migration_status, use_quota, display_description) of the old volume", during[1], wanted)
     if knows_none:
         same("the provider_id of the volume", move.volume(volume).provider_id, "the copy")
 
