@@ -13,7 +13,7 @@ from typing import Any
 
 from conformance.attached import Attached, compare
 from conformance.contents import Contents, pages_of
-from conformance.guard import Guarded, LimitedSimulation, Misconduct, Watch, described, shortened
+from conformance.foreign.guard import Guarded, LimitedSimulation, Misconduct, Watch, described, shortened
 from conformance.law import Broken, holds, same
 from conformance.naming import Names
 from conformance.properties import inventory

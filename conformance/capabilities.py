@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from conformance.bench import Bench, Lacking
+from conformance.foreign.guard import contained
 from conformance.grounds import in_files
-from conformance.guard import contained
 from conformance.properties import inventory
 from conformance.subjects import Subject
 

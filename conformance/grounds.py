@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from conformance.guard import Guarded, Watch
+from conformance.foreign.guard import Guarded, Watch
 from conformance.naming import Names
 from fake_backends.files.directory import Directory
 from fake_backends.files.fake import fake_directory

@@ -13,7 +13,7 @@ from typing import Any
 from conformance.attached import compare, pages_written
 from conformance.bench import Lacking
 from conformance.contents import Contents, pages_of
-from conformance.guard import LimitedSimulation, Misconduct, Watch, described, shortened
+from conformance.foreign.guard import LimitedSimulation, Misconduct, Watch, described, shortened
 from conformance.law import Broken, holds, same
 from conformance.properties import inventory
 from conformance.subjects import Subject

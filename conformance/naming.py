@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from conformance.guard import shortened
+from conformance.foreign.guard import shortened
 from harness.model import Attachment, Snapshot, Volume, VolumeType
 
 

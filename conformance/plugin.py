@@ -21,8 +21,8 @@ import pytest
 if TYPE_CHECKING:
     from conformance.capabilities import Capabilities
     from conformance.elsewhere import Elsewhere
+    from conformance.foreign.patience import Patience
     from conformance.law import Law
-    from conformance.patience import Patience
     from conformance.subjects import Subject
     from conformance.xfail import Expected
     from harness.certificates import LawResult
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(
         return
     from conformance.capabilities import Capabilities
     from conformance.catalogue import select
-    from conformance.patience import Patience
+    from conformance.foreign.patience import Patience
     from conformance.runner import COLLECTOR, as_test
     from conformance.subjects import Subject
     from harness.errors import InputError
@@ -187,7 +187,7 @@ class LawItem(pytest.Function):
 
     def _checked(self, profile: str, seed: int) -> LawResult:
         from conformance.elsewhere import Elsewhere
-        from conformance.guard import contained
+        from conformance.foreign.guard import contained
         from conformance.runner import check_law
 
         if isinstance(self.under_test, Elsewhere):

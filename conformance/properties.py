@@ -13,9 +13,7 @@ from harness.control_plane.deployment import BackendPlan
 
 
 def inventory(world: World, plan: BackendPlan, driver: Any) -> list[str] | None:
-    """Names of what is in a back-end, told by the driver (`objects`) or by the fake of its array; None if
-    neither
-    can."""
+    """Names of what is in a back-end, told by its driver (`objects`) or the fake of its array; else None."""
     listing = getattr(driver, "objects", None)
     if not callable(listing) and plan.array is not None:
         listing = world.arrays[plan.array_name].objects

@@ -13,13 +13,13 @@ from typing import Any
 import hypothesis
 from hypothesis.errors import HypothesisException
 
-from conformance import library
 from conformance.bench import Lacking
 from conformance.capabilities import Capabilities
 from conformance.elsewhere import Elsewhere
-from conformance.guard import changed_signals, contained, described, shortened, signal_handlers
+from conformance.foreign import library
+from conformance.foreign.guard import changed_signals, contained, described, shortened, signal_handlers
+from conformance.foreign.patience import Patience
 from conformance.law import Broken, Law, Stage
-from conformance.patience import Patience
 from conformance.profiles import DEFAULT, drawn_from_the_seed_alone, settings_of
 from conformance.subjects import Subject
 from harness.certificates import LawResult, Status

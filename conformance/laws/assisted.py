@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from conformance.attached import must_show_nothing_of
 from conformance.bench import ADMIN, Bench, Lacking, TwoBenches
 from conformance.contents import Contents, contents, pages_of, sizes
-from conformance.guard import shortened
+from conformance.foreign.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
 from conformance.laws.used_storage import contents_of, litter
 from conformance.properties import properties

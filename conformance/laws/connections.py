@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from conformance.bench import ADMIN, HOST, Bench
 from conformance.contents import Contents, contents, pages_of
-from conformance.guard import shortened
+from conformance.foreign.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
 from conformance.protocols import missing_from
 from harness.control_plane.manager_base import host_connector

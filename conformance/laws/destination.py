@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from conformance.attached import must_show_nothing_of
 from conformance.bench import ADMIN, Bench
 from conformance.contents import Contents, contents, pages_of, sizes
-from conformance.guard import shortened
+from conformance.foreign.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
 from conformance.laws.retype import kind, limits
 from conformance.properties import properties

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from conformance.bench import ADMIN as SERVICE
 from conformance.bench import Bench
 from conformance.contents import Contents, contents, sizes
-from conformance.guard import shortened
+from conformance.foreign.guard import shortened
 from conformance.law import Chapter, holds, same
 from conformance.move import OWNER, Move
 from harness import errors

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from conformance.attached import compare
 from conformance.bench import ADMIN, Bench, Lacking
 from conformance.contents import Contents, contents, pages_of, sizes
-from conformance.guard import shortened
+from conformance.foreign.guard import shortened
 from conformance.law import Chapter, holds, same
 from conformance.laws.faults import every_step, kinds
 from fake_backends.block_store import PAGE, MemoryDevice

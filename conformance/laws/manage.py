@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from conformance.bench import Bench, Lacking
 from conformance.contents import Contents, contents, sizes
-from conformance.guard import shortened
+from conformance.foreign.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
 from conformance.laws.retype import kind, limits
 from conformance.properties import properties

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from conformance.bench import ADMIN, Bench, Lacking, TwoBenches
 from conformance.contents import Contents, contents, pages_of
-from conformance.guard import shortened
+from conformance.foreign.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
 from conformance.laws.assisted import MANAGERS_OWN, host_of
 from conformance.properties import properties

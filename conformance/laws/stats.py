@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from conformance.bench import Bench, TwoBenches
 from conformance.contents import Contents, contents, sizes
-from conformance.guard import shortened
+from conformance.foreign.guard import shortened
 from conformance.law import Broken, Chapter, holds, same
 from harness.model import GIB
 

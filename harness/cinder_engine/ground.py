@@ -63,7 +63,7 @@ class CinderGround:
 
 
 class Watcher(Protocol):
-    """Who looks on when a driver is called (`conformance.guard.Watch`). `name` shows an argument."""
+    """Who looks on when a driver is called (`conformance.foreign.guard.Watch`). `name` shows an argument."""
 
     name: Callable[[object], str]
 

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.capabilities import Capabilities
 from conformance.catalogue import catalogue
-from conformance.guard import contained
+from conformance.foreign.guard import contained
 from conformance.law import Broken, Chapter, Law
 from conformance.runner import check_law
 from conformance.subjects import subject

@@ -15,7 +15,7 @@ from conformance import xfail
 from conformance.capabilities import Capabilities
 from conformance.catalogue import catalogue
 from conformance.contents import Contents
-from conformance.guard import contained
+from conformance.foreign.guard import contained
 from conformance.law import Law
 from conformance.runner import check_law
 from conformance.subjects import Subject, subject

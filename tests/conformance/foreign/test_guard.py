@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.guard import described, shortened
+from conformance.foreign.guard import described, shortened
 
 
 def test_where_an_object_is_in_memory_is_not_shown() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from conformance.capabilities import Capabilities
 from conformance.catalogue import select
-from conformance.guard import contained
-from conformance.patience import AGAIN_LIMIT_S, Patience
+from conformance.foreign.guard import contained
+from conformance.foreign.patience import AGAIN_LIMIT_S, Patience
 from conformance.runner import check, check_law
 from conformance.subjects import subject
 from fake_backends.rbd.driver import RbdDriver
@@ -24,7 +24,7 @@ class Hangs(RbdDriver):
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a run, but for the seconds."""
-    monkeypatch.setattr("conformance.patience.AGAIN_LIMIT_S", 0.05)
+    monkeypatch.setattr("conformance.foreign.patience.AGAIN_LIMIT_S", 0.05)
     monkeypatch.setattr("conformance.runner.Patience", lambda: Patience(0.2))
 
 

@@ -2,8 +2,8 @@
 
 What a driver returns or raises is for the law to judge. What no driver may do, whatever the law, is noted as
 misconduct: leave by sys.exit or another BaseException, print to standard output, leave a thread behind, touch
-the machine, not come back. Into a call that takes longer than `conformance.patience` allows, `Overdue` is
-thrown, again and again until it gives way.
+the machine, not come back. Into a call that takes longer than its `patience` allows, `Overdue` is thrown,
+again and again until it gives way.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from conformance import library, machine, threads
-from conformance.machine import Machine
-from conformance.patience import CALL_LIMIT_US, Overdue, Patience
+from conformance.foreign import library, machine, threads
+from conformance.foreign.machine import Machine
+from conformance.foreign.patience import CALL_LIMIT_US, Overdue, Patience
 from harness.errors import TaskKilled
 from harness.sim.simulation import Simulation
 

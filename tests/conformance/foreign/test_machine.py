@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from conformance import machine
 from conformance.catalogue import select
+from conformance.foreign import machine
 from conformance.runner import check
 from conformance.subjects import subject
 from fake_backends.rbd.driver import RbdDriver
