@@ -91,9 +91,8 @@ class Watch:
             raise
         except BaseException as error:  # noqa: BLE001 (sys.exit, GeneratorExit and their like: it is noted)
             if isinstance(error, Overdue):
-                what = (
-                    f"does not return {error if error.args or not recorder else recorder.patience.lose(method)}"
-                )
+                within = recorder.patience.lose(method) if recorder and not error.args else error
+                what = f"does not return {within}"
             else:
                 what = f"raises {described(error)}, which is no Exception and would end the service"
             self.steps.append(f"{step} {what}")
