@@ -97,9 +97,17 @@ class NordenISCSIDriver(san.SanISCSIDriver):
         try:
             self._do("PATCH", f"volumes/{new_volume.name}", {"name": name})
         except client.Error as error:
-            LOG.warning("Volume %s keeps its name: %s", new_volume.name, error)
-            return {"_name_id": new_volume.name_id, "provider_location": new_volume.provider_location}
+            if self._is_there(new_volume.name):  # an answer that was lost does not say
+                LOG.warning("Volume %s keeps its name: %s", new_volume.name, error)
+                return {"_name_id": new_volume.name_id, "provider_location": new_volume.provider_location}
         return {"_name_id": None, "provider_location": None}
+
+    def _is_there(self, name):
+        try:
+            self.client.get(f"volumes/{name}")
+        except client.NotFound:
+            return False
+        return True
 
     # ----------------------------------------------------------------------------------------- snapshots
 
