@@ -80,8 +80,7 @@ class CertificateTerminal:
         self._levels(certificate)
         self._line()
         self._line(totals(certificate))
-        known = sum(bool(law.known) for law in certificate.laws)
-        self._verdict(certificate.verdict, len(broken(certificate)), known)
+        self._verdict(certificate.verdict, len(broken(certificate)), tally(certificate.laws).known)
 
     def _verdict(self, verdict: Verdict, failed: int, known: int) -> None:
         said = Text(f"verdict: {verdict}", style=VERDICT_STYLES[verdict])
@@ -112,13 +111,12 @@ class CertificateTerminal:
 
     def _skips(self, laws: Sequence[LawResult]) -> None:
         """Not checked, by reason."""
-        skipped = sorted((law for law in laws if law.status == "skipped"), key=lambda law: law.reason)
-        if not skipped:
+        if not (number := tally(laws).skipped):
             return
         self._line()
-        self._line(Text(f"Not checked ({len(skipped)})", style=f"bold {STYLES['skipped']}"))
-        for reason, those in groupby(skipped, key=lambda law: law.reason):
-            self._line(f"  {number_of(list(those)):>8}  {printable(reason)}")
+        self._line(Text(f"Not checked ({number})", style=f"bold {STYLES['skipped']}"))
+        for reason, those in not_checked(laws):
+            self._line(f"  {number_of(those):>8}  {printable(reason)}")
 
     def _known(self, laws: Sequence[LawResult]) -> None:
         known = [law for law in laws if law.known]
@@ -184,6 +182,12 @@ def alike(laws: Sequence[LawResult]) -> list[tuple[LawResult, list[LawResult]]]:
     return found
 
 
+def not_checked(laws: Sequence[LawResult]) -> list[tuple[str, list[LawResult]]]:
+    """The laws that were skipped, by reason, in the order of the reasons."""
+    skipped = sorted((law for law in laws if law.status == "skipped"), key=lambda law: law.reason)
+    return [(reason, list(those)) for reason, those in groupby(skipped, key=lambda law: law.reason)]
+
+
 def command(certificate: Certificate, law: str = "") -> str:
     """The command that checks the same again, or one law of it with the same examples."""
     words = ["crucible", "certify", certificate.subject]
@@ -213,7 +217,7 @@ def totals(certificate: Certificate) -> str:
         f"{sum(law.status == status and not (status == 'failed' and law.known) for law in laws)} {status}"
         for status in ("passed", "failed", "skipped", "error")
     )
-    known = sum(bool(law.known) for law in laws)
+    known = tally(laws).known
     examples = sum(law.examples for law in laws)
     line = f"{number_of(laws)}: {counts}, {known} known; {examples} examples in {certificate.duration_s:.1f} s"
     return line + (f", {examples / certificate.duration_s:.0f}/s" if certificate.duration_s > 0 else "")

@@ -7,13 +7,12 @@ put in, and the page's policy would let no script run if it were not.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import groupby
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.certificates import STATUSES, Certificate, LawResult, by_level, in_words, tally
-from reports.certificate import alike, broken, command
+from reports.certificate import alike, broken, command, not_checked
 from reports.printable import printable
 
 
@@ -38,7 +37,7 @@ def page(certificate: Certificate, levels: Mapping[str, str]) -> str:
         number_broken=len(broken(certificate)),
         broken=alike(broken(certificate)),
         known=[law for law in laws if law.known],
-        skipped=_by_reason(laws),
+        skipped=not_checked(laws),
         groups=_groups(laws),
         statuses=STATUSES,
         command=lambda law="": command(certificate, law),
@@ -58,7 +57,7 @@ def _verdict(certificate: Certificate) -> str:
     if certificate.stale:
         sentences.append("The list of known failures is out of date.")
     if not sentences or certificate.verdict == "error":
-        known = sum(bool(law.known) for law in certificate.laws)
+        known = tally(certificate.laws).known
         said = in_words(certificate.verdict, known=known, stale=bool(certificate.stale))
         sentences.append(f"{said[0].upper()}{said[1:]}.")
     return " ".join(sentences)
@@ -66,14 +65,8 @@ def _verdict(certificate: Certificate) -> str:
 
 def _level(name: str, meaning: str, laws: list[LawResult]) -> dict[str, Any]:
     """A level with what came of its laws, and why some were not checked."""
-    reasons = [reason for reason, _ in _by_reason(laws)]
+    reasons = [reason for reason, _ in not_checked(laws)]
     return {"name": name, "meaning": meaning, "count": tally(laws), "reasons": reasons}
-
-
-def _by_reason(laws: list[LawResult]) -> list[tuple[str, list[LawResult]]]:
-    """The laws that were skipped, by reason, in the order of the reasons."""
-    skipped = sorted((law for law in laws if law.status == "skipped"), key=lambda law: law.reason)
-    return [(reason, list(those)) for reason, those in groupby(skipped, key=lambda law: law.reason)]
 
 
 def _groups(laws: list[LawResult]) -> list[tuple[str, list[LawResult]]]:

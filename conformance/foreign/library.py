@@ -12,7 +12,7 @@ import socket
 import subprocess
 import threading  # noqa: TID251 (to watch it)
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 
 MODULES: tuple[ModuleType, ...] = (builtins, os, random, socket, subprocess, threading, time)
@@ -26,17 +26,18 @@ def seen() -> Seen:
 
 def replaced(before: Seen) -> str:
     """The name of one that is another one now, such as ``time.sleep``; empty if there is none."""
-    for module, names in before.items():
-        now = vars(module)
-        for name, value in names.items():
-            if now.get(name) is not value and callable(value):
-                return f"{module.__name__}.{name}"
-    return ""
+    return next((f"{module.__name__}.{name}" for module, name, _ in _changed(before)), "")
 
 
 def put_back(before: Seen) -> None:
     """As they were."""
-    while name := replaced(before):
-        module, _, attribute = name.rpartition(".")
-        found = next(each for each in before if each.__name__ == module)
-        setattr(found, attribute, before[found][attribute])
+    for module, name, function in list(_changed(before)):
+        setattr(module, name, function)
+
+
+def _changed(before: Seen) -> Iterator[tuple[ModuleType, str, object]]:
+    for module, names in before.items():
+        now = vars(module)
+        for name, value in names.items():
+            if now.get(name) is not value and callable(value):
+                yield module, name, value

@@ -93,7 +93,12 @@ def _writes(path: Any, *rest: Any) -> str:
     return _writes_in(path, _IN_THE_WORKING_DIRECTORY)
 
 
-def _writes_in(path: Any, directory: int, *rest: Any) -> str:
+def _writes_at(path: Any, *rest: Any) -> str:
+    """The descriptor of the directory comes last."""
+    return _writes_in(path, rest[-1])
+
+
+def _writes_in(path: Any, directory: int) -> str:
     """`directory` is the descriptor of the one that a relative path begins in."""
     if not isinstance(path, str | bytes | os.PathLike):
         return ""  # a file that is open already
@@ -148,27 +153,27 @@ def _asks_for(name: Any, *rest: Any) -> str:
 _DEEDS: dict[str, Callable[..., str]] = {
     "open": _opens,
     "os.chdir": _moves,
-    "os.chmod": lambda path, mode, directory: _writes_in(path, directory),
-    "os.chown": lambda path, user, group, directory: _writes_in(path, directory),
+    "os.chmod": _writes_at,
+    "os.chown": _writes_at,
     "os.exec": _starts,
     "os.fork": _forks,
     "os.forkpty": _forks,
     "os.kill": _signals,
     "os.killpg": _signals_group,
     "os.link": lambda old, new, old_directory, new_directory: _writes_in(new, new_directory),
-    "os.mkdir": lambda path, mode, directory: _writes_in(path, directory),
+    "os.mkdir": _writes_at,
     "os.posix_spawn": _starts,
     "os.putenv": _sets,
-    "os.remove": _writes_in,
+    "os.remove": _writes_at,
     "os.removexattr": _writes,
     "os.rename": _renames,
-    "os.rmdir": _writes_in,
+    "os.rmdir": _writes_at,
     "os.setxattr": _writes,
     "os.symlink": lambda target, path, directory: _writes_in(path, directory),
     "os.system": _starts,
     "os.truncate": _writes,
     "os.unsetenv": _sets,
-    "os.utime": lambda path, times, nanoseconds, directory: _writes_in(path, directory),
+    "os.utime": _writes_at,
     "socket.bind": _connects,
     "socket.connect": _connects,
     "socket.getaddrinfo": _asks_for,

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from conformance.bench import ADMIN, HOST, Bench, Lacking
 from conformance.contents import Contents, contents, pages_of
 from conformance.law import Chapter, same
+from conformance.laws.restart import must_outlive_their_node
 from harness.control_plane.manager_base import host_connector
 
 law = Chapter("exports", level="core", stage=Bench)
@@ -166,10 +167,5 @@ def an_export_is_as_it_is_configured(bench: Bench, helper: str, written: Content
         each.write(pages_of(written, each.size))
         paths = {key: len(each.info["data"].get(key, ())) for key in PATHS}
         same("how many paths connection info tells", paths, dict.fromkeys(PATHS, 2))
-    bench.restart_node()
-    for each in attached:
-        again = bench.reconnect(each)
-        wanted = pages_of(written, again.size)
-        same(f"what {again.host} reads", again.read(wanted), dict(wanted))
-        bench.detach(again)
+    must_outlive_their_node(bench, attached, written)
     same("the targets in the end", bench.exports(), before)

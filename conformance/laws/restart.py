@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import strategies as st
 
+from conformance.attached import Attached
 from conformance.bench import ADMIN, Bench
 from conformance.contents import Contents, contents, pages_of, sizes
 from conformance.law import Chapter, holds, same
@@ -82,6 +85,12 @@ def exports_outlive_their_node(bench: Bench, written: Contents, count: int) -> N
     attached = [bench.attach(bench.another_name_for(bench.create()), f"host{each}") for each in range(count)]
     for each in attached:
         each.write(pages_of(written, each.size))
+    must_outlive_their_node(bench, attached, written)
+
+
+def must_outlive_their_node(bench: Bench, attached: Sequence[Attached], written: Contents) -> None:
+    """Start the node anew that exports volumes; Broken unless each host reads what was written when it has
+    connected anew. Then they are detached."""
     bench.restart_node()
     for each in attached:
         again = bench.reconnect(each)

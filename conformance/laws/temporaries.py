@@ -11,11 +11,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.altered import Altered, Change
+from conformance.altered import Change
 from conformance.contents import Contents, contents
 from conformance.law import Chapter, holds, same
 from conformance.laws.records import quota_must_be_true
 from conformance.laws.retype_moves import kinds
+from conformance.laws.trouble import alter
 from conformance.move import OWNER, Move
 from harness.model import Service, Volume
 from harness.sim.faults import Fault, FaultPlan
@@ -36,7 +37,6 @@ ITS_OWN = frozenset(
 
 def see(move: Move, backend: str, method: str, look: Callable[..., None]) -> None:
     """From now on `look` is given the arguments of a driver's method, before the driver is."""
-    manager = move.cloud.managers[move.plan(backend).service]
 
     def seen(own: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **keywords: Any) -> Any:
@@ -45,7 +45,7 @@ def see(move: Move, backend: str, method: str, look: Callable[..., None]) -> Non
 
         return call
 
-    manager.driver = Altered(manager.driver, method, seen)
+    alter(move, backend, method, seen)
 
 
 def shared_fields(volume: Volume) -> dict[str, Any]:
@@ -168,8 +168,7 @@ def the_old_object_is_deleted_by_what_was_on_record(
     knows_none = move.volume(volume).provider_id is None
     if knows_none:
         move.cloud.database.update(Volume, volume, {"provider_id": "the old object"})
-        manager = move.cloud.managers[move.plan(to).service]
-        manager.driver = Altered(manager.driver, "create_volume", knowing("the copy"))
+        alter(move, to, "create_volume", knowing("the copy"))
     see(move, to, "update_migrated_volume", named)
     see(move, here, "delete_volume", deleted)
     move.migrate(volume, to, force_host_copy=True)
@@ -299,7 +298,6 @@ def a_copy_without_another_name_keeps_its_own(
     move.open(here, "subject")
     volume = move.create(here)
     move.write(volume, written)
-    manager = move.cloud.managers[move.plan("subject").service]
     names: list[str] = []
 
     def change(own: Callable[..., Any]) -> Callable[..., Any]:
@@ -310,7 +308,7 @@ def a_copy_without_another_name_keeps_its_own(
 
         return method
 
-    manager.driver = Altered(manager.driver, "update_migrated_volume", change)
+    alter(move, "subject", "update_migrated_volume", change)
     move.migrate(volume, "subject", force_host_copy=True)
     move.must_have_moved(volume, "subject")
     same("the names by which the volume is known", [move.volume(volume).name_id], names)
